@@ -1,0 +1,69 @@
+# Everything here keeps its environment in .venv and sets itself up; a second run installs nothing.
+#
+#   make demo           the whole thing on a real Kafka, with the telemetry in examples/ (KEEP=1, KAFKA=host:port)
+#   make test           lint, then every test, the Kafka ones against a real broker
+#   make lint           ruff, mypy, import contracts
+#   make setup          only the environment
+#   make constraints    pin the newest allowed versions in constraints.txt (needs a look and a test run afterwards)
+#   make clean          remove what the above left behind, except .venv
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The interpreter that creates .venv: the first one of a tested version, else whatever python3 is (its version is checked below).
+TESTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(TESTED)' 2>/dev/null && echo $$p && break; done),python3)
+EXTRAS := keras-cpu,broker,dev
+RUN := .venv/bin/python
+PIP := $(RUN) -m pip --quiet --disable-pip-version-check --no-input
+STAMP := .venv/installed
+
+# Quiet libraries: TensorFlow's C++ notices say nothing about this project.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help setup lint test demo constraints clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(STAMP)
+	@echo "Ready: .venv/bin/detector --help"
+
+# Depends on what decides the installed packages, so that it runs again when, and only when, that changes. The stamp is written
+# last: an installation that was cut short starts over.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: $$($(PYTHON) --version) is too old; name Python 3.11 or newer: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version) (2 GB; the first time this takes minutes, mostly downloads) ..."
+	@[ -x $(RUN) ] && $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(PIP) install -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+lint: $(STAMP)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+
+# PYTEST takes further arguments: make test PYTEST='-k replay -x'
+test: lint
+	$(RUN) -m pytest $(PYTEST)
+
+demo: $(STAMP)
+	@$(RUN) examples/demo.py $(if $(KEEP),--keep) $(if $(KAFKA),--kafka $(KAFKA))
+
+# A throw-away environment without constraints shows what the newest allowed versions are. setuptools and wheel are named because
+# older Pythons bring their own; tensorflow because the extras keras and keras-cpu share its version.
+constraints:
+	@room=$$(mktemp -d) && trap 'rm -rf "$$room"' EXIT && $(PYTHON) -m venv "$$room/venv" \
+	  && "$$room/venv/bin/python" -m pip --quiet --disable-pip-version-check install --upgrade '.[$(EXTRAS)]' setuptools wheel \
+	  && "$$room/venv/bin/python" -m pip freeze --all --exclude pip --exclude reconstream >"$$room/frozen" \
+	  && { sed -n '/^#/p' constraints.txt; { cat "$$room/frozen"; sed -n 's/^tensorflow_cpu==/tensorflow==/p' "$$room/frozen"; } | sort -f; } \
+	     >"$$room/constraints.txt" \
+	  && cp "$$room/constraints.txt" constraints.txt && git --no-pager diff --stat -- constraints.txt
+
+clean:
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist .demo
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

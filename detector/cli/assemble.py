@@ -1,0 +1,125 @@
+"""Where settings become parts: the one place that knows all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from detector.alerting.identity import Identity
+from detector.alerting.policy import IncidentPolicy
+from detector.errors import BundleError, ConfigError
+from detector.pipeline import StreamContext
+from detector.records.decoders import decoder
+from detector.records.reader import RecordReader
+from detector.scoring.scorer import Scorer
+from detector.series.store import WindowSpec
+from detector.settings import IncidentSettings, StreamSettings, WindowSettings
+from detector.settings_file import fingerprint
+from models.bundle import Bundle, load_bundle
+from models.errors import BundleError as DamagedBundleError
+from models.runtimes import open_runtime
+
+_NS = 1_000_000_000
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Load and verify a bundle.
+
+    Raises:
+        BundleError: it is missing, damaged or of another version.
+    """
+    try:
+        return load_bundle(path)
+    except DamagedBundleError as error:
+        raise BundleError(str(error)) from error
+
+
+def window_spec(bundle: Bundle, settings: WindowSettings) -> WindowSpec:
+    """Windows as the bundle was trained on, with the stream's policies for gaps and lateness."""
+    spec = bundle.spec
+    return WindowSpec(
+        length=spec.window,
+        channels=len(spec.channels),
+        period_ns=None if spec.period_seconds is None else round(spec.period_seconds * _NS),
+        stride=settings.stride,
+        max_gap_steps=settings.max_gap_steps,
+        lateness_ns=round(settings.lateness_seconds * _NS),
+        max_jump_ns=round(settings.max_jump_seconds * _NS),
+        stale_after_ns=round(settings.stale_after_seconds * _NS),
+        forget_after_ns=round(settings.forget_after_seconds * _NS),
+        min_coverage=settings.min_coverage,
+        max_series=settings.max_series,
+    )
+
+
+def incident_policy(bundle: Bundle, settings: IncidentSettings) -> IncidentPolicy:
+    """Incidents at the bundle's calibrated threshold, unless the stream sets its own.
+
+    Raises:
+        BundleError: neither has a threshold.
+    """
+    threshold = settings.threshold if settings.threshold is not None else bundle.calibration.threshold
+    if not (threshold > 0 and threshold < float("inf")):
+        raise BundleError(
+            f"the bundle's calibrated threshold is {threshold}; train it again on more data, or set incidents.threshold"
+        )
+    return IncidentPolicy(
+        threshold=threshold,
+        quiet_score=settings.close_ratio * threshold,
+        open_after=settings.open_after,
+        close_after=settings.close_after if settings.close_after is not None else bundle.spec.window,
+        cool_down_ns=round(settings.cool_down_seconds * _NS),
+        update_every_ns=round(settings.update_every_seconds * _NS),
+        warning_ratio=settings.warning_ratio,
+        critical_ratio=settings.critical_ratio,
+        top_channels=settings.top_channels,
+        channels=tuple(bundle.spec.channels),
+    )
+
+
+def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_scores: bool = False) -> StreamContext:
+    """Everything that the partitions of a stream share.
+
+    Args:
+        stream: Settings of the stream.
+        bundle: Its model, already verified.
+        cluster: Id of the cluster, or the digest of the file that is replayed.
+        keep_scores: Whether every score is wanted.
+
+    Raises:
+        BundleError: the model does not open, or does not reproduce its golden sample.
+        ConfigError: a setting does not fit the model.
+    """
+    unknown = sorted(set(stream.record.channel_fields) - set(bundle.spec.channels))
+    if unknown:
+        raise ConfigError(
+            f"stream {stream.name}: record.channel_fields names channels that the model does not have: {', '.join(unknown)}; "
+            f"it has {', '.join(bundle.spec.channels)}"
+        )
+    try:
+        runtime = open_runtime(bundle, stream.runtime)
+    except DamagedBundleError as error:
+        raise BundleError(f"stream {stream.name}: {error}") from error
+    return StreamContext(
+        name=stream.name,
+        reader=RecordReader(stream.record, bundle.spec.channels, decoder(stream.record.decoder)),
+        scorer=Scorer(bundle, runtime),
+        spec=window_spec(bundle, stream.window),
+        policy=incident_policy(bundle, stream.incidents),
+        identity=Identity(
+            stream=stream.name,
+            cluster=cluster,
+            topic=stream.topic,
+            partition=0,
+            model=bundle.digest,
+            model_version=bundle.version,
+            fingerprint=fingerprint(stream),
+        ),
+        runtime=stream.runtime,
+        keep_scores=keep_scores,
+    )
+
+
+def for_source(context: StreamContext, cluster: str, topic: str) -> StreamContext:
+    """The same stream over another source, such as one of several files."""
+    return replace(context, identity=replace(context.identity, cluster=cluster, topic=topic))

@@ -1,0 +1,117 @@
+"""The live worker, put together: everything that `detector run` opens, in the order in which it can fail with a clear message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from prometheus_client import CollectorRegistry
+
+from detector.instruments import Instruments, TimedScorer
+from detector.kafka.client import consumer_config, producer_config
+from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
+from detector.kafka.history import History
+from detector.kafka.preflight import check_cluster, check_topics
+from detector.kafka.source import GroupSource
+from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topic, events_topic, state_topic
+from detector.observability.health import Health
+from detector.observability.http import HttpServer
+from detector.observability.metrics import Metrics
+from detector.pipeline import StreamContext
+from detector.recovery import Recovery, RecoveryPolicy
+from detector.settings import Settings
+from detector.worker import Worker
+
+Contexts = Mapping[str, StreamContext]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveParts:
+    """An opened worker.
+
+    Attributes:
+        worker: Ready to run.
+        url: Of its endpoints.
+    """
+
+    worker: Worker
+    url: str
+    _stack: ExitStack
+
+    def close(self) -> None:
+        """Release everything; nothing is committed here."""
+        self._stack.close()
+
+
+def open_live(
+    settings: Settings,
+    contexts_of: Callable[[str], Contexts],
+    registry: CollectorRegistry,
+    stopping: Callable[[], bool],
+) -> LiveParts:
+    """Check the cluster, see to the topics, load the models, listen, and join nothing yet.
+
+    Args:
+        settings: Checked.
+        contexts_of: Makes the streams, by input topic, given the cluster's id.
+        registry: For the metrics.
+        stopping: Asked by the loop.
+
+    Raises:
+        KafkaUnavailableError: unreachable, not allowed in, or a topic is missing.
+        BundleError: a model does not fit.
+        ConfigError: the port is taken, or a setting does not fit the model.
+    """
+    with ExitStack() as stack:
+        cluster = check_cluster(settings.kafka)
+        inputs = [stream.topic for stream in settings.streams]
+        counts = check_topics(settings.kafka, inputs)
+        contexts = contexts_of(cluster.cluster_id)
+        most = max(counts.values())
+        outputs = (events_topic, dead_letters_topic, state_topic, epochs_topic)
+        ensure_topics(settings.kafka, [build(settings.topics, most) for build in outputs], create=settings.topics.create)
+        metrics = Metrics(registry)
+        health = Health(monotonic, settings.http.stalled_after_seconds, ("model", "assignment"))
+        health.set_ready("model")
+        server = HttpServer(settings.http, registry, health)
+        server.start()
+        stack.callback(server.stop)
+        timed = {topic: _timed(context, metrics) for topic, context in contexts.items()}
+        worker_settings = settings.worker
+        source = GroupSource(consumer_config(settings.kafka), worker_settings, inputs)
+        stack.callback(source.close)
+        committer = _committer(settings, source)
+        stack.callback(committer.close)
+        history = History(consumer_config(settings.kafka), worker_settings.max_poll_records)
+        stack.callback(history.close)
+        recovery = Recovery(
+            history,
+            source,
+            RecoveryPolicy(
+                state_topic=settings.topics.state,
+                auto_offset_reset=worker_settings.auto_offset_reset,
+                on_lost_input=worker_settings.on_lost_input,
+                max_replay_records=worker_settings.state.max_replay_records,
+                exactly_once=worker_settings.delivery == "exactly_once",
+            ),
+        )
+        instruments = Instruments(metrics, worker_settings.max_poll_interval_seconds)
+        worker = Worker(settings, timed, counts, source, committer, recovery, instruments, health, stopping)
+        return LiveParts(worker, server.url, stack.pop_all())
+
+
+def _timed(context: StreamContext, metrics: Metrics) -> StreamContext:
+    metrics.add_stream(context.name)
+    identity = context.identity
+    metrics.set_model(context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime)
+    return replace(context, scorer=TimedScorer(context.scorer, metrics, context.name))
+
+
+def _committer(settings: Settings, source: GroupSource) -> Committer:
+    worker = settings.worker
+    config = producer_config(settings.kafka)
+    if worker.delivery == "at_least_once":
+        return AtLeastOnceCommitter(config, source, worker.transaction_timeout_seconds)
+    return TransactionalCommitter(config, f"{worker.group}.{worker.instance}", worker.transaction_timeout_seconds)

@@ -1,0 +1,1 @@
+"""Series kept in files: Parquet, CSV and JSON Lines in, scores out."""

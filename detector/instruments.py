@@ -1,0 +1,151 @@
+"""What the worker tells the metrics, in the worker's own words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from detector.observability.metrics import Metrics
+from detector.pipeline import Outcome, PartitionPipeline, WindowScorer
+from detector.records.values import InputPartition
+from detector.scoring.scorer import Scores
+from detector.series.store import WindowBatch
+
+_NS = 1e-9
+
+
+class TimedScorer:
+    """A scorer that reports how long batches take, and how old their samples are."""
+
+    def __init__(
+        self,
+        scorer: WindowScorer,
+        metrics: Metrics,
+        stream: str,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._scorer = scorer
+        self._metrics = metrics
+        self._stream = stream
+        self._monotonic = monotonic
+        self._now = now
+
+    def score(self, batch: WindowBatch) -> Scores:
+        """See `Scorer.score`."""
+        started = self._monotonic()
+        scores = self._scorer.score(batch)
+        self._metrics.scoring_duration.observe(self._monotonic() - started, self._stream)
+        self._metrics.scoring_batch_windows.observe(len(batch.series), self._stream)
+        self._metrics.event_time_lag.observe_many(np.maximum(self._now() - batch.time_ns * _NS, 0.0), self._stream)
+        return scores
+
+
+class Instruments:
+    """Translates the loop's doings into metrics.
+
+    Args:
+        metrics: Where they go.
+        poll_limit_seconds: After it the group gives up on the worker.
+        monotonic: Clock for intervals.
+        now: Wall clock, seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        poll_limit_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._metrics = metrics
+        self._poll_limit_seconds = poll_limit_seconds
+        self._monotonic = monotonic
+        self._now = now
+        self._last_poll = monotonic()
+
+    def polled(self) -> None:
+        """A poll returned."""
+        now = self._monotonic()
+        self._metrics.poll_interval_ratio.set((now - self._last_poll) / self._poll_limit_seconds)
+        self._last_poll = now
+
+    def processed(self, stream: str, outcome: Outcome) -> None:
+        """A batch of one partition went through the pipeline."""
+        metrics = self._metrics
+        metrics.records_consumed.labels(stream).inc(outcome.records)
+        metrics.last_processed_timestamp.labels(stream).set(self._now())
+        if outcome.ignored:
+            metrics.records_ignored.labels(stream).inc(outcome.ignored)
+        for reason, count in outcome.rejected.items():
+            metrics.records_rejected.labels(stream, reason).inc(count)
+        for reason, count in outcome.resets.items():
+            metrics.windows_reset.labels(stream, reason).inc(count)
+        for counter, count in (
+            (metrics.records_late, outcome.late),
+            (metrics.records_duplicate, outcome.duplicate),
+            (metrics.samples_filled, outcome.filled),
+            (metrics.samples_incomplete, outcome.incomplete),
+            (metrics.series_forgotten, outcome.resets.get("forgotten", 0)),
+        ):
+            if count:
+                counter.labels(stream).inc(count)
+        metrics.windows_scored.labels(stream).inc(outcome.scored)
+        if outcome.unscored:
+            metrics.windows_unscored.labels(stream, "coverage").inc(outcome.unscored)
+        for ratios in outcome.ratios:
+            metrics.score_threshold_ratio.observe_many(ratios, stream)
+
+    def emitted(self, stream: str, outcome: Outcome) -> None:
+        """The outcome's events and dead letters are committed."""
+        for _, event in outcome.events:
+            self._metrics.events.labels(stream, event.event, event.severity).inc()
+            if event.event == "opened":
+                self._metrics.anomalies.labels(stream, event.severity).inc()
+        if outcome.dead_letters:
+            self._metrics.dead_letters.labels(stream).inc(len(outcome.dead_letters))
+
+    def committed(self, result: str, records: int, seconds: float) -> None:
+        """A commit ended."""
+        self._metrics.commits.labels(result).inc()
+        self._metrics.commit_duration.observe(seconds)
+        if result == "committed":
+            self._metrics.commit_records.observe(records)
+
+    def assigned(self, partitions: int) -> None:
+        """So many partitions are live here."""
+        self._metrics.assigned_partitions.set(partitions)
+
+    def rebalanced(self) -> None:
+        """The assignment changed."""
+        self._metrics.rebalances.inc()
+
+    def dropped(self, partition: InputPartition) -> None:
+        """A partition went away."""
+        self._metrics.remove_partition(partition.topic, partition.partition)
+
+    def restored(self, stream: str, records: int, seconds: float) -> None:
+        """A partition is live again."""
+        self._metrics.restore_records.labels(stream).inc(records)
+        self._metrics.restore_duration.observe(seconds, stream)
+
+    def lag(self, lags: Mapping[InputPartition, int]) -> None:
+        """How far partitions are behind their last stable offset."""
+        for partition, records in lags.items():
+            self._metrics.set_lag(partition.topic, partition.partition, records)
+
+    def observe(self, stream: str, pipelines: Sequence[PartitionPipeline]) -> None:
+        """Take stock of a stream's series and incidents over all partitions that are live here."""
+        metrics = self._metrics
+        states = {"warming_up": 0, "live": 0, "stale": 0}
+        for pipeline in pipelines:
+            for state, count in pipeline.store.states().items():
+                states[state] += count
+        for state, count in states.items():
+            metrics.series.labels(stream, state).set(count)
+        metrics.incidents_open.labels(stream).set(sum(pipeline.tracker.open_count() for pipeline in pipelines))
+        watermarks = [p.store.watermark_ns for p in pipelines if p.store.watermark_ns is not None]
+        if watermarks:
+            metrics.event_time.labels(stream).set(max(watermarks) * _NS)

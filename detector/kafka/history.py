@@ -1,0 +1,126 @@
+"""Bounded reading of a topic's past, outside of any group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.records.values import InputPartition, Record
+
+_CALL_TIMEOUT_MS = 10_000
+Chunk = tuple[InputPartition, Sequence[Record]]
+
+
+class History:
+    """Reads offset ranges of partitions, `read_committed`, and never touches a group's offsets.
+
+    Args:
+        config: Client configuration from `detector.kafka.client.consumer_config`.
+        max_poll_records: Most records a chunk.
+    """
+
+    def __init__(self, config: Mapping[str, Any], max_poll_records: int = 5000) -> None:
+        self._consumer = KafkaConsumer(
+            **{
+                **config,
+                "group_id": None,
+                "enable_auto_commit": False,
+                "isolation_level": "read_committed",
+                "auto_offset_reset": "none",
+                "max_poll_records": max_poll_records,
+                "fetch_max_wait_ms": 100,
+            }
+        )
+
+    def partitions(self, topic: str) -> list[InputPartition]:
+        """All partitions of a topic.
+
+        Raises:
+            KafkaUnavailableError: there is no such topic.
+        """
+        numbers = self._consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise KafkaUnavailableError(f"topic {topic!r} does not exist on the cluster; check the name, or create it")
+        return [InputPartition(topic, number) for number in sorted(numbers)]
+
+    def first_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
+        """Oldest retained offset of each partition."""
+        keys = [TopicPartition(*partition) for partition in partitions]
+        return {InputPartition(*k): v for k, v in self._consumer.beginning_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+
+    def end_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
+        """Last stable offset of each partition: where a `read_committed` reader gets to, now."""
+        keys = [TopicPartition(*partition) for partition in partitions]
+        return {InputPartition(*k): v for k, v in self._consumer.end_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+
+    def offsets_at(self, partitions: Sequence[InputPartition], timestamp_ms: int) -> dict[InputPartition, int | None]:
+        """First offset whose record is stamped at or after a time; None where there is no such record."""
+        found = self._consumer.offsets_for_times(
+            {TopicPartition(*partition): timestamp_ms for partition in partitions}, timeout_ms=_CALL_TIMEOUT_MS
+        )
+        return {InputPartition(*k): None if v is None else v.offset for k, v in found.items()}
+
+    def read(
+        self, ranges: Mapping[InputPartition, tuple[int, int]], wait_seconds: float = 0.5, patience_seconds: float = 60.0
+    ) -> Iterator[Chunk | None]:
+        """Records of each partition from the first offset of its range up to, not including, the second.
+
+        Partitions are interleaved as the broker delivers them; within one, records come in offset order. One range is read
+        at a time by one caller.
+
+        Args:
+            ranges: Offsets by partition.
+            wait_seconds: Longest that a step may block.
+            patience_seconds: Longest without any progress.
+
+        Yields:
+            A chunk, or None when ``wait_seconds`` passed without one, so that the caller can do something else in between.
+
+        Raises:
+            StateMismatchError: retention deleted a part of the range.
+            KafkaUnavailableError: no progress for ``patience_seconds``.
+        """
+        left = {TopicPartition(*p): end for p, (start, end) in ranges.items() if start < end}
+        self._consumer.assign(list(left))
+        for partition, (start, end) in ranges.items():
+            if start < end:
+                self._consumer.seek(TopicPartition(*partition), start)
+        idle_steps = 0
+        while left:
+            progressed = False
+            try:
+                polled = self._consumer.poll(timeout_ms=int(wait_seconds * 1000))
+            except OffsetOutOfRangeError as error:
+                raise StateMismatchError(f"a part of the range to read was deleted by retention: {error}") from error
+            for key, records in polled.items():
+                if key not in left:
+                    continue
+                end = left[key]
+                inside = records if records[-1].offset < end else [record for record in records if record.offset < end]
+                if inside:
+                    progressed = True
+                    yield InputPartition(*key), inside
+            for key in list(left):
+                # The position steps past transaction markers and aborted records, which are never delivered.
+                position = self._consumer.position(key, timeout_ms=_CALL_TIMEOUT_MS)
+                if position is not None and position >= left[key]:
+                    del left[key]
+                    self._consumer.pause(key)
+                    progressed = True
+            idle_steps = 0 if progressed else idle_steps + 1
+            if left and not progressed:
+                if idle_steps * wait_seconds > patience_seconds:
+                    stuck = ", ".join(f"{key.topic}/{key.partition}" for key in left)
+                    raise KafkaUnavailableError(f"no records of {stuck} arrived for {patience_seconds:.0f} s")
+                yield None
+
+    def close(self) -> None:
+        """Close the connections."""
+        try:
+            self._consumer.close(autocommit=False, timeout_ms=1000)
+        except KafkaError:  # reading has no effect that closing could complete
+            return

@@ -1,0 +1,232 @@
+"""The live input: a group consumer whose rebalances are recorded, never acted on, inside the client's callbacks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import FencedInstanceIdError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from detector.errors import FencedError, StateMismatchError
+from detector.records.values import InputPartition, Record
+from detector.settings import WorkerSettings
+
+_HEARTBEATS_PER_SESSION = 3.5
+_CALL_TIMEOUT_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """This member's place in the group, as it was when the records at hand were polled.
+
+    It is taken once a cycle, after the cycle's last poll, and that very value is checked and sent with the offsets. Taken
+    any later it might belong to a generation that does not own the records any more.
+    """
+
+    metadata: Any
+
+    @property
+    def valid(self) -> bool:
+        """Whether the group knows this member.
+
+        After a missed poll interval the client reports generation -1 and an empty member id, which a broker takes for a
+        consumer without a group and lets through *unfenced*.
+        """
+        return self.metadata.generation_id >= 0 and bool(self.metadata.member_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll brought.
+
+    Attributes:
+        records: Records of partitions that are owned and not paused, in offset order.
+        dropped: Partitions that this member no longer owns; whatever is held for them must go, before anything else.
+        assigned: Partitions that it owns anew. They are paused, without a usable position, until `GroupSource.resume`.
+        membership: To be sent with the offsets of these records.
+    """
+
+    records: Mapping[InputPartition, Sequence[Record]]
+    dropped: tuple[InputPartition, ...]
+    assigned: tuple[InputPartition, ...]
+    membership: Membership
+
+
+class _Recorder(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes what happened to the assignment. It runs on the client's IO loop, which also sends the heartbeats."""
+
+    def __init__(self) -> None:
+        self.changes: deque[tuple[bool, tuple[InputPartition, ...]]] = deque()
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.changes.append((False, tuple(InputPartition(*partition) for partition in revoked)))
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        # The client's default would call on_partitions_revoked; the two mean the same here: somebody else may own them.
+        self.changes.append((False, tuple(InputPartition(*partition) for partition in lost)))
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self.changes.append((True, tuple(InputPartition(*partition) for partition in assigned)))
+
+
+class GroupSource:
+    """Consumes the streams' topics as a member of the worker's group.
+
+    Args:
+        config: Client configuration from `detector.kafka.client.consumer_config`.
+        worker: Group, instance, membership and batch sizes.
+        topics: Input topics of all streams.
+    """
+
+    def __init__(self, config: Mapping[str, Any], worker: WorkerSettings, topics: Sequence[str]) -> None:
+        session_ms = int(worker.session_timeout_seconds * 1000)
+        self._recorder = _Recorder()
+        self._consumer = KafkaConsumer(
+            **{
+                **config,
+                "group_id": worker.group,
+                "group_instance_id": worker.instance if worker.static_membership else None,
+                "enable_auto_commit": False,
+                # Only a read_committed consumer waits for stable offsets when it takes over a partition.
+                "isolation_level": "read_committed",
+                # No silent jump, ever: where to begin is decided by recovery, which then seeks.
+                "auto_offset_reset": "none",
+                "partition_assignment_strategy": (CooperativeStickyAssignor,),
+                "max_poll_records": worker.max_poll_records,
+                "session_timeout_ms": session_ms,
+                "heartbeat_interval_ms": int(session_ms / _HEARTBEATS_PER_SESSION),
+                "max_poll_interval_ms": int(worker.max_poll_interval_seconds * 1000),
+                "fetch_max_wait_ms": 100,
+            }
+        )
+        self._consumer.subscribe(topics=list(topics), listener=self._recorder)
+        self._owned: set[InputPartition] = set()
+        self._held: set[InputPartition] = set()
+
+    @property
+    def owned(self) -> frozenset[InputPartition]:
+        """Partitions of this member as of the last poll."""
+        return frozenset(self._owned)
+
+    def poll(self, timeout_seconds: float) -> Poll:
+        """Fetch what is there, and report what happened to the assignment meanwhile.
+
+        Raises:
+            FencedError: another process joined the group under this worker's instance name.
+            StateMismatchError: retention deleted records before they were read.
+            KafkaError: the client gave up on something else; polling again may succeed.
+        """
+        fetched: Mapping[TopicPartition, Sequence[Record]] = {}
+        try:
+            fetched = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
+        except FencedInstanceIdError as error:
+            raise FencedError(
+                "another worker joined the group with the same worker.instance; give each worker a name of its own"
+            ) from error
+        except OffsetOutOfRangeError as error:
+            raise StateMismatchError(
+                f"records were deleted before they were read ({error}); the topic's retention is shorter than the worker's "
+                "lag. Set worker.on_lost_input to 'continue' to go on from the oldest record that is left"
+            ) from error
+        except NoOffsetForPartitionError:
+            # A partition assigned within this very call has no position yet; it gets one below.
+            fetched = {}
+        membership = Membership(self._consumer.group_metadata())
+        dropped, assigned = self._apply_changes()
+        records = {
+            partition: batch
+            for partition, batch in ((InputPartition(*key), batch) for key, batch in fetched.items())
+            if partition in self._owned and partition not in self._held
+        }
+        return Poll(records, dropped, assigned, membership)
+
+    def _apply_changes(self) -> tuple[tuple[InputPartition, ...], tuple[InputPartition, ...]]:
+        before = set(self._owned)
+        renewed: set[InputPartition] = set()
+        while self._recorder.changes:
+            gained, partitions = self._recorder.changes.popleft()
+            if gained:
+                self._owned.update(partitions)
+                renewed.update(partitions)
+            else:
+                self._owned.difference_update(partitions)
+                renewed.difference_update(partitions)
+                self._held.difference_update(partitions)
+        # A partition that was taken away and given back within one poll counts as both: its state may be old.
+        dropped = tuple(sorted((before - self._owned) | (before & renewed)))
+        assigned = tuple(sorted(renewed))
+        for partition in assigned:
+            self.hold(partition)
+        return dropped, assigned
+
+    def hold(self, partition: InputPartition) -> None:
+        """Stop fetching a partition while its state is restored."""
+        key = TopicPartition(*partition)
+        self._consumer.pause(key)
+        self._consumer.seek(key, 0)  # any position will do: without one, every poll would ask for the reset policy
+        self._held.add(partition)
+
+    def resume(self, partition: InputPartition, offset: int) -> None:
+        """Go live on a partition, from ``offset``."""
+        key = TopicPartition(*partition)
+        self._consumer.seek(key, offset)
+        self._consumer.resume(key)
+        self._held.discard(partition)
+
+    def position(self, partition: InputPartition) -> int | None:
+        """Offset of the next record; unlike the last offset plus one it has stepped past transaction markers."""
+        position: int | None = self._consumer.position(TopicPartition(*partition), timeout_ms=_CALL_TIMEOUT_MS)
+        return position
+
+    def committed(self, partition: InputPartition) -> int | None:
+        """The group's stable committed offset. Waits for a transaction of the partition's previous owner to end.
+
+        Raises:
+            KafkaError: no answer in time.
+        """
+        offset: int | None = self._consumer.committed(TopicPartition(*partition), timeout_ms=_CALL_TIMEOUT_MS)
+        return offset
+
+    def commit(self, offsets: Mapping[InputPartition, int]) -> None:
+        """Commit offsets outside of a transaction (at-least-once delivery).
+
+        Raises:
+            KafkaError: the offsets may not have been committed.
+        """
+        self._consumer.commit(
+            {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
+            timeout_ms=_CALL_TIMEOUT_MS,
+        )
+
+    def range(self, partition: InputPartition) -> tuple[int, int]:
+        """First retained offset and the end (last stable offset) of a partition.
+
+        Raises:
+            KafkaError: no answer in time.
+        """
+        key = TopicPartition(*partition)
+        first = self._consumer.beginning_offsets([key], timeout_ms=_CALL_TIMEOUT_MS)[key]
+        end = self._consumer.end_offsets([key], timeout_ms=_CALL_TIMEOUT_MS)[key]
+        return first, end
+
+    def ends(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
+        """Last stable offset of each partition.
+
+        Raises:
+            KafkaError: no answer in time.
+        """
+        if not partitions:
+            return {}
+        keys = [TopicPartition(*partition) for partition in partitions]
+        return {InputPartition(*key): end for key, end in self._consumer.end_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+
+    def close(self) -> None:
+        """Leave. A static member keeps its partitions until its session ends, so that a quick restart moves nothing."""
+        try:
+            self._consumer.close(autocommit=False, timeout_ms=_CALL_TIMEOUT_MS)
+        except KafkaError:  # nothing is pending here, and the broker will notice by itself
+            return

@@ -1,0 +1,256 @@
+"""Every metric of the worker, in one object that is given its registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info
+
+from detector.observability.histogram import BulkHistogram
+
+PREFIX: Final = "reconstream_"
+
+# Dense near 1, where the decision is made. The ratio survives retraining, raw errors would not.
+RATIO_BOUNDS: Final = (
+    0.1, 0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0,
+)  # fmt: skip
+SCORING_SECONDS_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+COMMIT_SECONDS_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+RESTORE_SECONDS_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+LAG_SECONDS_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
+BATCH_WINDOWS_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+COMMIT_RECORDS_BOUNDS: Final = (1, 10, 100, 500, 1000, 2500, 5000, 10_000, 20_000, 50_000, 100_000)
+
+SERIES_STATES: Final = ("warming_up", "live", "stale")
+SEVERITIES: Final = ("info", "warning", "critical")
+EVENT_KINDS: Final = ("opened", "updated", "closed")
+RESET_REASONS: Final = ("gap", "forgotten")
+UNSCORED_REASONS: Final = ("coverage", "unknown")
+COMMIT_OUTCOMES: Final = ("committed", "refused", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDescription:
+    """What the documentation says about a metric."""
+
+    section: str
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    documentation: str
+    bounds: tuple[float, ...] = ()
+
+
+class _Factory:
+    """Makes metrics with the common prefix and remembers what it made, for the documentation."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._section = ""
+        self.descriptions: list[MetricDescription] = []
+
+    def section(self, title: str) -> None:
+        self._section = title
+
+    def _describe(self, name: str, kind: str, text: str, labels: Sequence[str], bounds: Sequence[float] = ()) -> None:
+        self.descriptions.append(MetricDescription(self._section, name, kind, tuple(labels), text, tuple(bounds)))
+
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        self._describe(f"{PREFIX}{name}", "counter", text, labels)
+        return Counter(f"{PREFIX}{name}", text, labels, registry=self._registry)
+
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        self._describe(f"{PREFIX}{name}", "gauge", text, labels)
+        return Gauge(f"{PREFIX}{name}", text, labels, registry=self._registry)
+
+    def histogram(self, name: str, text: str, bounds: Sequence[float], *labels: str) -> BulkHistogram:
+        self._describe(f"{PREFIX}{name}", "histogram", text, labels, bounds)
+        return BulkHistogram(f"{PREFIX}{name}", text, labels, bounds, self._registry)
+
+    def info(self, name: str, text: str, labels: Sequence[str], fields: Sequence[str]) -> Info:
+        self._describe(f"{PREFIX}{name}_info", "info", text, (*labels, *fields))
+        return Info(f"{PREFIX}{name}", text, labels, registry=self._registry)
+
+
+class Metrics:
+    """The worker's metrics. Series, keys, offsets and exception texts are never labels: their number has no bound.
+
+    The attributes are prometheus_client's own counters and gauges, and `BulkHistogram`; ``docs/metrics.md`` is
+    generated from this class (``python -m detector.observability.document``).
+
+    Args:
+        registry: Where they are registered; a fresh one in tests.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        make = _Factory(registry)
+        self.registry = registry
+
+        make.section("Records in")
+        self.records_consumed = make.counter(
+            "records_consumed_total", "Records taken from the input, whatever became of them.", "stream"
+        )
+        self.records_rejected = make.counter(
+            "records_rejected_total", "Records that cannot become a sample, by reason.", "stream", "reason"
+        )
+        self.records_ignored = make.counter(
+            "records_ignored_total", "Valid records that carry no channel of the model.", "stream"
+        )
+        self.records_late = make.counter(
+            "records_late_total", "Samples dropped because a later one of their series was there before.", "stream"
+        )
+        self.records_duplicate = make.counter(
+            "records_duplicate_total", "Samples dropped because their series had one of the same time.", "stream"
+        )
+        self.dead_letters = make.counter("dead_letters_total", "Records committed to the dead-letter topic.", "stream")
+        self.consumer_lag = make.gauge(
+            "consumer_lag_records",
+            "Records between the position and the last stable offset; only for partitions that this worker owns.",
+            "topic",
+            "partition",
+        )
+        self.last_processed_timestamp = make.gauge(
+            "last_processed_timestamp_seconds", "Wall-clock time at which records were last processed.", "stream"
+        )
+        self.event_time = make.gauge(
+            "event_timestamp_seconds", "Event time that the stream has reached: its newest watermark.", "stream"
+        )
+
+        make.section("Series and windows")
+        self.series = make.gauge("series", "Series in memory by state: warming_up, live or stale.", "stream", "state")
+        self.series_forgotten = make.counter(
+            "series_forgotten_total", "Series forgotten because their event time fell too far behind.", "stream"
+        )
+        self.samples_filled = make.counter(
+            "samples_filled_total", "Missing samples bridged within short gaps; filled ones are never scored.", "stream"
+        )
+        self.samples_incomplete = make.counter(
+            "samples_incomplete_total",
+            "Samples assembled from single channels that went on with some missing.",
+            "stream",
+        )
+        self.windows_reset = make.counter("windows_reset_total", "Windows started anew, by reason.", "stream", "reason")
+        self.windows_scored = make.counter("windows_scored_total", "Windows that got a score.", "stream")
+        self.windows_unscored = make.counter(
+            "windows_unscored_total",
+            "Windows without a score: too little of them was observed, or the score is unknown. Never counted as zero.",
+            "stream",
+            "reason",
+        )
+
+        make.section("Scores and incidents")
+        self.score_threshold_ratio = make.histogram(
+            "score_threshold_ratio",
+            "Score over threshold of every scored window; above 1 is anomalous.",
+            RATIO_BOUNDS,
+            "stream",
+        )
+        self.events = make.counter(
+            "events_total", "Events committed, by event (opened, updated, closed) and severity.",
+            "stream", "event", "severity",
+        )  # fmt: skip
+        self.anomalies = make.counter(
+            "anomalies_total", "Incidents opened, by their severity at that moment.", "stream", "severity"
+        )
+        self.incidents_open = make.gauge("incidents_open", "Incidents that are open now.", "stream")
+        self.scoring_duration = make.histogram(
+            "scoring_duration_seconds",
+            "Time that one batch of windows took to score.",
+            SCORING_SECONDS_BOUNDS,
+            "stream",
+        )
+        self.scoring_batch_windows = make.histogram(
+            "scoring_batch_windows", "Windows in one batch.", BATCH_WINDOWS_BOUNDS, "stream"
+        )
+        self.event_time_lag = make.histogram(
+            "event_time_lag_seconds", "From the event time of a sample to its score.", LAG_SECONDS_BOUNDS, "stream"
+        )
+
+        make.section("Delivery")
+        self.commits = make.counter(
+            "commits_total", "Commits by outcome: committed, refused (nothing is visible), unknown (all is read back).",
+            "outcome",
+        )  # fmt: skip
+        self.commit_duration = make.histogram(
+            "commit_duration_seconds", "Time that one commit took, whatever its outcome.", COMMIT_SECONDS_BOUNDS
+        )
+        self.commit_records = make.histogram(
+            "commit_records", "Input records covered by one commit.", COMMIT_RECORDS_BOUNDS
+        )
+        self.poll_interval_ratio = make.gauge(
+            "poll_interval_ratio", "Longest recent time between polls over the limit at which the group gives up on us."
+        )
+
+        make.section("Group and recovery")
+        self.assigned_partitions = make.gauge("assigned_partitions", "Partitions that this worker owns.")
+        self.rebalances = make.counter("rebalances_total", "Times that this worker's assignment changed.")
+        self.restore_records = make.counter(
+            "restore_records_total", "Records read again, silently, to restore state.", "stream"
+        )
+        self.restore_duration = make.histogram(
+            "restore_duration_seconds", "From the assignment of a partition until it was live.",
+            RESTORE_SECONDS_BOUNDS, "stream",
+        )  # fmt: skip
+
+        make.section("What is running")
+        self.model_info = make.info(
+            "model", "The model that scores a stream; always 1.", ("stream",), ("model", "version", "runtime")
+        )
+        self.build_info = make.info("build", "The program; always 1.", (), ("version", "python"))
+        self.descriptions: tuple[MetricDescription, ...] = tuple(make.descriptions)
+        for outcome in COMMIT_OUTCOMES:
+            self.commits.labels(outcome)
+
+    def add_stream(self, stream: str, rejection_reasons: Iterable[str] = ()) -> None:
+        """Expose a stream's metrics at zero, so that ``rate()`` sees their first increase too.
+
+        Args:
+            stream: Name of the stream.
+            rejection_reasons: Reasons for which records can be rejected.
+        """
+        for counter in (
+            self.records_consumed, self.records_ignored, self.records_late, self.records_duplicate, self.dead_letters,
+            self.series_forgotten, self.samples_filled, self.samples_incomplete, self.windows_scored,
+            self.restore_records,
+        ):  # fmt: skip
+            counter.labels(stream)
+        for histogram in (
+            self.score_threshold_ratio, self.scoring_duration, self.scoring_batch_windows, self.event_time_lag,
+            self.restore_duration,
+        ):  # fmt: skip
+            histogram.initialise(stream)
+        self.incidents_open.labels(stream)
+        for state in SERIES_STATES:
+            self.series.labels(stream, state)
+        for counter, values in (
+            (self.records_rejected, tuple(rejection_reasons)),
+            (self.windows_reset, RESET_REASONS),
+            (self.windows_unscored, UNSCORED_REASONS),
+            (self.anomalies, SEVERITIES),
+        ):
+            for value in values:
+                counter.labels(stream, value)
+        for event in EVENT_KINDS:
+            for severity in SEVERITIES:
+                self.events.labels(stream, event, severity)
+
+    def set_model(self, stream: str, *, model: str, version: str, runtime: str) -> None:
+        """Say which model scores a stream; a later call replaces the earlier one's values.
+
+        Args:
+            stream: Name of the stream.
+            model: Name or digest of the bundle.
+            version: Its version.
+            runtime: ``onnx`` or ``keras``.
+        """
+        self.model_info.labels(stream).info({"model": model, "version": version, "runtime": runtime})
+
+    def set_lag(self, topic: str, partition: int, records: int) -> None:
+        """How far an owned partition is behind its last stable offset."""
+        self.consumer_lag.labels(topic, str(partition)).set(records)
+
+    def remove_partition(self, topic: str, partition: int) -> None:
+        """Stop reporting a partition that was taken away; its next owner reports it. Unknown ones are fine."""
+        self.consumer_lag.remove(topic, str(partition))

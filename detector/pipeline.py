@@ -1,0 +1,291 @@
+"""Records of one partition in, outcomes out: no IO, no clock, no metrics.
+
+The outcome of a record depends on the partition's records up to it and on nothing else, not even on where the caller cuts its
+batches. That is what makes a restart, a replay and an audit agree with the first run, event for event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.alerting.dead_letter import DeadLetter, dead_letter
+from detector.alerting.events import Event
+from detector.alerting.identity import Identity
+from detector.alerting.incidents import IncidentTracker, ScoredSample
+from detector.alerting.policy import IncidentPolicy
+from detector.errors import InvalidRecordError
+from detector.records.reader import RecordReader
+from detector.records.values import Record
+from detector.scoring.scorer import Scores
+from detector.series.store import Reset, SeriesStore, WindowBatch, WindowSpec
+from detector.state import STATE_VERSION, SeriesState
+
+_WINDOWS_PER_BATCH = 1024
+# One record completes a window at most, but an assembled sample and its successor may come together.
+_MOST_WINDOWS_PER_RECORD = 4
+
+
+class WindowScorer(Protocol):
+    """Scores a batch of windows; `detector.scoring.scorer.Scorer` is one."""
+
+    def score(self, batch: WindowBatch) -> Scores: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class StreamContext:
+    """What all partitions of a stream share.
+
+    Attributes:
+        identity: Of partition 0; `partition` is replaced.
+        dead_letter_bytes: Longest value that a dead letter carries whole.
+        keep_scores: Whether every score is kept in the outcome, for replay.
+    """
+
+    name: str
+    reader: RecordReader
+    scorer: WindowScorer
+    spec: WindowSpec
+    policy: IncidentPolicy
+    identity: Identity
+    runtime: str = "onnx"
+    dead_letter_bytes: int = 9_000_000
+    keep_scores: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRows:
+    """Scores of one batch, for a file."""
+
+    series: Sequence[str]
+    time_ns: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run of records led to.
+
+    Attributes:
+        events: With the series that each belongs to, in record order.
+        dead_letters: With the offset of the record, in record order.
+        touched: Series that emitted an event or were forgotten; their snapshot goes into the same transaction.
+        rejected: Number of records by reason.
+        ratios: float64; score / threshold of every scored window.
+    """
+
+    records: int = 0
+    ignored: int = 0
+    events: list[tuple[str, Event]] = field(default_factory=list)
+    dead_letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    rejected: dict[str, int] = field(default_factory=dict)
+    resets: dict[str, int] = field(default_factory=dict)
+    late: int = 0
+    duplicate: int = 0
+    filled: int = 0
+    incomplete: int = 0
+    scored: int = 0
+    unscored: int = 0
+    ratios: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    scores: list[ScoreRows] = field(default_factory=list)
+    longest_bad_run: int = 0
+
+
+class PartitionPipeline:
+    """Windows, scores and incidents of one partition of a stream.
+
+    Args:
+        context: Shared by the stream's partitions.
+        partition: Number of the partition.
+    """
+
+    def __init__(self, context: StreamContext, partition: int) -> None:
+        self._context = context
+        self._partition = partition
+        self._store = SeriesStore(context.spec, _WINDOWS_PER_BATCH)
+        self._tracker = IncidentTracker(context.policy, replace(context.identity, partition=partition))
+        # Series -> first offset that its snapshot lacks; in the order of these offsets, since entries are only appended.
+        self._dirty: dict[str, int] = {}
+        self._included: dict[str, int] = {}
+        self._bad_run = 0
+
+    @property
+    def store(self) -> SeriesStore:
+        """The windows; for metrics and recovery."""
+        return self._store
+
+    @property
+    def tracker(self) -> IncidentTracker:
+        """The incidents; for metrics and summaries."""
+        return self._tracker
+
+    def process(self, records: Sequence[Record]) -> Outcome:
+        """Take the next records of the partition, in offset order.
+
+        A record that cannot be read becomes a dead letter, and the rest goes on.
+        """
+        outcome = Outcome(records=len(records))
+        read, add, store, dirty, included = (
+            self._context.reader.read, self._store.add, self._store, self._dirty, self._included,
+        )  # fmt: skip
+        flush_at = _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD
+        before = (store.counts.late, store.counts.duplicate, store.counts.filled, store.counts.incomplete)
+        for record in records:
+            offset = record.offset
+            try:
+                sample = read(record)
+                if sample is None:
+                    outcome.ignored += 1
+                    self._bad_run = 0
+                    continue
+                series = sample.series
+                if included and offset < included.get(series, 0):
+                    continue
+                add(sample, offset)
+            except InvalidRecordError as error:
+                self._reject(record, error, outcome)
+                continue
+            self._bad_run = 0
+            if series not in dirty:
+                dirty[series] = offset
+            if store.pending >= flush_at:
+                self._flush(outcome)
+        self._flush(outcome)
+        counts = store.counts
+        outcome.late, outcome.duplicate = counts.late - before[0], counts.duplicate - before[1]
+        outcome.filled, outcome.incomplete = counts.filled - before[2], counts.incomplete - before[3]
+        return outcome
+
+    def _reject(self, record: Record, error: InvalidRecordError, outcome: Outcome) -> None:
+        outcome.rejected[error.reason] = outcome.rejected.get(error.reason, 0) + 1
+        letter = dead_letter(record, self._context.name, error.reason, error.detail, self._context.dead_letter_bytes)
+        outcome.dead_letters.append((record.offset, letter))
+        self._bad_run += 1
+        outcome.longest_bad_run = max(outcome.longest_bad_run, self._bad_run)
+
+    def _flush(self, outcome: Outcome) -> None:
+        resets = self._store.take_resets()
+        if self._store.pending:
+            batch = self._store.take()
+            scores = self._context.scorer.score(batch)
+        else:
+            batch = scores = None
+        done = 0
+        for reset in resets:
+            if batch is not None and scores is not None and reset.after_window > done:
+                self._alert(batch, scores, done, reset.after_window, outcome)
+                done = reset.after_window
+            self._reset(reset, outcome)
+        if batch is None or scores is None:
+            return
+        self._alert(batch, scores, done, len(batch.series), outcome)
+        known = ~np.isnan(scores.score)
+        outcome.scored += int(known.sum())
+        outcome.unscored += int((~known).sum())
+        outcome.ratios.append(scores.score[known] / self._context.policy.threshold)
+        if self._context.keep_scores:
+            outcome.scores.append(ScoreRows(batch.series, batch.time_ns, batch.offsets, scores.score))
+
+    def _alert(self, batch: WindowBatch, scores: Scores, start: int, stop: int, outcome: Outcome) -> None:
+        tracker, quiet = self._tracker, self._context.policy.quiet_score
+        values = scores.score[start:stop].tolist()
+        for index, (series, score) in enumerate(zip(batch.series[start:stop], values, strict=True), start):
+            # NaN compares false: an unknown score neither opens nor quiets anything.
+            if not (score > quiet or (score == score and tracker.needs_attention(series))):  # noqa: PLR0124
+                continue
+            events = tracker.advance(
+                ScoredSample(
+                    series=series,
+                    time_ns=int(batch.time_ns[index]),
+                    offset=int(batch.offsets[index]),
+                    start_offset=int(batch.start_offsets[index]),
+                    score=score,
+                    contributions=scores.contributions[index],
+                    seen=scores.seen[index],
+                    expected=scores.expected[index],
+                )
+            )
+            self._emit(series, events, outcome)
+
+    def _reset(self, reset: Reset, outcome: Outcome) -> None:
+        outcome.resets[reset.reason] = outcome.resets.get(reset.reason, 0) + 1
+        self._emit(reset.series, self._tracker.reset(reset.series, reset.time_ns, reset.offset, reset.reason), outcome)
+        if reset.reason == "forgotten":
+            outcome.touched.add(reset.series)
+
+    def _emit(self, series: str, events: Sequence[Event], outcome: Outcome) -> None:
+        for event in events:
+            outcome.events.append((series, event))
+            outcome.touched.add(series)
+
+    # -- what recovery needs ---------------------------------------------------------------------------------------------
+
+    def replay_from(self, next_offset: int) -> int:
+        """Oldest offset that a restart would have to read again, given that ``next_offset`` is committed."""
+        return next(iter(self._dirty.values()), next_offset)
+
+    def due(self, next_offset: int, max_behind: int, most: int) -> list[str]:
+        """Up to ``most`` series whose snapshot lacks records from more than ``max_behind`` offsets back, longest first."""
+        found = []
+        for series, since in self._dirty.items():
+            if next_offset - since <= max_behind or len(found) >= most:
+                break
+            found.append(series)
+        return found
+
+    def snapshot(self, series: str, next_offset: int) -> SeriesState | None:
+        """State of a series as of ``next_offset``, and mark it clean; None when the series is forgotten."""
+        self._dirty.pop(series, None)
+        if series not in self._store:
+            return None
+        return SeriesState(STATE_VERSION, next_offset, self._store.snapshot(series), self._tracker.snapshot(series))
+
+    def restore(self, series: str, state: SeriesState, windows: bool = True) -> None:
+        """Take a series' snapshot over; its records below ``state.next_offset`` are skipped from now on.
+
+        Args:
+            series: Name.
+            state: From `snapshot`.
+            windows: False leaves the window to be rebuilt from the records, for a bundle of another shape.
+
+        Raises:
+            SnapshotError: the snapshot does not fit this stream.
+        """
+        if state.incidents is not None:
+            self._tracker.restore(series, state.incidents)
+        if windows:
+            self._store.restore(series, state.windows)
+            self._included[series] = state.next_offset
+
+    def discard_windows(self) -> None:
+        """Begin with empty windows and no incidents."""
+        fresh = PartitionPipeline(self._context, self._partition)
+        self._store, self._tracker = fresh._store, fresh._tracker
+        self._dirty, self._included = fresh._dirty, fresh._included
+
+    def rebuild(self, records: Sequence[Record]) -> None:
+        """Put records into the windows only: nothing is scored, no incident moves, nothing comes out."""
+        for record in records:
+            try:
+                sample = self._context.reader.read(record)
+                if sample is None or record.offset < self._included.get(sample.series, 0):
+                    continue
+                self._store.add(sample, record.offset)
+            except InvalidRecordError:
+                continue  # it became a dead letter when it was processed
+            self._dirty.setdefault(sample.series, record.offset)
+            if self._store.pending >= _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD:
+                self._store.take()
+        self._store.take_resets()
+        if self._store.pending:
+            self._store.take()
+
+    def go_live(self) -> None:
+        """Forget which records the restored snapshots already hold; they have all been passed."""
+        self._included.clear()

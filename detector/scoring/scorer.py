@@ -1,0 +1,62 @@
+"""Windows of many series to scores, in batches, through whichever runtime the bundle was opened with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.series.store import WindowBatch
+from models.bundle import Bundle
+from models.residuals import impute
+from models.runtimes import Reconstructor
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of a batch of windows, row by row.
+
+    Attributes:
+        score: float64[n]; NaN where too little was observed. What is not known is never zero.
+        contributions: float32[n, channels]; what each channel adds to the score.
+        seen: float64[n, channels]; the last sample in the channels' own units, NaN where missing.
+        expected: float64[n, channels]; its reconstruction, in the same units.
+    """
+
+    score: Float64
+    contributions: npt.NDArray[np.float32]
+    seen: Float64
+    expected: Float64
+
+
+class Scorer:
+    """Scales, reconstructs and compares.
+
+    Rows do not influence each other: a window's score has the same bits whatever else is in its batch.
+
+    Args:
+        bundle: Scaler, residual and the rest that was fixed in training.
+        reconstruct: The model, opened by `models.runtimes.open_runtime`.
+    """
+
+    def __init__(self, bundle: Bundle, reconstruct: Reconstructor) -> None:
+        self._scaler = bundle.scaler
+        self._residual = bundle.residual
+        self._reconstruct = reconstruct
+
+    def score(self, batch: WindowBatch) -> Scores:
+        """Score every window of a batch of ``n >= 0`` windows."""
+        rows = np.fromiter((self._scaler.row(series) for series in batch.series), np.intp, len(batch.series))
+        scaled = self._scaler.apply(batch.values, rows)
+        filled, observed = impute(scaled)
+        reconstruction = self._reconstruct(filled)
+        score, contributions = self._residual.score(filled, reconstruction, observed)
+        return Scores(
+            score=np.where(batch.coverage_ok, score, np.nan),
+            contributions=contributions.astype(np.float32),
+            seen=batch.values[:, -1],
+            expected=self._scaler.invert(reconstruction[:, -1:], rows)[:, 0],
+        )

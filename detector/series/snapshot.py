@@ -1,0 +1,195 @@
+"""What a series needs to go on exactly where it stood, as bytes.
+
+One byte of version, then zlib (level 1) over MessagePack. Rows are raw little-endian float64, so that they come back
+bit by bit. A window of ``length`` rows is continued by its last ``length - 1``; no more are kept.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+import numpy as np
+
+from detector.series.assembly import Assembly, OpenRow
+from detector.series.jumps import Jump
+from detector.series.spec import WindowSpec
+from detector.series.values import Float64, Int64
+
+SNAPSHOT_VERSION = 1
+# Beyond this something else than a snapshot was compressed; real ones take (length - 1) * (channels + 1) * 8 bytes.
+_MOST_BYTES = 1 << 30
+
+
+class SnapshotError(Exception):
+    """A snapshot cannot be used: another version, another shape of window, or damage. The message says which."""
+
+
+class OpenRowState(msgspec.Struct, frozen=True, array_like=True):
+    """A row under assembly; see `detector.series.assembly.OpenRow`. Masks are little-endian, values float64."""
+
+    key: int
+    time_ns: int
+    first_offset: int
+    mask: bytes
+    values: bytes
+
+
+class SeriesSnapshot(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """State of one series.
+
+    Attributes:
+        length: Rows of a window; as `channels` and `period_ns`, to refuse a snapshot of another shape.
+        channels: Values of a row.
+        period_ns: Distance of two rows on the grid, or None.
+        last_ns: Greatest event time accepted; None when an unconfirmed jump is all that is known of the series.
+        anchor_ns: Event time at which the grid begins.
+        key: Of the last row; None when there is none since the last reset.
+        rows: Rows since the last reset, at most `length`.
+        phase: Observed rows since the last window was due.
+        values: float64[min(rows, length - 1), channels]; the last rows.
+        offsets: int64[min(rows, length - 1)]; oldest record of each row.
+        jump: Time and watermark of a remembered jump.
+        last_mask: Channels of the last assembled row.
+        open_rows: Rows under assembly.
+    """
+
+    length: int
+    channels: int
+    period_ns: int | None
+    last_ns: int | None
+    anchor_ns: int
+    key: int | None
+    rows: int
+    phase: int
+    values: bytes
+    offsets: bytes
+    jump: tuple[int, int] | None
+    last_mask: bytes
+    open_rows: list[OpenRowState]
+
+    def arrays(self) -> tuple[Float64, Int64]:
+        """The rows' values float64[rows, channels] and offsets int64[rows]."""
+        return (
+            np.frombuffer(self.values, "<f8").reshape(-1, self.channels),
+            np.frombuffer(self.offsets, "<i8"),
+        )
+
+    def remembered(self) -> Jump | None:
+        """The unconfirmed jump."""
+        return None if self.jump is None else Jump(*self.jump)
+
+    def assembly(self) -> Assembly | None:
+        """The open rows; None when the series never had any, as in the wide layout."""
+        if not self.last_mask and not self.open_rows:
+            return None
+        rows = [
+            OpenRow(
+                row.key, row.time_ns, row.first_offset, _mask(row.mask), np.frombuffer(row.values, "<f8").tolist()
+            )
+            for row in self.open_rows
+        ]  # fmt: skip
+        return Assembly(rows, _mask(self.last_mask))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(SeriesSnapshot).decode
+
+
+def make_snapshot(
+    spec: WindowSpec,
+    *,
+    last_ns: int | None = None,
+    anchor_ns: int = 0,
+    key: int | None = None,
+    rows: int = 0,
+    phase: int = 0,
+    values: Float64 | None = None,
+    offsets: Int64 | None = None,
+    jump: Jump | None = None,
+    assembly: Assembly | None = None,
+) -> SeriesSnapshot:
+    """Collect the state of a series; the arguments are those of `SeriesSnapshot`."""
+    return SeriesSnapshot(
+        length=spec.length,
+        channels=spec.channels,
+        period_ns=spec.period_ns,
+        last_ns=last_ns,
+        anchor_ns=anchor_ns,
+        key=key,
+        rows=rows,
+        phase=phase,
+        values=b"" if values is None else values.astype("<f8", copy=False).tobytes(),
+        offsets=b"" if offsets is None else offsets.astype("<i8", copy=False).tobytes(),
+        jump=None if jump is None else (jump.time_ns, jump.since_ns),
+        last_mask=b"" if assembly is None else _mask_bytes(assembly.last_mask),
+        open_rows=[
+            OpenRowState(
+                row.key,
+                row.time_ns,
+                row.first_offset,
+                _mask_bytes(row.mask),
+                np.array(row.values, "<f8").tobytes(),
+            )
+            for row in (assembly.rows if assembly else ())
+        ],
+    )
+
+
+def encode_snapshot(snapshot: SeriesSnapshot) -> bytes:
+    """Bytes of a snapshot."""
+    return bytes((SNAPSHOT_VERSION,)) + zlib.compress(_encode(snapshot), 1)
+
+
+def decode_snapshot(data: bytes, spec: WindowSpec) -> SeriesSnapshot:
+    """Read a snapshot back, for windows of ``spec``.
+
+    Raises:
+        SnapshotError: another version, another shape, or damage.
+    """
+    if not data:
+        raise SnapshotError("the snapshot is empty")
+    if data[0] != SNAPSHOT_VERSION:
+        raise SnapshotError(f"the snapshot has version {data[0]}, this program reads version {SNAPSHOT_VERSION}")
+    try:
+        inflate = zlib.decompressobj()
+        raw = inflate.decompress(memoryview(data)[1:], _MOST_BYTES)
+        if not inflate.eof or inflate.unused_data:
+            raise SnapshotError("the snapshot is damaged: it is cut off or too long")
+        snapshot = _decode(raw)
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise SnapshotError(f"the snapshot is damaged: {error}") from error
+    _check_shape(snapshot, spec)
+    _check_sizes(snapshot)
+    return snapshot
+
+
+def _check_shape(snapshot: SeriesSnapshot, spec: WindowSpec) -> None:
+    for name in ("length", "channels", "period_ns"):
+        was, now = getattr(snapshot, name), getattr(spec, name)
+        if was != now:
+            raise SnapshotError(f"the snapshot was made for windows with {name} {was}, this stream's have {now}")
+
+
+def _check_sizes(snapshot: SeriesSnapshot) -> None:
+    kept = min(snapshot.rows, snapshot.length - 1)
+    row_bytes = snapshot.channels * 8
+    if not (
+        0 <= snapshot.rows <= snapshot.length
+        and (snapshot.last_ns is not None or snapshot.rows == 0)
+        and (snapshot.rows == 0) == (snapshot.key is None)
+        and snapshot.phase >= 0
+        and len(snapshot.values) == kept * row_bytes
+        and len(snapshot.offsets) == kept * 8
+        and all(len(row.values) == row_bytes for row in snapshot.open_rows)
+    ):
+        raise SnapshotError("the snapshot is damaged: its parts do not fit together")
+
+
+def _mask_bytes(mask: int) -> bytes:
+    # MessagePack integers end at 64 bits, channels do not.
+    return mask.to_bytes((mask.bit_length() + 7) // 8, "little")
+
+
+def _mask(data: bytes) -> int:
+    return int.from_bytes(data, "little")

@@ -1,0 +1,283 @@
+"""The windows of all series of one partition: samples in, batches of windows out.
+
+What comes out depends on the samples and their order alone: not on where the caller cuts batches, nor on where a
+snapshot was taken and restored. A store never looks at a clock.
+
+Two times matter. A series' own last time decides what is late, a duplicate, a gap or a jump. The partition's watermark,
+the greatest event time believed, decides only which series are stale or forgotten, and whether a new series' first
+sample lies too far ahead. So old records can be read again behind a watermark that was restored before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from detector.errors import InvalidRecordError
+from detector.records.values import Sample, TallSample
+from detector.series.jumps import Jumps
+from detector.series.rings import Rings
+from detector.series.rows import RowPlacer
+from detector.series.slots import NO_KEY, Slots
+from detector.series.snapshot import SnapshotError, decode_snapshot, encode_snapshot, make_snapshot
+from detector.series.spec import WindowSpec
+from detector.series.values import Counters, Reset, SeriesStateName, WindowBatch
+from detector.series.watermark import Watermark
+from detector.series.windows import PendingWindows
+
+__all__ = ["Counters", "Reset", "SeriesStore", "SnapshotError", "WindowBatch", "WindowSpec"]
+
+
+class SeriesStore:
+    """Event-time windows of the series of one (stream, partition).
+
+    Samples of one store are all wide or all tall. A store belongs to one thread.
+
+    Args:
+        spec: What windows look like.
+        window_capacity: Pending windows at which `take` is overdue.
+
+    Attributes:
+        spec: As given.
+        counts: Totals since the store was made; it keeps counting in this one object.
+
+    Raises:
+        ValueError: ``window_capacity`` is below 1.
+    """
+
+    def __init__(self, spec: WindowSpec, window_capacity: int = 1024) -> None:
+        if window_capacity < 1:
+            raise ValueError(f"window_capacity is {window_capacity}, it must be at least 1")
+        self.spec = spec
+        self.counts = Counters()
+        self._capacity = window_capacity
+        self._slots = Slots()
+        self._rings = Rings(spec.length, spec.channels, window_capacity)
+        self._windows = PendingWindows(spec, self._rings)
+        self._rows = RowPlacer(spec, self._slots, self._rings, self._windows, self.counts)
+        self._watermark = Watermark(spec.forget_after_ns)
+        self._jumps = Jumps(spec.max_jump_ns, self._rows.grid.min_apart_ns)
+        # A known series' step ahead up to this is neither a jump nor a return after having been forgotten.
+        self._near_ns = min(spec.max_jump_ns, spec.forget_after_ns)
+
+    def add(self, sample: Sample, offset: int) -> None:
+        """Take the partition's next sample.
+
+        Args:
+            sample: A wide sample has exactly one value per channel of the spec; its values are copied.
+            offset: Of the sample's record; never decreasing.
+
+        Raises:
+            InvalidRecordError: ``unconfirmed_jump``: too far ahead, and no other sample says so too;
+                ``too_many_series``: a new series for which there is no room.
+            RuntimeError: as many windows are pending as the store was made for; the caller forgot to take them.
+            ValueError: a wide sample has not one value per channel.
+        """
+        if len(self._windows) >= self._capacity:
+            raise RuntimeError(f"{self._capacity} windows are pending: take() them before adding more samples")
+        series, time_ns = sample.series, sample.time_ns
+        slot = self._slots.of.get(series)
+        if slot is None or time_ns - self._slots.last_ns[slot] > self._near_ns or series in self._jumps.of:
+            slot = self._admit(series, slot, time_ns, offset)
+        elif time_ns > self._watermark.ns and self._watermark.advance(time_ns):
+            self._sweep(time_ns, offset)
+        if isinstance(sample, TallSample):
+            self._rows.tall(slot, sample, offset)
+        else:
+            self._rows.wide(slot, sample, offset)
+
+    def _admit(self, series: str, slot: int | None, time_ns: int, offset: int) -> int:
+        """Decide about a sample that is not simply the next of a known series; returns the series' slot."""
+        watermark = self._watermark
+        elapsed_ns = 0 if slot is None else time_ns - self._slots.last_ns[slot]
+        # After so long a silence the series is as good as new, whether or not a sweep came by in between.
+        expired = elapsed_ns > self.spec.forget_after_ns
+        if slot is not None and not expired:
+            ahead_ns = elapsed_ns
+        else:
+            ahead_ns = time_ns - watermark.ns if watermark.known else 0
+        far = ahead_ns > self.spec.max_jump_ns
+        if far:
+            self._require_confirmation(series, slot is None, time_ns, ahead_ns)
+        else:
+            self._jumps.drop(series)
+        if slot is not None and expired:
+            self._forget(series, slot, time_ns, offset)
+            slot = None
+        elif slot is not None and far:
+            self._rows.restart(slot, time_ns, offset)
+        # Before asking for room: a store full of silent series would otherwise never see time pass.
+        if time_ns > watermark.ns and watermark.advance(time_ns):
+            self._sweep(time_ns, offset)
+        if slot is None:
+            self._require_room(series)
+            slot = self._slots.take(series, time_ns)
+            self._rings.open(slot)
+        return slot
+
+    def _require_confirmation(self, series: str, stranger: bool, time_ns: int, ahead_ns: int) -> None:
+        if stranger and series not in self._jumps.of:
+            self._require_room(series)
+        if not self._jumps.confirm(series, time_ns, self._watermark.ns, stranger):
+            raise InvalidRecordError(
+                "unconfirmed_jump",
+                f"series {series[:100]!r} steps {ahead_ns / 1e9:.12g} s ahead, more than "
+                f"{self.spec.max_jump_ns / 1e9:.12g} s (window.max_jump_seconds); the next sample decides whether "
+                "that is believed",
+            )
+
+    def _require_room(self, series: str) -> None:
+        if len(self) >= self.spec.max_series:
+            raise InvalidRecordError(
+                "too_many_series",
+                f"series {series[:100]!r} is new, and as many as allowed are held already: {self.spec.max_series} "
+                "(window.max_series)",
+            )
+
+    def _sweep(self, time_ns: int, offset: int) -> None:
+        before_ns = time_ns - self.spec.forget_after_ns
+        last_ns = self._slots.last_ns
+        silent = [(series, slot) for series, slot in self._slots if last_ns[slot] < before_ns]
+        silent += [(series, -1) for series in self._jumps.aged(before_ns)]
+        # By name, since slots have other numbers after a restart.
+        for series, slot in sorted(silent):
+            self._forget(series, slot, time_ns, offset)
+
+    def _forget(self, series: str, slot: int, time_ns: int, offset: int) -> None:
+        self.counts.forgotten += 1
+        self._windows.reset(slot, series, time_ns, offset, "forgotten")
+        self.forget(series)
+
+    def forget(self, series: str) -> None:
+        """Drop what is held of a series, without a reset; its pending windows stay. Unknown series are ignored."""
+        self._jumps.drop(series)
+        slot = self._slots.of.get(series)
+        if slot is not None:
+            self._rows.drop(slot)
+            self._slots.give_back(slot)
+
+    @property
+    def watermark_ns(self) -> int | None:
+        """Greatest event time believed so far, nanoseconds since the epoch; set it when a partition is restored."""
+        return self._watermark.ns if self._watermark.known else None
+
+    @watermark_ns.setter
+    def watermark_ns(self, time_ns: int | None) -> None:
+        self._watermark.set(time_ns)
+
+    @property
+    def pending(self) -> int:
+        """Windows ready to be taken. One tall sample may complete several, so this may pass the capacity."""
+        return len(self._windows)
+
+    def take(self) -> WindowBatch:
+        """All pending windows, in the order in which records completed them; the arrays belong to the caller."""
+        return self._windows.take()
+
+    def take_resets(self) -> list[Reset]:
+        """Resets since the last call, in order.
+
+        `Reset.after_window` refers to the batch that `take` gives next, or just gave: call the two together.
+        """
+        return self._windows.take_resets()
+
+    def __len__(self) -> int:
+        return len(self._slots) + len(self._jumps.strangers)
+
+    def __contains__(self, series: object) -> bool:
+        return series in self._slots.of or series in self._jumps.strangers
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of all series held, those included of which only an unconfirmed jump is known."""
+        yield from self._slots.of
+        yield from self._jumps.strangers
+
+    def state(self, series: str) -> SeriesStateName:
+        """Whether a series gives windows (live), does not yet (warming_up), or fell behind the watermark (stale).
+
+        Raises:
+            KeyError: the series is not held.
+        """
+        if series in self._jumps.strangers:
+            return "warming_up"
+        slot = self._slots.of[series]
+        if self._slots.last_ns[slot] < self._watermark.ns - self.spec.stale_after_ns:
+            return "stale"
+        return "live" if self._slots.rows[slot] >= self.spec.length else "warming_up"
+
+    def states(self) -> dict[str, int]:
+        """Number of series in each state; every state is there, and the numbers add up to ``len(store)``."""
+        held = np.fromiter(self._slots.of.values(), np.int64, len(self._slots))
+        full = np.array(self._slots.rows, np.int64)[held] >= self.spec.length
+        if self._watermark.known:
+            stale = np.array(self._slots.last_ns, np.int64)[held] < self._watermark.ns - self.spec.stale_after_ns
+        else:
+            stale = np.zeros(len(held), np.bool_)
+        return {
+            "warming_up": int((~full & ~stale).sum()) + len(self._jumps.strangers),
+            "live": int((full & ~stale).sum()),
+            "stale": int(stale.sum()),
+        }
+
+    def last_time_ns(self, series: str) -> int | None:
+        """Greatest event time accepted of a series, nanoseconds since the epoch; None when there is none."""
+        slot = self._slots.of.get(series)
+        return None if slot is None else self._slots.last_ns[slot]
+
+    def memory_bytes(self) -> int:
+        """What the store takes, about: arrays with their room for growth, and names and columns."""
+        return self._rings.memory_bytes + self._slots.memory_bytes
+
+    def snapshot(self, series: str) -> bytes:
+        """Everything needed to go on exactly, and nothing else; pending windows are not part of it.
+
+        Raises:
+            KeyError: the series is not held.
+        """
+        jump = self._jumps.of.get(series)
+        if series in self._jumps.strangers:
+            return encode_snapshot(make_snapshot(self.spec, jump=jump))
+        slots = self._slots
+        slot = slots.of[series]
+        rows, key = slots.rows[slot], slots.key[slot]
+        values, offsets = self._rings.last(slot, min(rows, self.spec.length - 1))
+        return encode_snapshot(
+            make_snapshot(
+                self.spec,
+                last_ns=slots.last_ns[slot],
+                anchor_ns=slots.anchor_ns[slot],
+                key=None if key == NO_KEY else key,
+                rows=rows,
+                phase=slots.phase[slot],
+                values=values,
+                offsets=offsets,
+                jump=jump,
+                assembly=self._rows.assemblies.get(slot),
+            )
+        )
+
+    def restore(self, series: str, data: bytes) -> None:
+        """Take a snapshot over, in place of what is held of the series; ``max_series`` binds new series only.
+
+        Raises:
+            SnapshotError: another version, another shape of window, or damage. The store is as before then.
+        """
+        snapshot = decode_snapshot(data, self.spec)
+        self.forget(series)
+        jump, last_ns = snapshot.remembered(), snapshot.last_ns
+        if jump is not None:
+            self._jumps.remember(series, jump, stranger=last_ns is None)
+        if last_ns is None:
+            return
+        slots = self._slots
+        slot = slots.take(series, snapshot.anchor_ns)
+        slots.last_ns[slot] = last_ns
+        slots.key[slot] = NO_KEY if snapshot.key is None else snapshot.key
+        slots.rows[slot] = snapshot.rows
+        slots.phase[slot] = snapshot.phase
+        self._rings.open(slot)
+        self._rings.load(slot, *snapshot.arrays())
+        assembly = snapshot.assembly()
+        if assembly is not None:
+            self._rows.assemblies[slot] = assembly

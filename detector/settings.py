@@ -1,0 +1,432 @@
+"""One frozen tree of settings, read from a YAML file and the environment, checked at start.
+
+Durations in the file may be numbers of seconds or text such as ``90s``, ``5m``, ``1h30m`` or ``7d``; inside they are
+seconds (``float``), as every name that ends in ``_seconds`` says.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_UNIT_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_TOPIC_NAME = re.compile(r"^[a-zA-Z0-9._-]{1,249}$")
+_STREAM_NAME = re.compile(r"^[a-zA-Z0-9._-]{1,100}$")
+
+
+def parse_duration(value: object) -> object:
+    """Seconds from text such as ``1h30m``; anything that is not text passes through for the type check to judge.
+
+    Raises:
+        ValueError: the text is not a duration.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    parts = _DURATION_PART.findall(text)
+    if not parts or "".join(f"{number}{unit}" for number, unit in parts) != "".join(text.split()):
+        raise ValueError(f"{value!r} is not a duration; write seconds or text such as 90s, 5m, 1h30m, 7d")
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+
+
+def _check_topic(name: str) -> str:
+    if not _TOPIC_NAME.fullmatch(name) or name in {".", ".."}:
+        raise ValueError(f"{name!r} is not a topic name; use at most 249 letters, digits, '.', '_' and '-'")
+    return name
+
+
+def _check_stream_name(name: str) -> str:
+    if not _STREAM_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a stream name; use at most 100 letters, digits, '.', '_' and '-'")
+    return name
+
+
+def _check_retention(seconds: float) -> float:
+    if seconds != -1 and seconds <= 0:
+        raise ValueError(f"{seconds:g} s keeps nothing; write a longer time, or -1 for ever")
+    return seconds
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    Field(gt=0, allow_inf_nan=False),
+]
+SecondsFromZero = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    Field(ge=0, allow_inf_nan=False),
+]
+RetentionSeconds = Annotated[
+    float,
+    BeforeValidator(parse_duration, json_schema_input_type=float | str),
+    Field(ge=-1, allow_inf_nan=False),
+    AfterValidator(_check_retention),
+]
+TopicName = Annotated[str, AfterValidator(_check_topic), Field(json_schema_extra={"pattern": _TOPIC_NAME.pattern})]
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and closed to unknown keys so that a typing error is found at start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
+
+
+class SaslSettings(Section):
+    """How the client proves who it is."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+    """What the brokers ask for."""
+    username: str | None = None
+    """PLAIN and SCRAM."""
+    password: SecretStr | None = None
+    """PLAIN and SCRAM; better not written here: use ``${VARIABLE}``, the environment or password_file."""
+    password_file: Path | None = None
+    """A file that holds the password, for secrets mounted by an orchestrator; instead of password."""
+    token_file: Path | None = None
+    """OAUTHBEARER: a file that holds the current token; read again at each authentication."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> SaslSettings:
+        if self.mechanism == "OAUTHBEARER":
+            if self.token_file is None:
+                raise ValueError("OAUTHBEARER needs token_file; name a file that holds the token")
+            return self
+        if self.username is None:
+            raise ValueError(f"{self.mechanism} needs username; add it")
+        if (self.password is None) == (self.password_file is None):
+            have = "neither" if self.password is None else "both"
+            raise ValueError(f"{self.mechanism} needs exactly one of password and password_file; it has {have}")
+        return self
+
+
+class TlsSettings(Section):
+    """How the connection is protected; mutual TLS when ``cert_file`` is given."""
+
+    ca_file: Path | None = None
+    """PEM file of the authorities to trust; without it, those of the system."""
+    cert_file: Path | None = None
+    """PEM file of the client's certificate, for mutual TLS; together with key_file."""
+    key_file: Path | None = None
+    """PEM file of the client's private key."""
+    key_password: SecretStr | None = None
+    """Of the private key, where it is encrypted."""
+    check_hostname: bool = True
+    """Whether the brokers' certificates must name the hosts that were asked for."""
+
+    @model_validator(mode="after")
+    def _pair(self) -> TlsSettings:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("mutual TLS needs both cert_file and key_file; add the one that is missing")
+        return self
+
+
+class KafkaSettings(Section):
+    """Where the cluster is and how to speak to it."""
+
+    bootstrap_servers: tuple[str, ...] = ("localhost:9092",)
+    """Some of the brokers, each as host:port; the client learns of the others from them."""
+    client_id: Annotated[str, Field(min_length=1)] = "reconstream"
+    """Name under which the brokers' logs and quotas show this client."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """SSL: encrypted (section tls). SASL_SSL: with a login as well (section sasl). SASL_PLAINTEXT: login only."""
+    sasl: SaslSettings | None = None
+    """The login, with security_protocol SASL_SSL or SASL_PLAINTEXT."""
+    tls: TlsSettings = TlsSettings()
+    """Certificates, with security_protocol SSL or SASL_SSL."""
+    connect_timeout_seconds: Seconds = 10.0
+    """How long to look for the cluster at start before saying what is wrong."""
+
+    @field_validator("bootstrap_servers", mode="before", json_schema_input_type=str | tuple[str, ...])
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            host, colon, port = address.rpartition(":")
+            if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+                raise ValueError(f"{address!r} is not an address; write host:port")
+        if not value:
+            raise ValueError("name at least one host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _sasl_when_needed(self) -> KafkaSettings:
+        wants = self.security_protocol.startswith("SASL")
+        if wants and self.sasl is None:
+            raise ValueError(
+                f"security_protocol {self.security_protocol} needs a sasl section; add mechanism and login"
+            )
+        if not wants and self.sasl is not None:
+            raise ValueError(
+                f"the sasl section has no effect with security_protocol {self.security_protocol}; "
+                "set security_protocol to SASL_SSL, or remove the section"
+            )
+        return self
+
+
+class BadRecordSettings(Section):
+    """When invalid records stop the worker: a wrong topic or producer must not be drained into dead letters."""
+
+    max_ratio: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Stop when more than this share of the last ``ratio_records`` records was invalid."""
+    ratio_records: Annotated[int, Field(ge=10)] = 1000
+    """Records of a partition over which ``max_ratio`` is taken."""
+    max_run: Annotated[int, Field(ge=1)] = 500
+    """Stop when this many invalid records follow each other on a partition."""
+
+
+class StateSettings(Section):
+    """How much work a restart may cost."""
+
+    max_replay_records: Annotated[int, Field(ge=100)] = 20_000
+    """At most this many records of a partition are read again, silently, after a restart."""
+    snapshot_bytes_per_commit: Annotated[int, Field(ge=1024)] = 4_194_304
+    """Snapshots of series are spread over commits so that one carries about this much of them."""
+
+
+class WorkerSettings(Section):
+    """The loop: identity, delivery, batches and deadlines."""
+
+    group: Annotated[str, Field(min_length=1)] = "reconstream"
+    """Consumer group; with ``instance`` it names the transactional id, so it must be this worker's own."""
+    instance: str = Field(default_factory=socket.gethostname, min_length=1)
+    """Stable and unique name of this worker within the group; a restart must keep it."""
+    static_membership: bool = True
+    """A worker that restarts within the session timeout gets its partitions back without a rebalance."""
+    delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    """exactly_once: events, state and offsets commit in one transaction. at_least_once: a fault may repeat events."""
+    auto_offset_reset: Literal["earliest", "latest"] = "earliest"
+    """Where to begin on a partition that has neither a committed offset nor state."""
+    on_lost_input: Literal["stop", "continue"] = "stop"
+    """What to do when retention deleted records before they were read; 'continue' goes on from the oldest one left."""
+    max_poll_records: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    """Most records taken from the client at once."""
+    commit_interval_seconds: Seconds = 0.5
+    """Longest time between commits while records arrive; events become visible with the commit."""
+    commit_records: Annotated[int, Field(ge=1)] = 20_000
+    """Commit earlier when this many records are pending."""
+    session_timeout_seconds: Seconds = 10.0
+    """A worker that sent no heartbeat for this long loses its partitions to the others."""
+    max_poll_interval_seconds: Seconds = 300.0
+    """A worker that is alive but does not come back for records for this long loses its partitions too."""
+    transaction_timeout_seconds: Seconds = 10.0
+    """A transaction that a dead worker left open is aborted after this long; until then readers of its events wait."""
+    drain_timeout_seconds: Seconds = 20.0
+    """How long SIGTERM may take to finish and commit what was polled."""
+    bad_records: BadRecordSettings = BadRecordSettings()
+    """When invalid records stop the worker."""
+    state: StateSettings = StateSettings()
+    """How much work a restart may cost."""
+
+
+class TopicSettings(Section):
+    """Names of the topics that the worker writes; created at start unless ``create`` is false."""
+
+    events: TopicName = "reconstream.events"
+    """Incidents: opened, updated, closed."""
+    dead_letters: TopicName = "reconstream.dead-letters"
+    """Invalid records as they came, each with its reason."""
+    state: TopicName = "reconstream.state"
+    """Windows and open incidents, so that a restart goes on where it stopped; compacted."""
+    epochs: TopicName = "reconstream.epochs"
+    """Which model and settings were in force from which offset on."""
+    create: bool = True
+    """Create these topics at start where they are missing; otherwise a missing one is an error."""
+    replication_factor: Annotated[int, Field(ge=-1)] = -1
+    """Of topics that are created; -1 leaves it to the cluster."""
+    retention_seconds: RetentionSeconds = 31_536_000.0
+    """How long events, dead letters and epochs are kept; -1 for ever."""
+
+
+class RecordSettings(Section):
+    """How bytes become samples."""
+
+    decoder: str = "json"
+    """Format of the record values: json, or the name of a decoder that an installed package brings."""
+    layout: Literal["wide", "tall"] = "wide"
+    """wide: one record holds all channels. tall: one record holds one channel."""
+    series_fields: tuple[str, ...] = ()
+    """Paths of the fields whose values, joined by '/', name the series; without any, the record key does.
+    A path is names separated by dots; a number is an index of a list; names that hold a dot are put in quotes."""
+    time_field: str | None = None
+    """Path of the event time; without it, the record timestamp is the event time."""
+    time_unit: Literal["auto", "s", "ms", "us", "ns", "iso8601"] = "auto"
+    """Unit of a number in time_field: auto tells them apart by size. Text is ISO 8601 (UTC without a zone)."""
+    channel_fields: dict[str, str] = {}
+    """Channel of the model -> path of its field, where the two differ (wide); below channels_under, if that is set."""
+    channels_under: str | None = None
+    """Path of an object that holds the channels, such as ``fields`` (wide)."""
+    channel_name_field: str = "channel"
+    """Path of the channel's name (tall)."""
+    value_field: str = "value"
+    """Path of the value (tall)."""
+    max_future_seconds: Seconds = 3600.0
+    """A record whose time_field lies further ahead of the record's own timestamp is invalid."""
+
+    @model_validator(mode="after")
+    def _fits_layout(self) -> RecordSettings:
+        other = ("channel_name_field", "value_field") if self.layout == "wide" else ("channel_fields", "channels_under")
+        for name in other:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name} has no effect with layout {self.layout}; "
+                    f"remove it, or set layout to {'tall' if self.layout == 'wide' else 'wide'}"
+                )
+        if self.time_field is None and self.time_unit != "auto":
+            raise ValueError("time_unit has no effect without time_field; name the field, or remove time_unit")
+        return self
+
+
+class WindowSettings(Section):
+    """Event-time windows of a series; what is left out comes from the bundle."""
+
+    stride: Annotated[int, Field(ge=1)] = 1
+    """Score every stride-th sample."""
+    max_gap_steps: Annotated[int, Field(ge=0)] = 5
+    """With a period: up to this many missing samples in a row are filled; a longer gap starts the window anew."""
+    lateness_seconds: SecondsFromZero = 0.0
+    """Tall layout: how long an incomplete sample waits, in event time, for missing channels once later ones arrive."""
+    max_jump_seconds: Seconds = 86_400.0 * 7
+    """A step forward in time longer than this must be confirmed by a second sample before it is believed."""
+    stale_after_seconds: Seconds = 900.0
+    """A series this far behind its partition's watermark counts as stale."""
+    forget_after_seconds: Seconds = 86_400.0 * 7
+    """A series this far behind is forgotten; it warms up again when it comes back."""
+    min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Least share of a window's values, and of the last sample's channels, that must have been observed for a score."""
+    max_series: Annotated[int, Field(ge=1)] = 100_000
+    """Most series held in memory per partition; records of further new series go to the dead letters."""
+
+
+class IncidentSettings(Section):
+    """From scores to incidents: one fault, one incident. Ratios are score / threshold."""
+
+    threshold: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Overrides the bundle's calibrated threshold."""
+    open_after: Annotated[int, Field(ge=1)] = 2
+    """Scored samples in a row above the threshold that open an incident."""
+    close_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Hysteresis: only scores below this share of the threshold count as quiet."""
+    close_after: Annotated[int, Field(ge=1)] | None = None
+    """Quiet scored samples in a row that close an incident; without it, one window, so that an anomaly that leaves
+    the window does not raise a second incident."""
+    cool_down_seconds: SecondsFromZero = 0.0
+    """After an incident closes, a new one on the same series opens only after this much event time."""
+    update_every_seconds: Seconds = 3600.0
+    """An open incident is repeated as an update this often, in event time, and whenever its severity rises."""
+    warning_ratio: Annotated[float, Field(ge=1)] = 2.0
+    """Peak score / threshold from which an incident is a warning; below, it is info."""
+    critical_ratio: Annotated[float, Field(ge=1)] = 5.0
+    """Peak score / threshold from which an incident is critical."""
+    top_channels: Annotated[int, Field(ge=1, le=100)] = 5
+    """Most channels that an event names, those that contribute most first."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> IncidentSettings:
+        if self.critical_ratio < self.warning_ratio:
+            raise ValueError(
+                f"critical_ratio {self.critical_ratio:g} is below warning_ratio {self.warning_ratio:g}; raise the former"
+            )
+        return self
+
+
+class StreamSettings(Section):
+    """One input topic with its model."""
+
+    name: Annotated[str, AfterValidator(_check_stream_name), Field(json_schema_extra={"pattern": _STREAM_NAME.pattern})]
+    """Name of the stream in events and metrics; state belongs to it, so keep it."""
+    topic: TopicName
+    """Input topic; no two streams share one."""
+    model: Path
+    """Directory of a bundle written by ``detector train``."""
+    runtime: Literal["onnx", "keras"] = "onnx"
+    """What computes the reconstructions; keras needs the extra of that name and starts more slowly."""
+    record: RecordSettings = RecordSettings()
+    """How the topic's records are laid out."""
+    window: WindowSettings = WindowSettings()
+    """How samples gather into windows."""
+    incidents: IncidentSettings = IncidentSettings()
+    """How scores become incidents."""
+
+
+class HttpSettings(Section):
+    """The endpoints /metrics, /healthz and /readyz."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all, as a container needs."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    """0 takes a free port and logs it."""
+    stalled_after_seconds: Seconds = 60.0
+    """/healthz fails when the loop made no progress for this long."""
+
+
+class LogSettings(Section):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is shown."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """auto: for people on a terminal, JSON otherwise."""
+
+
+class Settings(Section):
+    """Everything a worker or a replay needs to know."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    """Where the cluster is and how to speak to it."""
+    worker: WorkerSettings = WorkerSettings()
+    """The loop: identity, delivery, batches and deadlines."""
+    topics: TopicSettings = TopicSettings()
+    """Names of the topics that the worker writes."""
+    streams: Annotated[tuple[StreamSettings, ...], Field(min_length=1)]
+    """The input topics, each with its model."""
+    http: HttpSettings = HttpSettings()
+    """The endpoints /metrics, /healthz and /readyz."""
+    log: LogSettings = LogSettings()
+    """What is logged and how."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Settings:
+        name = _repeated([stream.name for stream in self.streams])
+        if name is not None:
+            raise ValueError(f"two streams have the name {name!r}; give each a name of its own")
+        inputs = [stream.topic for stream in self.streams]
+        topic = _repeated(inputs)
+        if topic is not None:
+            raise ValueError(f"two streams read the topic {topic!r}; give each stream a topic of its own")
+        topics = self.topics
+        topic = _repeated([*inputs, topics.events, topics.dead_letters, topics.state, topics.epochs])
+        if topic is not None:
+            raise ValueError(
+                f"the topic {topic!r} is named twice; events, dead_letters, state, epochs "
+                "and the streams' topics must all differ"
+            )
+        return self
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    """The first name that occurs a second time."""
+    return next((name for place, name in enumerate(names) if name in names[:place]), None)

@@ -1,0 +1,436 @@
+"""The live loop: poll, process, commit.
+
+What a poll returned is processed before the next poll. Outcomes gather in memory, over several polls if need be, and are then
+committed with their offsets in one go, without a poll in between: rebalance callbacks fire inside polls, so no transaction is
+ever open across one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from detector.alerting.events import encode
+from detector.errors import BadInputLimitError
+from detector.kafka.committer import CommitResult, Committer, OutputRecord
+from detector.kafka.errors import TransientKafkaError
+from detector.kafka.source import Membership, Poll
+from detector.instruments import Instruments
+from detector.observability.health import Health
+from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.records.values import InputPartition, Record
+from detector.recovery import Recovery, Restored
+from detector.settings import BadRecordSettings, Settings
+from detector.state import (
+    EPOCH_VERSION,
+    STATE_VERSION,
+    Control,
+    Epoch,
+    control_key,
+    encode_epoch,
+    encode_state,
+    epoch_key,
+    series_key,
+)
+
+_log = structlog.get_logger(__name__)
+_IDLE_POLL_SECONDS = 0.2
+_RESTORE_SLICE_SECONDS = 0.2
+_RETRY_SECONDS = 1.0
+_LAG_EVERY_SECONDS = 5.0
+_REPORT_EVERY_SECONDS = 1.0
+# Snapshots are spread over the commits: a series is due at half of the bound, so that the bound itself is rarely met.
+_DUE_SHARE = 0.5
+_SNAPSHOTS_PER_LOOK = 64
+
+
+class Source(Protocol):
+    """The live input; `detector.kafka.source.GroupSource` is one."""
+
+    def poll(self, timeout_seconds: float) -> Poll: ...  # noqa: D102
+    def resume(self, partition: InputPartition, offset: int) -> None: ...  # noqa: D102
+    def hold(self, partition: InputPartition) -> None: ...  # noqa: D102
+    def position(self, partition: InputPartition) -> int | None: ...  # noqa: D102
+    def ends(self, partitions: Sequence[InputPartition]) -> Mapping[InputPartition, int]: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class _Live:
+    """A partition that is being processed."""
+
+    context: StreamContext
+    pipeline: PartitionPipeline
+    next_offset: int
+    committed: int
+    epoch_from: int
+    epoch: Epoch | None
+    outputs: list[OutputRecord] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+class BadRecordGuard:
+    """Stops the worker when nearly everything that arrives is invalid, over a share of recent records or in a row."""
+
+    def __init__(self, settings: BadRecordSettings) -> None:
+        self._settings = settings
+        self._recent: deque[tuple[int, int]] = deque()
+        self._total = self._bad = 0
+
+    def observe(self, partition: InputPartition, outcome: Outcome) -> None:
+        """Take a batch into account.
+
+        Raises:
+            BadInputLimitError: a limit is exceeded; nothing of this batch may be committed.
+        """
+        bad = len(outcome.dead_letters)
+        self._recent.append((outcome.records, bad))
+        self._total += outcome.records
+        self._bad += bad
+        while self._recent and self._total - self._recent[0][0] >= self._settings.ratio_records:
+            records, invalid = self._recent.popleft()
+            self._total -= records
+            self._bad -= invalid
+        where = f"{partition.topic}/{partition.partition}"
+        remedy = (
+            "Nothing of it was committed. Check that the stream's record settings fit the topic (the reasons above and in "
+            "reconstream_records_rejected_total say what is wrong), or raise worker.bad_records"
+        )
+        if outcome.longest_bad_run >= self._settings.max_run:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(outcome.rejected.items()))
+            raise BadInputLimitError(
+                f"{outcome.longest_bad_run} records in a row of {where} are invalid ({reasons}). {remedy}"
+            )
+        if self._total >= self._settings.ratio_records and self._bad > self._settings.max_ratio * self._total:
+            raise BadInputLimitError(
+                f"{self._bad} of the last {self._total} records, up to {where}, are invalid. {remedy}"
+            )
+
+
+class Worker:
+    """Runs streams until told to stop.
+
+    Args:
+        settings: Of the whole process.
+        contexts: Stream by input topic.
+        partition_counts: Number of partitions by input topic.
+        source: The group consumer.
+        committer: Makes outcomes durable.
+        recovery: Restores partitions.
+        instruments: Told of everything that is counted.
+        health: Told of progress and readiness.
+        stopping: Asked before every cycle.
+        monotonic: Clock for intervals.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        contexts: Mapping[str, StreamContext],
+        partition_counts: Mapping[str, int],
+        source: Source,
+        committer: Committer,
+        recovery: Recovery,
+        instruments: Instruments,
+        health: Health,
+        stopping: Callable[[], bool],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._contexts = contexts
+        self._partition_counts = partition_counts
+        self._source = source
+        self._committer = committer
+        self._recovery = recovery
+        self._instruments = instruments
+        self._health = health
+        self._stopping = stopping
+        self._monotonic = monotonic
+        self._guard = BadRecordGuard(settings.worker.bad_records)
+        self._live: dict[InputPartition, _Live] = {}
+        self._waiting: deque[InputPartition] = deque()
+        self._restoring: tuple[InputPartition, Iterator[Restored | None], float] | None = None
+        self._pending_records = 0
+        self._last_commit = monotonic()
+        self._last_lag = monotonic() - _LAG_EVERY_SECONDS
+        self._last_report = monotonic() - _REPORT_EVERY_SECONDS
+        self._was_assigned = False
+        self._retry_at = 0.0
+
+    def run(self) -> None:
+        """Loop until `stopping`, then commit what was processed.
+
+        Raises:
+            DetectorError: something that going on would make worse. What was not committed is done again at the next start.
+        """
+        membership: Membership | None = None
+        while not self._stopping():
+            membership = self.cycle()
+        if membership is not None and self._has_pending():
+            self.commit(membership)
+
+    def cycle(self) -> Membership | None:
+        """One poll and what follows from it; the membership to commit with, or None when the poll failed."""
+        try:
+            poll = self._source.poll(self._poll_timeout())
+        except TransientKafkaError as error:
+            _log.warning("poll failed, trying again", error=str(error))
+            self._pause()
+            return None
+        self._instruments.polled()
+        for partition in poll.dropped:
+            self._drop(partition)
+        for partition in poll.assigned:
+            self._waiting.append(partition)
+        self._was_assigned |= bool(poll.membership.valid)
+        if poll.dropped or poll.assigned:
+            self._instruments.rebalanced()
+            _log.info(
+                "assignment changed",
+                assigned=[f"{p.topic}/{p.partition}" for p in poll.assigned],
+                dropped=[f"{p.topic}/{p.partition}" for p in poll.dropped],
+            )
+        for partition, records in poll.records.items():
+            self._process(partition, records)
+        self._restore_some()
+        if self._commit_is_due():
+            self.commit(poll.membership)
+        self._report()
+        return poll.membership
+
+    # -- one step each ---------------------------------------------------------------------------------------------------
+
+    def _poll_timeout(self) -> float:
+        if self._restoring is not None or self._waiting:
+            return 0.0
+        if self._has_pending():
+            due_in = self._last_commit + self._settings.worker.commit_interval_seconds - self._monotonic()
+            return min(_IDLE_POLL_SECONDS, max(0.0, due_in))
+        return _IDLE_POLL_SECONDS
+
+    def _process(self, partition: InputPartition, records: Sequence[Record]) -> None:
+        live = self._live.get(partition)
+        if live is None:
+            return
+        outcome = live.pipeline.process(records)
+        self._instruments.processed(live.context.name, outcome)
+        self._guard.observe(partition, outcome)
+        live.outputs.extend(
+            OutputRecord(self._settings.topics.events, partition.partition, series.encode(), encode(event))
+            for series, event in outcome.events
+        )
+        live.outputs.extend(
+            OutputRecord(self._settings.topics.dead_letters, partition.partition, letter.key, letter.value, letter.headers)
+            for _, letter in outcome.dead_letters
+        )
+        live.touched |= outcome.touched
+        live.outcomes.append(outcome)
+        live.next_offset = records[-1].offset + 1
+        self._pending_records += len(records)
+
+    def _restore_some(self) -> None:
+        """Spend a slice of time on restoring, then let the loop poll again."""
+        if self._restoring is None:
+            if not self._waiting or self._monotonic() < self._retry_at:
+                return
+            partition = self._waiting.popleft()
+            _log.info("restoring", topic=partition.topic, partition=partition.partition)
+            self._restoring = (
+                partition,
+                self._recovery.restore(partition, self._contexts[partition.topic]),
+                self._monotonic(),
+            )
+        partition, steps, started = self._restoring
+        until = self._monotonic() + _RESTORE_SLICE_SECONDS
+        try:
+            for restored in steps:
+                if restored is not None:
+                    self._restoring = None
+                    self._go_live(partition, restored, self._monotonic() - started)
+                    return
+                if self._monotonic() > until:
+                    return
+        except TransientKafkaError as error:
+            _log.warning("restoring failed, trying again", partition=partition.partition, error=str(error))
+            self._restoring = None
+            self._waiting.appendleft(partition)
+            self._retry_at = self._monotonic() + _RETRY_SECONDS
+
+    def _go_live(self, partition: InputPartition, restored: Restored, seconds: float) -> None:
+        context = self._contexts[partition.topic]
+        epoch = None
+        if restored.new_epoch:
+            identity = context.identity
+            epoch = Epoch(
+                EPOCH_VERSION, context.name, partition.topic, partition.partition, restored.epoch_from,
+                identity.model, identity.model_version, identity.fingerprint,
+            )  # fmt: skip
+        self._live[partition] = _Live(
+            context, restored.pipeline, restored.next_offset, restored.next_offset, restored.epoch_from, epoch
+        )
+        self._source.resume(partition, restored.next_offset)
+        self._instruments.restored(context.name, restored.records, seconds)
+        _log.info(
+            "live",
+            topic=partition.topic,
+            partition=partition.partition,
+            next_offset=restored.next_offset,
+            series=restored.series,
+            records_read_again=restored.records,
+            seconds=round(seconds, 3),
+        )
+
+    def _drop(self, partition: InputPartition) -> None:
+        """Let go of a partition: pending outcomes, windows and incidents are its next owner's business."""
+        self._live.pop(partition, None)
+        if partition in self._waiting:
+            self._waiting.remove(partition)
+        if self._restoring is not None and self._restoring[0] == partition:
+            self._restoring = None
+        self._instruments.dropped(partition)
+
+    # -- commit ----------------------------------------------------------------------------------------------------------
+
+    def _has_pending(self) -> bool:
+        return any(live.next_offset > live.committed or live.outputs for live in self._live.values())
+
+    def _commit_is_due(self) -> bool:
+        if not self._has_pending():
+            self._last_commit = max(self._last_commit, self._monotonic() - self._settings.worker.commit_interval_seconds)
+            return False
+        waited = self._monotonic() - self._last_commit
+        return (
+            waited >= self._settings.worker.commit_interval_seconds
+            or self._pending_records >= self._settings.worker.commit_records
+        )
+
+    def commit(self, membership: Membership) -> CommitResult:
+        """Commit every pending outcome with its offsets.
+
+        Raises:
+            FencedError: another worker took this one's place.
+        """
+        outputs: list[OutputRecord] = []
+        offsets: dict[InputPartition, int] = {}
+        for partition, live in self._live.items():
+            position = self._source.position(partition)
+            if position is not None and position > live.next_offset:
+                live.next_offset = position  # nothing but transaction markers in between
+            if live.next_offset == live.committed and not live.outputs:
+                continue
+            live.outputs.extend(self._state_of(partition, live))
+            outputs.extend(live.outputs)
+            offsets[partition] = live.next_offset
+        started = self._monotonic()
+        result = self._committer.commit(outputs, offsets, membership)
+        self._last_commit = self._monotonic()
+        self._instruments.committed(result.value, self._pending_records, self._last_commit - started)
+        if result is CommitResult.COMMITTED:
+            self._pending_records = 0
+            for partition, offset in offsets.items():
+                live = self._live[partition]
+                live.committed = offset
+                live.outputs = []
+                for outcome in live.outcomes:
+                    self._instruments.emitted(live.context.name, outcome)
+                live.outcomes = []
+        elif result is CommitResult.UNKNOWN:
+            _log.warning("the outcome of a commit is unknown; reading back what is committed", partitions=len(offsets))
+            self._pending_records = 0
+            for partition in offsets:
+                self._drop(partition)
+                self._source.hold(partition)
+                self._waiting.append(partition)
+            self._pause()
+        else:
+            _log.info("the group refused a commit; outcomes of partitions still owned are sent again")
+        return result
+
+    def _state_of(self, partition: InputPartition, live: _Live) -> Iterator[OutputRecord]:
+        name, topics, state = live.context.name, self._settings.topics, self._settings.worker.state
+        due_after = int(state.max_replay_records * _DUE_SHARE)
+        written = 0
+
+        def snapshot(series: str) -> OutputRecord:
+            value = live.pipeline.snapshot(series, live.next_offset)
+            data = None if value is None else encode_state(value)
+            nonlocal written
+            written += len(data or b"")
+            return OutputRecord(topics.state, partition.partition, series_key(name, series), data)
+
+        for series in sorted(live.touched):
+            yield snapshot(series)
+        live.touched = set()
+        while written < state.snapshot_bytes_per_commit:
+            due = live.pipeline.due(live.next_offset, due_after, _SNAPSHOTS_PER_LOOK)
+            if not due:
+                break
+            for series in due:
+                yield snapshot(series)
+        # Past the budget only what the promise of max_replay_records asks for.
+        while overdue := live.pipeline.due(live.next_offset, state.max_replay_records, _SNAPSHOTS_PER_LOOK):
+            for series in overdue:
+                yield snapshot(series)
+        identity = live.context.identity
+        control = Control(
+            STATE_VERSION,
+            live.next_offset,
+            live.pipeline.replay_from(live.next_offset),
+            live.pipeline.store.watermark_ns,
+            identity.model,
+            identity.fingerprint,
+            live.epoch_from,
+            self._partition_counts[partition.topic],
+        )
+        yield OutputRecord(topics.state, partition.partition, control_key(name), encode_state(control))
+        if live.epoch is not None:
+            yield OutputRecord(
+                topics.epochs, partition.partition, epoch_key(name, partition.partition), encode_epoch(live.epoch)
+            )
+            live.epoch = None
+
+    # -- what people watch -----------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        self._health.loop_progress()
+        restoring = len(self._waiting) + (self._restoring is not None)
+        if restoring:
+            self._health.set_not_ready("assignment", f"{restoring} partitions are being restored")
+        elif not self._live and not self._was_assigned:
+            self._health.set_not_ready("assignment", "the group has not assigned anything yet")
+        else:
+            self._health.set_ready("assignment")
+        now = self._monotonic()
+        if now - self._last_report < _REPORT_EVERY_SECONDS:
+            return
+        self._last_report = now
+        self._instruments.assigned(len(self._live))
+        for stream, lives in self._by_stream().items():
+            self._instruments.observe(stream, [live.pipeline for live in lives])
+        if now - self._last_lag < _LAG_EVERY_SECONDS:
+            return
+        self._last_lag = now
+        try:
+            ends = self._source.ends(list(self._live))
+        except TransientKafkaError as error:
+            _log.debug("lag is unknown", error=str(error))
+            return
+        self._instruments.lag({p: max(0, end - self._live[p].committed) for p, end in ends.items() if p in self._live})
+
+    def _by_stream(self) -> dict[str, list[_Live]]:
+        streams: dict[str, list[_Live]] = {context.name: [] for context in self._contexts.values()}
+        for live in self._live.values():
+            streams[live.context.name].append(live)
+        return streams
+
+    def _pause(self) -> None:
+        """Wait a little, but not when it is time to stop."""
+        until = self._monotonic() + _RETRY_SECONDS
+        while self._monotonic() < until and not self._stopping():
+            time.sleep(0.05)

