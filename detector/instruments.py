@@ -10,8 +10,8 @@ import numpy as np
 from detector.observability.metrics import Metrics
 from detector.pipeline import Outcome, PartitionPipeline, WindowScorer
 from detector.records.values import InputPartition
-from detector.scoring.scorer import Scores
-from detector.series.store import WindowBatch
+from detector.scoring.scores import Scores
+from detector.series.values import WindowBatch
 
 _NS = 1e-9
 

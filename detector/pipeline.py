@@ -21,8 +21,10 @@ from detector.alerting.policy import IncidentPolicy
 from detector.errors import InvalidRecordError
 from detector.records.reader import RecordReader
 from detector.records.values import Record
-from detector.scoring.scorer import Scores
-from detector.series.store import Reset, SeriesStore, WindowBatch, WindowSpec
+from detector.scoring.scores import Scores
+from detector.series.spec import WindowSpec
+from detector.series.store import SeriesStore
+from detector.series.values import Reset, WindowBatch
 from detector.state import STATE_VERSION, SeriesState
 
 _WINDOWS_PER_BATCH = 1024

@@ -97,7 +97,8 @@ class LocalBroker:
         Raises:
             RuntimeError: the broker was never started.
         """
-        self._started_data()
+        if not self._ports:
+            raise RuntimeError("the broker was not started")
         return f"{HOST}:{self._ports[listener]}"
 
     def start(self) -> None:

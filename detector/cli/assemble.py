@@ -12,7 +12,7 @@ from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scorer import Scorer
-from detector.series.store import WindowSpec
+from detector.series.spec import WindowSpec
 from detector.settings import IncidentSettings, StreamSettings, WindowSettings
 from detector.settings_file import fingerprint
 from models.bundle import Bundle, load_bundle

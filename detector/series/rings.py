@@ -1,8 +1,8 @@
 """Raw values of all series in one array: a ring of rows for each slot, windows gathered many at a time.
 
-Memory of a slot is ``(length + slack) * (channels + 1) * 8`` bytes, the extra column being the rows' offsets. ``slack``,
-a quarter of the length and at least 16 rows, is how far a series may run ahead of its oldest window not gathered yet;
-when it would run further, all pending windows are gathered.
+Memory of a slot is ``(length + slack) * (channels + 1) * 8`` bytes, the extra column being the rows' offsets.
+``slack``, a quarter of the length and at least 16 rows, is how far a series may run ahead of its oldest window not
+gathered yet; when it would run further, all pending windows are gathered.
 """
 
 from __future__ import annotations

@@ -93,9 +93,8 @@ class SeriesStore:
         elapsed_ns = 0 if slot is None else time_ns - self._slots.last_ns[slot]
         # After so long a silence the series is as good as new, whether or not a sweep came by in between.
         expired = elapsed_ns > self.spec.forget_after_ns
-        if slot is not None and not expired:
-            ahead_ns = elapsed_ns
-        else:
+        ahead_ns = elapsed_ns
+        if slot is None or expired:
             ahead_ns = time_ns - watermark.ns if watermark.known else 0
         far = ahead_ns > self.spec.max_jump_ns
         if far:

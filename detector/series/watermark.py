@@ -9,8 +9,8 @@ _SWEEPS_PER_FORGETTING = 8
 class Watermark:
     """The greatest event time believed so far, and when the next look for silent series is due.
 
-    Looks are due when the watermark reaches a multiple of an eighth of ``forget_after_ns``: that follows from the records
-    alone, and it is rare enough to look at every series.
+    A look is due when the watermark reaches a multiple of an eighth of ``forget_after_ns``: that follows from the
+    records alone, and it is rare enough to look at every series.
 
     Args:
         forget_after_ns: Silence after which a series is forgotten.

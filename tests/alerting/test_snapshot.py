@@ -52,6 +52,16 @@ def test_restoring_replaces_what_was_known(policy, identity, sample):
     assert opened.snapshot("web-1") == saved
 
 
+def test_restoring_replaces_a_cool_down_as_well(policy, identity, sample):
+    cooling, _ = tracker_after(replace(policy, cool_down_ns=60 * SECOND), identity, sample, [1.5, 1.5, 0.1, 0.1, 0.1])
+    candidate, _ = tracker_after(policy, identity, sample, [1.5])
+    saved = candidate.snapshot("web-1")
+    assert saved is not None
+    cooling.restore("web-1", saved)
+    cooling.advance(sample(1, 0.1))
+    assert cooling.snapshot("web-1") is None
+
+
 def test_an_open_incident_keeps_its_id_and_peak_under_another_model_and_threshold(policy, identity, sample):
     tracker, (opened,) = tracker_after(policy, identity, sample, [1.5, 3.0])
     saved = tracker.snapshot("web-1")

@@ -19,7 +19,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 def command_lines(text: str) -> list[str]:
     """The lines that run ``detector``, up to a comment, pipe or redirection, continuation lines joined."""
     lines = (re.sub(r"^\s*(\$ )?([A-Z_]+=\S* )*", "", line) for line in text.replace("\\\n", " ").splitlines())
-    return [re.split(r"\s+(?:#|\||>|2>|&)", line)[0] for line in lines if line.startswith("detector ")]
+    lines = (re.split(r"\s+(?:#|\||>|2>|&)", line)[0] for line in lines)
+    return [line for line in lines if line.startswith("detector ")]
 
 
 def check(line: str) -> None:

@@ -25,8 +25,9 @@ from detector.cli.live import LiveParts, open_live
 from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
-from detector.scoring.scorer import Scores
-from detector.series.store import WindowBatch, WindowSpec
+from detector.scoring.scores import Scores
+from detector.series.spec import WindowSpec
+from detector.series.values import WindowBatch
 from detector.settings import Settings
 from detector.worker import Worker
 

@@ -1,0 +1,27 @@
+"""What scoring hands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of a batch of windows, row by row.
+
+    Attributes:
+        score: float64[n]; NaN where too little was observed. What is not known is never zero.
+        contributions: float32[n, channels]; what each channel adds to the score.
+        seen: float64[n, channels]; the last sample in the channels' own units, NaN where missing.
+        expected: float64[n, channels]; its reconstruction, in the same units.
+    """
+
+    score: Float64
+    contributions: npt.NDArray[np.float32]
+    seen: Float64
+    expected: Float64
