@@ -1,7 +1,7 @@
 """Records of one partition in, outcomes out: no IO, no clock, no metrics.
 
-The outcome of a record depends on the partition's records up to it and on nothing else, not even on where the caller cuts its
-batches. That is what makes a restart, a replay and an audit agree with the first run, event for event.
+The outcome of a record depends on the partition's records up to it and on nothing else, not even on where the caller
+cuts its batches. That is what makes a restart, a replay and an audit agree with the first run, event for event.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ class PartitionPipeline:
         self._partition = partition
         self._store = SeriesStore(context.spec, _WINDOWS_PER_BATCH)
         self._tracker = IncidentTracker(context.policy, replace(context.identity, partition=partition))
-        # Series -> first offset that its snapshot lacks; in the order of these offsets, since entries are only appended.
+        # Series -> first offset that its snapshot lacks; in the order of these offsets, since entries are only
+        # appended.
         self._dirty: dict[str, int] = {}
         self._included: dict[str, int] = {}
         self._bad_run = 0
@@ -173,11 +174,8 @@ class PartitionPipeline:
 
     def _flush(self, outcome: Outcome) -> None:
         resets = self._store.take_resets()
-        if self._store.pending:
-            batch = self._store.take()
-            scores = self._context.scorer.score(batch)
-        else:
-            batch = scores = None
+        batch = self._store.take() if self._store.pending else None
+        scores = None if batch is None else self._context.scorer.score(batch)
         done = 0
         for reset in resets:
             if batch is not None and scores is not None and reset.after_window > done:
@@ -199,7 +197,7 @@ class PartitionPipeline:
         values = scores.score[start:stop].tolist()
         for index, (series, score) in enumerate(zip(batch.series[start:stop], values, strict=True), start):
             # NaN compares false: an unknown score neither opens nor quiets anything.
-            if not (score > quiet or (score == score and tracker.needs_attention(series))):  # noqa: PLR0124
+            if not (score > quiet or (score == score and tracker.needs_attention(series))):
                 continue
             events = tracker.advance(
                 ScoredSample(
@@ -226,15 +224,16 @@ class PartitionPipeline:
             outcome.events.append((series, event))
             outcome.touched.add(series)
 
-    # -- what recovery needs ---------------------------------------------------------------------------------------------
+    # -- what recovery needs
+    # ---------------------------------------------------------------------------------------------
 
     def replay_from(self, next_offset: int) -> int:
         """Oldest offset that a restart would have to read again, given that ``next_offset`` is committed."""
         return next(iter(self._dirty.values()), next_offset)
 
     def due(self, next_offset: int, max_behind: int, most: int) -> list[str]:
-        """Up to ``most`` series whose snapshot lacks records from more than ``max_behind`` offsets back, longest first."""
-        found = []
+        """Up to ``most`` series whose snapshot lacks records from over ``max_behind`` offsets back, longest first."""
+        found: list[str] = []
         for series, since in self._dirty.items():
             if next_offset - since <= max_behind or len(found) >= most:
                 break

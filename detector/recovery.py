@@ -17,7 +17,8 @@ from detector.series.snapshot import SnapshotError
 from detector.state import Control, SeriesState, decode_control, decode_series, parse_key
 
 _log = structlog.get_logger(__name__)
-# Markers of a transaction reach its partitions one after the other: the offsets may be stable a moment before the state is.
+# Markers of a transaction reach its partitions one after the other: the offsets may be stable a moment before the
+# state is.
 _MARKER_PATIENCE_SECONDS = 30.0
 _MARKER_PAUSE_SECONDS = 0.1
 
@@ -109,7 +110,9 @@ class Recovery:
         start = self._start(partition, committed, control, first, end)
         pipeline = PartitionPipeline(context, partition.partition)
         fingerprint = context.identity.fingerprint
-        same_model = control is not None and control.model == context.identity.model and control.fingerprint == fingerprint
+        same_model = (
+            control is not None and control.model == context.identity.model and control.fingerprint == fingerprint
+        )
         windows_fit = self._restore_series(pipeline, snapshots, partition)
         if control is None:
             yield Restored(pipeline, start, start, True, 0, 0)
@@ -155,7 +158,8 @@ class Recovery:
                     f"the group has committed offset {committed} of {partition.topic}/{partition.partition}, but topic "
                     f"{self._policy.state_topic} holds "
                     + ("no state for it" if control is None else f"state up to {reached} only")
-                    + ": it was deleted, or belongs to another worker.group. Restore the topic, or set a new worker.group and "
+                    + ": it was deleted, or belongs to another worker.group. Restore the topic, or set a new "
+                    "worker.group and "
                     "topics.state to begin anew"
                 )
             self._sleep(_MARKER_PAUSE_SECONDS)
@@ -172,21 +176,26 @@ class Recovery:
         self, partition: InputPartition, committed: int | None, control: Control | None, first: int, end: int
     ) -> int:
         if control is None:
-            start = committed if committed is not None else first if self._policy.auto_offset_reset == "earliest" else end
+            start = (
+                committed if committed is not None else first if self._policy.auto_offset_reset == "earliest" else end
+            )
         elif committed is None:
             # The group expired, or its offsets were deleted; the state knows better than any reset policy.
             start = control.next_offset
         elif control.next_offset > committed and self._policy.exactly_once:
             raise StateMismatchError(
-                f"the state of {partition.topic}/{partition.partition} is at offset {control.next_offset}, ahead of the group's "
-                f"{committed}: the group's offsets were moved back by hand, or a transaction was torn. To read history again use "
+                f"the state of {partition.topic}/{partition.partition} is at offset {control.next_offset}, "
+                "ahead of the group's "
+                f"{committed}: the group's offsets were moved back by hand, or a transaction was torn. To read "
+                "history again use "
                 "'detector replay'; to begin anew set a new worker.group and topics.state"
             )
         else:
             start = max(committed, control.next_offset)
         if start > end:
             raise StateMismatchError(
-                f"the group stands at offset {start} of {partition.topic}/{partition.partition}, beyond its end {end}: the topic was "
+                f"the group stands at offset {start} of {partition.topic}/{partition.partition}, beyond its end "
+                f"{end}: the topic was "
                 "deleted and created again, or lost records. Set a new worker.group and topics.state to begin anew"
             )
         if start < first:
@@ -211,7 +220,10 @@ class Recovery:
                 pipeline.restore(series, state)
         except SnapshotError as error:
             _log.warning(
-                "windows are rebuilt from the input", topic=partition.topic, partition=partition.partition, reason=str(error)
+                "windows are rebuilt from the input",
+                topic=partition.topic,
+                partition=partition.partition,
+                reason=str(error),
             )
         else:
             return True

@@ -87,7 +87,7 @@ def replay(
     contexts: Mapping[str, StreamContext],
     counted: EventTimeRange,
     sinks: Sequence[ReplaySink] = (),
-    progress: Callable[[int], None] = lambda records: None,
+    progress: Callable[[int], None] = lambda _: None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> ReplayResult:
     """Run records through the pipeline, from empty windows on.
@@ -161,4 +161,6 @@ def _inside(rows: ScoreRows, partition: InputPartition, counted: EventTimeRange)
     if keep.all():
         return rows
     index = np.flatnonzero(keep)
-    return ScoreRows([rows.series[i] for i in index], rows.time_ns[index], rows.offset[index], rows.score[index])
+    return ScoreRows(
+        [rows.series[i] for i in index.tolist()], rows.time_ns[index], rows.offset[index], rows.score[index]
+    )

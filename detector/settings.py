@@ -88,7 +88,9 @@ TopicName = Annotated[str, AfterValidator(_check_topic), Field(json_schema_extra
 class Section(BaseModel):
     """A part of the settings: frozen, and closed to unknown keys so that a typing error is found at start."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
 
 class SaslSettings(Section):
@@ -193,7 +195,7 @@ class BadRecordSettings(Section):
     max_ratio: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Stop when more than this share of the last ``ratio_records`` records was invalid."""
     ratio_records: Annotated[int, Field(ge=10)] = 1000
-    """Records of a partition over which ``max_ratio`` is taken."""
+    """How many of the last records ``max_ratio`` is taken over."""
     max_run: Annotated[int, Field(ge=1)] = 500
     """Stop when this many invalid records follow each other on a partition."""
 
@@ -348,7 +350,8 @@ class IncidentSettings(Section):
     def _ordered(self) -> IncidentSettings:
         if self.critical_ratio < self.warning_ratio:
             raise ValueError(
-                f"critical_ratio {self.critical_ratio:g} is below warning_ratio {self.warning_ratio:g}; raise the former"
+                f"critical_ratio {self.critical_ratio:g} is below warning_ratio {self.warning_ratio:g}; "
+                "write a greater one"
             )
         return self
 

@@ -1,11 +1,14 @@
 """What outlives the process: the content of the state topic and of the epochs topic, as bytes.
 
-Keys are ``c <stream>`` for the one control record that a stream has in each partition, and ``s <stream> <series>`` for the
-snapshot of a series. A stream's name has no blank, so a key can be read back without doubt. Values are MessagePack, with a
-version first.
+Keys are ``c <stream>`` for the one control record that a stream has in each partition, and ``s <stream> <series>`` for
+the snapshot of a series. A stream's name has no blank, so a key can be read back without doubt. Values are
+MessagePack, with a version first.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -68,6 +71,7 @@ class Epoch(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
+T = TypeVar("T", Control, SeriesState)
 _encoder = msgspec.msgpack.Encoder()
 _decode_control = msgspec.msgpack.Decoder(Control).decode
 _decode_series = msgspec.msgpack.Decoder(SeriesState).decode
@@ -121,13 +125,15 @@ def decode_series(data: bytes) -> SeriesState:
     return _checked(_decode_series, data, "snapshot")
 
 
-def _checked(decode, data, what):  # type: ignore[no-untyped-def]  # one body for both types
+def _checked(decode: Callable[[bytes], T], data: bytes, what: str) -> T:
     try:
         value = decode(data)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise StateMismatchError(f"a {what} on the state topic is damaged or of another version: {error}") from error
     if value.version != STATE_VERSION:
-        raise StateMismatchError(f"a {what} on the state topic has version {value.version}; this is version {STATE_VERSION}")
+        raise StateMismatchError(
+            f"a {what} on the state topic has version {value.version}; this is version {STATE_VERSION}"
+        )
     return value
 
 

@@ -1,8 +1,8 @@
 """The live loop: poll, process, commit.
 
-What a poll returned is processed before the next poll. Outcomes gather in memory, over several polls if need be, and are then
-committed with their offsets in one go, without a poll in between: rebalance callbacks fire inside polls, so no transaction is
-ever open across one.
+What a poll returned is processed before the next poll. Outcomes gather in memory, over several polls if need be, and
+are then committed with their offsets in one go, without a poll in between: rebalance callbacks fire inside polls, so
+no transaction is ever open across one.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import structlog
 
 from detector.alerting.events import encode
 from detector.errors import BadInputLimitError
+from detector.instruments import Instruments
 from detector.kafka.committer import CommitResult, Committer, OutputRecord
 from detector.kafka.errors import TransientKafkaError
 from detector.kafka.source import Membership, Poll
-from detector.instruments import Instruments
 from detector.observability.health import Health
 from detector.pipeline import Outcome, PartitionPipeline, StreamContext
 from detector.records.values import InputPartition, Record
@@ -99,7 +99,8 @@ class BadRecordGuard:
             self._bad -= invalid
         where = f"{partition.topic}/{partition.partition}"
         remedy = (
-            "Nothing of it was committed. Check that the stream's record settings fit the topic (the reasons above and in "
+            "Nothing of it was committed. Check that the stream's record settings fit the topic (the reasons "
+            "above and in "
             "reconstream_records_rejected_total say what is wrong), or raise worker.bad_records"
         )
         if outcome.longest_bad_run >= self._settings.max_run:
@@ -167,7 +168,8 @@ class Worker:
         """Loop until `stopping`, then commit what was processed.
 
         Raises:
-            DetectorError: something that going on would make worse. What was not committed is done again at the next start.
+            DetectorError: something that going on would make worse. What was not committed is done again at the next
+            start.
         """
         membership: Membership | None = None
         while not self._stopping():
@@ -204,7 +206,8 @@ class Worker:
         self._report()
         return poll.membership
 
-    # -- one step each ---------------------------------------------------------------------------------------------------
+    # -- one step each
+    # ---------------------------------------------------------------------------------------------------
 
     def _poll_timeout(self) -> float:
         if self._restoring is not None or self._waiting:
@@ -226,7 +229,9 @@ class Worker:
             for series, event in outcome.events
         )
         live.outputs.extend(
-            OutputRecord(self._settings.topics.dead_letters, partition.partition, letter.key, letter.value, letter.headers)
+            OutputRecord(
+                self._settings.topics.dead_letters, partition.partition, letter.key, letter.value, letter.headers
+            )
             for _, letter in outcome.dead_letters
         )
         live.touched |= outcome.touched
@@ -295,14 +300,17 @@ class Worker:
             self._restoring = None
         self._instruments.dropped(partition)
 
-    # -- commit ----------------------------------------------------------------------------------------------------------
+    # -- commit
+    # ----------------------------------------------------------------------------------------------------------
 
     def _has_pending(self) -> bool:
         return any(live.next_offset > live.committed or live.outputs for live in self._live.values())
 
     def _commit_is_due(self) -> bool:
         if not self._has_pending():
-            self._last_commit = max(self._last_commit, self._monotonic() - self._settings.worker.commit_interval_seconds)
+            self._last_commit = max(
+                self._last_commit, self._monotonic() - self._settings.worker.commit_interval_seconds
+            )
             return False
         waited = self._monotonic() - self._last_commit
         return (
@@ -395,7 +403,8 @@ class Worker:
             )
             live.epoch = None
 
-    # -- what people watch -----------------------------------------------------------------------------------------------
+    # -- what people watch
+    # -----------------------------------------------------------------------------------------------
 
     def _report(self) -> None:
         self._health.loop_progress()

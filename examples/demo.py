@@ -1,7 +1,7 @@
 """The main job in a few minutes: real Kafka, real telemetry, train, watch live, restart half-way, replay, compare.
 
-Run it with ``make demo`` (``KEEP=1`` leaves everything up, ``KAFKA=host:port`` uses a broker that is there already). It does
-nothing that you could not type: every step is a ``detector`` command, which is printed.
+Run it with ``make demo`` (``KEEP=1`` leaves everything up, ``KAFKA=host:port`` uses a broker that is there already).
+It does nothing that you could not type: every step is a ``detector`` command, which is printed.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def run(arguments: Sequence[str], quiet: bool = False) -> str:
 
 
 def train(bundle_dir: Path) -> Path:
-    """The bundle for the telemetry that is shipped; trained once, and again only when data or code of training changed."""
-    files = sorted(TELEMETRY.glob("*_train.parquet"))
+    """The bundle for the shipped telemetry; trained once, and again only when the data or the code changed."""
+    files = sorted(TELEMETRY.glob("train/*.parquet"))
     digest = hashlib.sha256()
     for path in [*files, *sorted((HERE.parent / "models").rglob("*.py"))]:
         digest.update(path.read_bytes())
@@ -158,6 +158,21 @@ def scrape(url: str, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
+def wait_for_topic(bootstrap: str, topic: str) -> None:
+    """Until the publisher has created the topic: a worker does not start without its input."""
+    from kafka import KafkaConsumer
+
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, allow_auto_create_topics=False)
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while topic not in consumer.topics():
+            if time.monotonic() > deadline:
+                raise DemoError("the publisher did not create the topic; see its message above")
+            time.sleep(0.1)
+    finally:
+        consumer.close()
+
+
 def wait_until_consumed(bootstrap: str, group: str, topic: str, worker: Worker) -> None:
     """Until the group has committed every record of the topic."""
     from kafka import KafkaConsumer, TopicPartition
@@ -203,7 +218,9 @@ def read_labels() -> list[Fault]:
 
     labels = json.loads((TELEMETRY / "labels.json").read_text())
     return [
-        Fault(server, ns(fault["start"]), ns(fault["end"])) for server, faults in sorted(labels.items()) for fault in faults
+        Fault(server, ns(fault["start"]), ns(fault["end"]))
+        for server, faults in sorted(labels.items())
+        for fault in faults
     ]
 
 
@@ -229,7 +246,9 @@ def span(seconds: float) -> str:
 
 def faults_table(faults: Sequence[Fault], incidents: Sequence[IncidentSummary]) -> Table:
     """Each labelled fault and what was reported of it."""
-    table = Table(title="Labelled faults", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2))
+    table = Table(
+        title="Labelled faults", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2)
+    )
     for column in ("server", "fault", "lasted", "incident", "reported", "score / threshold", "channels it blames"):
         table.add_column(column, no_wrap=column != "channels it blames")
     for fault in faults:
@@ -284,7 +303,7 @@ def demo(address: str | None, keep: bool) -> None:
     WORK.mkdir(exist_ok=True)
     run_id = datetime.now(UTC).strftime("%H%M%S") + f"-{os.getpid()}"
     config, log = WORK / "detector.yaml", WORK / f"worker-{run_id}.log"
-    live_files = sorted(map(str, TELEMETRY.glob("*_live.parquet")))
+    live_files = sorted(map(str, TELEMETRY.glob("live/*.parquet")))
     faults = read_labels()
 
     step(1, "A real Apache Kafka")
@@ -295,17 +314,14 @@ def demo(address: str | None, keep: bool) -> None:
 
         step(3, "Watch the live topic, and restart half-way")
         total = sum(_rows(path) for path in live_files)
-        # Creates the topic and checks the configuration before the worker meets it.
-        run(["publish", live_files[0], "--topic", topic, "--bootstrap-server", bootstrap, "--create",
-             "--partitions", str(PARTITIONS), "--limit", "0"], quiet=True)  # fmt: skip
+        publish = ["publish", *live_files, "--topic", topic, "--bootstrap-server", bootstrap, "--create"]
+        publish += ["--partitions", str(PARTITIONS), "--rate", str(PUBLISH_RATE)]
+        publisher = subprocess.Popen(show(publish), stdout=subprocess.PIPE, text=True)
+        stack.callback(publisher.kill)
+        wait_for_topic(bootstrap, topic)
         worker = Worker(config, log)
         stack.callback(lambda: worker.stop())
         url = worker.metrics_url()
-        publisher = subprocess.Popen(
-            show(["publish", *live_files, "--topic", topic, "--bootstrap-server", bootstrap, "--rate", str(PUBLISH_RATE)]),
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        stack.callback(publisher.kill)
         live_started = time.monotonic()
         while scrape(url, "reconstream_records_consumed_total") < total / 2:
             worker.check()
@@ -321,25 +337,29 @@ def demo(address: str | None, keep: bool) -> None:
         wait_until_consumed(bootstrap, f"demo-{run_id}", topic, worker)
         live_seconds = time.monotonic() - live_started
         live = read_events(bootstrap, f"demo-{run_id}.events")
-        console.print(f"  {total:,} records published and watched in {live_seconds:.0f} s, {len(live)} events, restart included")
+        console.print(
+            f"  {total:,} records published and watched in {live_seconds:.0f} s, {len(live)} events, restart included"
+        )
         if not keep:
             worker.stop()
 
         step(4, "Replay the topic's history through the same model")
         replayed_path = WORK / "replayed-events.jsonl"
-        summary = json.loads(
-            run(["replay", "-c", str(config), "--events", str(replayed_path), "--json"], quiet=True)
-        )
+        summary = json.loads(run(["replay", "-c", str(config), "--events", str(replayed_path), "--json"], quiet=True))
         replayed = [decode(line) for line in replayed_path.read_bytes().splitlines()]
         console.print(f"  {summary['records']:,} records in {summary['seconds']:.1f} s, {len(replayed)} events")
 
         step(5, "Compare")
-        agree = [e.event_id for e in live] == [e.event_id for e in sorted_as(replayed, live)] and live == sorted_as(replayed, live)
+        agree = [e.event_id for e in live] == [e.event_id for e in sorted_as(replayed, live)] and live == sorted_as(
+            replayed, live
+        )
         if not live:
             raise DemoError("no event was found, so there is nothing to compare")
         if not agree:
             raise DemoError(f"live and replay differ: {len(live)} events live, {len(replayed)} replayed")
-        console.print(f"  [green]live and replay agree, event for event:[/] {len(live)} events, none missing, none twice")
+        console.print(
+            f"  [green]live and replay agree, event for event:[/] {len(live)} events, none missing, none twice"
+        )
 
         step(6, "What was found")
         incidents = summarise(live)
@@ -350,8 +370,10 @@ def demo(address: str | None, keep: bool) -> None:
         console.print(
             Panel(
                 verdict(faults, incidents, days)
-                + f"\nlive and replay agree on [bold]{len(live)}[/] events of {len(incidents)} incidents, across a restart"
-                + f"\nreplay: [bold]{total / summary['seconds']:,.0f}[/] records per second of {summary['channels']} channels, "
+                + f"\nlive and replay agree on [bold]{len(live)}[/] events of {len(incidents)} incidents, "
+                "across a restart"
+                + f"\nreplay: [bold]{total / summary['seconds']:,.0f}[/] records per second of "
+                f"{summary['channels']} channels, "
                 "end to end through Kafka",
                 title="reconstream", title_align="left", border_style="green", expand=False,
             )

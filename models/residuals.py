@@ -109,7 +109,10 @@ class ResidualScore:
             float64[n], the scores, NaN where nothing was observed in the tail; and float64[n, channels], contributions that
             add up to the score, 0 for channels that were not observed.
         """
-        count, total = tail_sums(filled, reconstruction, observed, self.tail)
+        return self.score_sums(*tail_sums(filled, reconstruction, observed, self.tail))
+
+    def score_sums(self, count: npt.NDArray[np.int64], total: Float64) -> tuple[Float64, Float64]:
+        """Score windows of which `tail_sums` was taken; returns what `score` does."""
         mean_squares = total / np.maximum(count, 1)
         channels_seen = (count > 0).sum(axis=1)
         contributions = mean_squares * self.channel_weights / np.maximum(channels_seen, 1)[:, None]

@@ -22,7 +22,7 @@ def times(name: str) -> np.ndarray:
 @pytest.mark.parametrize("part", ["train", "live"])
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_file_holds_two_weeks_of_every_channel_and_no_label(server, part):
-    table = pq.read_table(TELEMETRY / f"{server}_{part}.parquet")
+    table = pq.read_table(TELEMETRY / part / f"{server}.parquet")
     assert table.column_names == ["timestamp", *CHANNELS]
     assert {str(table.schema.field(channel).type) for channel in CHANNELS} == {"float"}
     steps = np.diff(table["timestamp"].to_numpy())
@@ -36,7 +36,7 @@ def test_a_file_holds_two_weeks_of_every_channel_and_no_label(server, part):
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_the_live_part_follows_the_training_part_at_once(server):
-    assert times(f"{server}_live")[0] - times(f"{server}_train")[-1] == np.timedelta64(5, "m")
+    assert times(f"live/{server}")[0] - times(f"train/{server}")[-1] == np.timedelta64(5, "m")
 
 
 def test_the_labels_are_rows_of_the_live_part():
@@ -48,7 +48,7 @@ def test_the_labels_are_rows_of_the_live_part():
         "omi-4": 5,
     }
     for server, faults in labels.items():
-        live = set(times(f"{server}_live").astype("datetime64[s]").tolist())
+        live = set(times(f"live/{server}").astype("datetime64[s]").tolist())
         bounds = [
             datetime.fromisoformat(fault[edge]).replace(tzinfo=None) for fault in faults for edge in ("start", "end")
         ]
@@ -57,4 +57,4 @@ def test_the_labels_are_rows_of_the_live_part():
 
 
 def test_what_ships_is_small():
-    assert sum(path.stat().st_size for path in TELEMETRY.iterdir() if path.is_file()) < 1_000_000
+    assert sum(path.stat().st_size for path in TELEMETRY.rglob("*") if path.is_file()) < 1_000_000

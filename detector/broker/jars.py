@@ -8,6 +8,7 @@ nothing is asked of the network.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -55,10 +56,13 @@ def fetch_from_maven(jar: LockedJar, work_dir: Path) -> Path:
         RuntimeError: no repository has the jar.
     """
     from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
 
-    mirrors = GlobalSettings.load().repositories
-    context = MavenContext(repo_cache=work_dir, remote_repos=mirrors or None)
+    # It warns of wrong checksums, and installs the file all the same; we check for ourselves.
+    logging.getLogger("jgo").setLevel(logging.ERROR)
+    repositories = {"central": MAVEN_CENTRAL_URL, **GlobalSettings.load().repositories}
+    context = MavenContext(repo_cache=work_dir, remote_repos=repositories)
     path: Path = context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     return path
 
@@ -90,7 +94,7 @@ class JarCache:
                 with self._exclusive():
                     # Another process may have downloaded them while this one waited.
                     self._download(self._wrong(jars), len(jars), progress)
-            except PermissionError as error:
+            except OSError as error:
                 raise LocalBrokerError(
                     f"cannot write the cache of the broker's jars: {error}; "
                     "set XDG_CACHE_HOME to a folder that you may write"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from detector.broker.errors import LocalBrokerError
 _JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true")
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _TOOL_TIMEOUT_SECONDS = 120.0
+_STACK_FRAME = re.compile(r"\s+(at |\.\.\. )")
 
 
 def find_java() -> Path:
@@ -58,10 +60,10 @@ def run_tool(command: Sequence[str], what: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LocalBrokerError(f"{what} failed: {error}") from error
     if done.returncode != 0:
-        printed = done.stdout.decode(errors="replace").strip().splitlines()[-5:]
-        raise LocalBrokerError(
-            f"{what} failed (exit status {done.returncode}): " + " / ".join(line.strip() for line in printed)
-        )
+        printed = done.stdout.decode(errors="replace").splitlines()
+        # A stack trace tells the user nothing; the exception above it does.
+        telling = [line.strip() for line in printed if line.strip() and not _STACK_FRAME.match(line)]
+        raise LocalBrokerError(f"{what} failed (exit status {done.returncode}): {' / '.join(telling[-3:])}")
 
 
 def start_supervised(command: Sequence[str], output: Path, keep_open: Sequence[int]) -> subprocess.Popen[bytes]:

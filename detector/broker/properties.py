@@ -20,6 +20,7 @@ Mechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"]
 
 _LOG4J = """\
 status = error
+shutdownHook = disable
 name = broker
 appender.file.type = RollingRandomAccessFile
 appender.file.name = file

@@ -93,7 +93,8 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
     unknown = sorted(set(stream.record.channel_fields) - set(bundle.spec.channels))
     if unknown:
         raise ConfigError(
-            f"stream {stream.name}: record.channel_fields names channels that the model does not have: {', '.join(unknown)}; "
+            f"stream {stream.name}: record.channel_fields names channels that the model does not have: "
+            f"{', '.join(unknown)}; "
             f"it has {', '.join(bundle.spec.channels)}"
         )
     try:

@@ -1,4 +1,4 @@
-"""The live worker, put together: everything that `detector run` opens, in the order in which it can fail with a clear message."""
+"""The live worker, put together: what `detector run` opens, in the order in which it can fail with a clear message."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def open_live(
         contexts = contexts_of(cluster.cluster_id)
         most = max(counts.values())
         outputs = (events_topic, dead_letters_topic, state_topic, epochs_topic)
-        ensure_topics(settings.kafka, [build(settings.topics, most) for build in outputs], create=settings.topics.create)
+        ensure_topics(
+            settings.kafka, [build(settings.topics, most) for build in outputs], create=settings.topics.create
+        )
         metrics = Metrics(registry)
         health = Health(monotonic, settings.http.stalled_after_seconds, ("model", "assignment"))
         health.set_ready("model")

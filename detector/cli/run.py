@@ -13,8 +13,8 @@ def run(
 ) -> None:
     """Watch live topics and report incidents, until SIGTERM or Ctrl-C.
 
-    The first signal finishes and commits what was polled; a second one leaves at once, and the next start does it again. Nothing is
-    lost or reported twice either way.
+    The first signal finishes and commits what was polled; a second one leaves at once, and the next start does it
+    again. Nothing is lost or reported twice either way.
 
     Examples:
         detector run -c detector.yaml

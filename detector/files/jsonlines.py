@@ -23,8 +23,8 @@ _NUMBER_TYPES = {float, int, type(None)}
 class JsonLinesFormat:
     """A file of JSON objects, one a line; empty lines are passed over.
 
-    Which columns there are, and of what kind, is decided by the first ten thousand lines. A field that is absent or null
-    is a missing value. Bare NaN, which Python writes, is read as in records.
+    Which columns there are, and of what kind, is decided by the first ten thousand lines. A field that is absent or
+    null is a missing value. Bare NaN, which Python writes, is read as in records.
 
     Raises:
         ConfigError: empty, or a line is not a JSON object.

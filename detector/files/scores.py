@@ -106,9 +106,7 @@ class ScoreWriter:
     def __init__(self, path: Path) -> None:
         sink = _SINKS.get(path.suffix.lower())
         if sink is None:
-            raise ConfigError(
-                f"{path}: scores are written to .parquet, .csv or .jsonl, not to {path.suffix or 'no suffix'!r}"
-            )
+            raise ConfigError(f"{path}: scores go to a file that ends in .parquet, .csv or .jsonl; rename it")
         self._path = path
         # In the same directory, since only within a file system a rename is atomic.
         self._temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")

@@ -14,7 +14,7 @@ _NS_PER_MS = 1_000_000
 class FileSource:
     """Delivers rows as records for the decoder ``row``.
 
-    A file is a topic of its own, with the one partition 0, and has the file's name; the index of a row is its offset, the
+    A file is a topic of its own, with the one partition 0 and the file's name; the index of a row is its offset, the
     series its key. The value is ``(time_ns, values)``, with one float a channel and NaN for a missing one. Files follow
     each other, since no order between partitions is defined.
 

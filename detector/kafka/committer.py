@@ -87,9 +87,10 @@ def producer_timeouts(transaction_timeout_seconds: float) -> dict[str, int]:
 class TransactionalCommitter:
     """Exactly once: outputs, state and offsets in one Kafka transaction (KIP-98, KIP-447).
 
-    On a timeout, or on any error that does not say that nothing was committed, the commit is never tried again: kafka-python
-    speaks the protocol before KIP-890, in which a delayed end of a transaction can hit the next one. The producer is discarded instead and
-    a fresh one, with a higher epoch, fences whatever the old one may still have under way.
+    On a timeout, or on any error that does not say that nothing was committed, the commit is never tried again:
+    kafka-python speaks the protocol before KIP-890, in which a delayed end of a transaction can hit the next one. The
+    producer is discarded instead and a fresh one, with a higher epoch, fences whatever the old one may still have
+    under way.
 
     Args:
         config: Client configuration from `detector.kafka.client.producer_config`.
@@ -194,8 +195,10 @@ class TransactionalCommitter:
 
     def _fenced(self, error: BaseException) -> FencedError:
         return FencedError(
-            f"the transactional id {self._transactional_id!r} was taken over ({type(error).__name__}): either another worker "
-            "runs with the same worker.group and worker.instance, so give each a name of its own, or this one was paused for "
+            f"the transactional id {self._transactional_id!r} was taken over ({type(error).__name__}): either "
+            "another worker "
+            "runs with the same worker.group and worker.instance, so give each a name of its own, or this one "
+            "was paused for "
             "longer than worker.transaction_timeout_seconds, so start it again"
         )
 
@@ -217,7 +220,9 @@ class TransactionalCommitter:
 
 
 class AtLeastOnceCommitter:
-    """At least once: outputs are flushed, then offsets are committed. A crash in between repeats events, under the same ids.
+    """At least once: outputs are flushed, then offsets are committed.
+
+    A crash in between repeats events, under the same ids.
 
     Args:
         config: Client configuration from `detector.kafka.client.producer_config`.

@@ -14,9 +14,9 @@ T = TypeVar("T")
 class BoundedCaller:
     """Runs blocking calls on a thread of its own so that the caller can stop waiting.
 
-    kafka-python's transactional calls wait without limit. After a timeout the call may still be under way; whoever asked
-    must treat the outcome as unknown and throw away what the call was working on, this caller included. The thread is a daemon, so a
-    stuck call never keeps the process from ending.
+    kafka-python's transactional calls wait without limit. After a timeout the call may still be under way; whoever
+    asked must treat the outcome as unknown and throw away what the call was working on, this caller included. The
+    thread is a daemon, so a stuck call never keeps the process from ending.
     """
 
     def __init__(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from detector.errors import KafkaUnavailableError, StateMismatchError
 from detector.records.values import InputPartition, Record
 
 _CALL_TIMEOUT_MS = 10_000
+_METADATA_SECONDS = 3.0
 Chunk = tuple[InputPartition, Sequence[Record]]
 
 
@@ -42,7 +44,10 @@ class History:
         Raises:
             KafkaUnavailableError: there is no such topic.
         """
-        numbers = self._consumer.partitions_for_topic(topic)
+        # A client that has only just started may not have the cluster's metadata yet.
+        deadline = time.monotonic() + _METADATA_SECONDS
+        while not (numbers := self._consumer.partitions_for_topic(topic)) and time.monotonic() < deadline:
+            time.sleep(0.1)
         if not numbers:
             raise KafkaUnavailableError(f"topic {topic!r} does not exist on the cluster; check the name, or create it")
         return [InputPartition(topic, number) for number in sorted(numbers)]
@@ -50,7 +55,10 @@ class History:
     def first_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
         """Oldest retained offset of each partition."""
         keys = [TopicPartition(*partition) for partition in partitions]
-        return {InputPartition(*k): v for k, v in self._consumer.beginning_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+        return {
+            InputPartition(*k): v
+            for k, v in self._consumer.beginning_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()
+        }
 
     def end_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
         """Last stable offset of each partition: where a `read_committed` reader gets to, now."""
@@ -65,12 +73,15 @@ class History:
         return {InputPartition(*k): None if v is None else v.offset for k, v in found.items()}
 
     def read(
-        self, ranges: Mapping[InputPartition, tuple[int, int]], wait_seconds: float = 0.5, patience_seconds: float = 60.0
+        self,
+        ranges: Mapping[InputPartition, tuple[int, int]],
+        wait_seconds: float = 0.5,
+        patience_seconds: float = 60.0,
     ) -> Iterator[Chunk | None]:
         """Records of each partition from the first offset of its range up to, not including, the second.
 
-        Partitions are interleaved as the broker delivers them; within one, records come in offset order. One range is read
-        at a time by one caller.
+        Partitions are interleaved as the broker delivers them; within one, records come in offset order. One range is
+        read at a time by one caller.
 
         Args:
             ranges: Offsets by partition.
@@ -78,7 +89,8 @@ class History:
             patience_seconds: Longest without any progress.
 
         Yields:
-            A chunk, or None when ``wait_seconds`` passed without one, so that the caller can do something else in between.
+            A chunk, or None when ``wait_seconds`` passed without one, so that the caller can do something else in
+            between.
 
         Raises:
             StateMismatchError: retention deleted a part of the range.

@@ -23,8 +23,8 @@ _CALL_TIMEOUT_MS = 5_000
 class Membership:
     """This member's place in the group, as it was when the records at hand were polled.
 
-    It is taken once a cycle, after the cycle's last poll, and that very value is checked and sent with the offsets. Taken
-    any later it might belong to a generation that does not own the records any more.
+    It is taken once a cycle, after the cycle's last poll, and that very value is checked and sent with the offsets.
+    Taken any later it might belong to a generation that does not own the records any more.
     """
 
     metadata: Any
@@ -129,7 +129,8 @@ class GroupSource:
             ) from error
         except OffsetOutOfRangeError as error:
             raise StateMismatchError(
-                f"records were deleted before they were read ({error}); the topic's retention is shorter than the worker's "
+                f"records were deleted before they were read ({error}); the topic's retention is shorter than "
+                "the worker's "
                 "lag. Set worker.on_lost_input to 'continue' to go on from the oldest record that is left"
             ) from error
         except NoOffsetForPartitionError:
@@ -222,7 +223,10 @@ class GroupSource:
         if not partitions:
             return {}
         keys = [TopicPartition(*partition) for partition in partitions]
-        return {InputPartition(*key): end for key, end in self._consumer.end_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+        return {
+            InputPartition(*key): end
+            for key, end in self._consumer.end_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()
+        }
 
     def close(self) -> None:
         """Leave. A static member keeps its partitions until its session ends, so that a quick restart moves nothing."""

@@ -114,7 +114,6 @@ class Assembly:
         """Take out all rows in order, complete or not; what comes next is on another grid."""
         while self.rows:
             yield self._close_first()
-        self.last_mask = 0
 
     def _close_first(self) -> OpenRow:
         # A later row may have begun earlier. With the smallest offset of all that are open, the first row of a window

@@ -4,7 +4,6 @@ Usage: ``python examples/telemetry/make.py DATA_DIR [--out DIR]``. DATA_DIR hold
 ``asd/<server>_test.parquet`` with the columns ``timestamp``, one per channel and, in the test part, ``label``.
 """
 
-# ruff: noqa: T201 - a script: what it prints is its result.
 from __future__ import annotations
 
 import argparse
@@ -51,15 +50,16 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder that holds asd/")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where to write (default: beside this)")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    for part in ("train", "live"):
+        (options.out / part).mkdir(parents=True, exist_ok=True)
 
     faults = {}
     for server in SERVERS:
         train = pq.read_table(options.data / "asd" / f"{server}_train.parquet")
         live = pq.read_table(options.data / "asd" / f"{server}_test.parquet").slice(0, ROWS)
         faults[server] = fault_intervals(live["timestamp"].to_numpy(), live["label"].to_numpy())
-        write(train.slice(train.num_rows - ROWS), options.out / f"{server}_train.parquet")
-        write(live.drop_columns(["label"]), options.out / f"{server}_live.parquet")
+        write(train.slice(train.num_rows - ROWS), options.out / "train" / f"{server}.parquet")
+        write(live.drop_columns(["label"]), options.out / "live" / f"{server}.parquet")
     (options.out / "labels.json").write_text(json.dumps(faults, indent=2) + "\n", encoding="utf-8")
 
 

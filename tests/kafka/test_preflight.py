@@ -289,8 +289,8 @@ class TestRights:
     def test_group_and_transactional_id(self, secure: Any, admin: KafkaAdminClient, topic_name: str) -> None:
         said = refusal(check_group, secure.alice(), topic_name, topic_name)
         assert said == (
-            f"the user 'alice' lacks the right to Read the consumer group '{topic_name}' and the rights to Describe and "
-            f"Write the transactional id '{topic_name}'; grant what is missing"
+            f"the user 'alice' lacks the right to Read the consumer group '{topic_name}' and "
+            f"the rights to Describe and Write the transactional id '{topic_name}'; grant what is missing"
         )
         grant(admin, ResourceType.GROUP, topic_name, ACLOperation.READ)
         assert "transactional id" in refusal(check_group, secure.alice(), topic_name, topic_name)

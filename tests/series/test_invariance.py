@@ -142,8 +142,8 @@ def test_every_sample_is_accounted_for(spec, samples):
 def test_recovery_behind_a_restored_watermark_is_exact(spec, samples, saves):
     """Snapshots of different ages, the last watermark, and the records since the oldest snapshot read again.
 
-    As recovery does it. Whether a series was forgotten or its jump refused depends on the watermark of that moment, which is
-    not there any more: those series are saved with that very record.
+    As recovery does it. Whether a series was forgotten or its jump refused depends on the watermark of that moment,
+    which is not there any more: those series are saved with that very record.
     """
     spec = dataclasses.replace(spec, max_series=100)
     store = SeriesStore(spec)

@@ -134,6 +134,14 @@ class TestContinuing:
         fed = feed(other, [(40, 5)], 4)
         assert fed.windows == ["b: 100 101 102 @20 #2 <0", "3 4 5 @40 #4 <2"]
 
+    def test_restoring_into_the_slot_of_a_series_that_had_not_warmed_up(self, make_store, feed):
+        store, other = make_store(), make_store()
+        feed(store, WIDE)
+        other.add(*_wide(0, 0, 1, "b", 100))
+        other.forget("b")
+        other.restore("a", store.snapshot("a"))
+        assert feed(other, [(40, 5)], 4).windows == ["3 4 5 @40 #4 <2"]
+
     def test_the_limit_of_series_binds_new_ones_only(self, make_store, feed):
         store = make_store(max_series=1)
         feed(store, WIDE)
@@ -198,7 +206,10 @@ class TestRefusal:
         [
             ({"length": 4}, "the snapshot was made for windows with length 3, this stream's have 4"),
             ({"channels": 3}, "the snapshot was made for windows with channels 2, this stream's have 3"),
-            ({"period": 2}, "the snapshot was made for windows with period_ns 10000000000, this stream's have 2000000000"),
+            (
+                {"period": 9},
+                "the snapshot was made for windows with period_ns 10000000000, this stream's have 9000000000",
+            ),
             ({"period": None}, "the snapshot was made for windows with period_ns 10000000000, this stream's have None"),
         ],
     )  # fmt: skip

@@ -53,6 +53,15 @@ CASES = [
         ["1/2 3/. @10 #3 <0"],
         {"accepted": 4, "incomplete": 1, "late": 1},
     ),
+    # time   0  10 20
+    # ch 0   0  3x 2           the row at 10 was never begun, and is not any more
+    # ch 1   1     4
+    Case(
+        "without lateness no row begins behind a later one",
+        [(0, 0, 1), (0, 1, 2), (20, 0, 5), (10, 0, 9), (20, 1, 6)],
+        ["./. 5/6 @20 #4 <2"],
+        {"accepted": 4, "late": 1, "filled": 1},
+    ),
     # time   0  10 20 30       lateness 15 s = two rows: the row at 10 waits for the one at 30
     # ch 0   0  2  3
     # ch 1   1  4  5
@@ -123,12 +132,12 @@ CASES = [
         ["./. 5/6 @20 #3 <2"],
         {"accepted": 4, "filled": 1},
     ),
-    # 8 and 12 are of the row at 10, whose time is the later of them
+    # 8 and 12 are of the row at 10, 21 and 19 of the row at 20; a row's time is the latest of its samples
     Case(
         "channels near in time are one row",
-        [(0, 0, 1), (0, 1, 2), (12, 0, 3), (8, 1, 4)],
-        ["1/2 3/4 @12 #3 <0"],
-        {"accepted": 4},
+        [(0, 0, 1), (0, 1, 2), (8, 0, 3), (12, 1, 4), (21, 0, 5), (19, 1, 6)],
+        ["1/2 3/4 @12 #3 <0", "3/4 5/6 @21 #5 <2"],
+        {"accepted": 6},
     ),
     Case(
         "without a period only equal times are one row",

@@ -144,6 +144,14 @@ CASES = [
         {"accepted": 3},
         settings={"channels": 3},
     ),
+    # 7 of 25 values, and 0.28 * 25 is 7.000000000000001 to a computer
+    Case(
+        "a share is met by the count that it means",
+        [(0, [1.0] * 7 + [nan] * 18)],
+        ["/".join(["1"] * 7 + ["."] * 18) + " @0 #0 <0"],
+        {"accepted": 1},
+        settings={"length": 1, "channels": 25, "min_coverage": 0.28},
+    ),
     # time   0  10 20 30 40 50 60
     # real   1  2  3  4  5  6  7      every 2nd
     #           [-----]

@@ -1,7 +1,7 @@
 """A stream whose scores are known beforehand: the score of a window is the magnitude of its last sample.
 
-With a threshold of 1 every incident can be read off the input, so these tests assert exact events without a trained model; that the
-real model gives the same live and replayed is shown in tests/end_to_end.
+With a threshold of 1 every incident can be read off the input, so these tests assert exact events without a trained
+model; that the real model gives the same live and replayed is shown in tests/end_to_end.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def record(second: float, a: float, b: float | None = 0.0) -> tuple[int, bytes]:
 
 
 def series_with_faults(length: int, faults: Sequence[tuple[int, int]], level: float = 3.0) -> list[tuple[int, bytes]]:
-    """A quiet series, one sample a second, with ``level`` in channel a from the first to before the second index of each fault."""
+    """One sample a second, quiet, but ``level`` in channel a from the first to before the second index of a fault."""
     return [record(i, level if any(f <= i < t for f, t in faults) else 0.1) for i in range(length)]
 
 
@@ -110,12 +110,15 @@ class Cluster:
             bootstrap_servers=self.bootstrap, enable_auto_commit=False, isolation_level=isolation, group_id=None
         )
         try:
-            partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
+            # A consumer that has only just started may not have the cluster's metadata yet.
+            deadline = time.monotonic() + 20
+            while not (numbers := consumer.partitions_for_topic(topic)):
+                assert time.monotonic() < deadline, f"there is no topic {topic}"
+            partitions = [TopicPartition(topic, p) for p in sorted(numbers)]
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
             ends = consumer.end_offsets(partitions)
             found: list[Any] = []
-            deadline = time.monotonic() + 20
             while any(consumer.position(p) < ends[p] for p in partitions):
                 assert time.monotonic() < deadline, f"{topic} could not be read to its end"
                 for records in consumer.poll(timeout_ms=200).values():
@@ -214,7 +217,9 @@ def run_worker(cluster: Cluster) -> Iterator[Callable[..., RunningWorker]]:
 
     def start(settings: Settings | None = None, scorer: Any = None, **policy: Any) -> RunningWorker:
         chosen = settings or make_settings(cluster)
-        worker = RunningWorker(chosen, lambda cluster_id: {cluster.input: make_context(chosen, cluster_id, scorer, **policy)})
+        worker = RunningWorker(
+            chosen, lambda cluster_id: {cluster.input: make_context(chosen, cluster_id, scorer, **policy)}
+        )
         running.append(worker)
         return worker
 

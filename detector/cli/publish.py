@@ -1,0 +1,257 @@
+"""``detector publish``: files to a topic, with their own times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from detector.files.table import Table
+    from detector.kafka.pacing import Pace
+    from detector.kafka.publishing import Outgoing
+    from detector.settings import KafkaSettings
+
+_NS_PER_SECOND = 1_000_000_000
+_SETTLE_SECONDS = 10.0
+_INTERRUPTED = 130
+
+
+def publish(
+    files: Annotated[list[Path], typer.Argument(help="Parquet, CSV or JSON Lines files.", show_default=False)],
+    topic: Annotated[str, typer.Option("--topic", "-t", help="Topic to write to.", show_default=False)],
+    bootstrap_server: Annotated[
+        str | None, typer.Option(help="host:port of the cluster; localhost:9092 without it and -c.", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Configuration file whose kafka section to use.", show_default=False),
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Name of the series; without it, the file's name.", show_default=False)
+    ] = None,
+    series_column: Annotated[
+        str | None, typer.Option(help="Column that names the series of each row.", show_default=False)
+    ] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="Column of the event time; found by itself as a rule.", show_default=False)
+    ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns to publish, separated by commas; without it, all numbers but label and changepoint.",
+            show_default=False,
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Play event time so many times as fast as it happened.", show_default=False)
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Records per second.", show_default=False)] = None,
+    maximum: Annotated[bool, typer.Option("--max", help="As fast as possible; the default.")] = False,
+    start_at: Annotated[
+        str | None,
+        typer.Option(
+            help="Shift all times so that the first one is this: ISO 8601, or now.", show_default=False, metavar="TIME"
+        ),
+    ] = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Create the topic if it is missing; it keeps records for ever.")
+    ] = False,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Number of partitions of a new topic; 1 without it.", show_default=False)
+    ] = None,
+) -> None:
+    """Publish the rows of files to a Kafka topic, in the order of their times.
+
+    Each row becomes a JSON record {"channel": value, …}. Its key is the series, its timestamp the event time. Several
+    files are merged by time. Records are neither lost nor repeated. A topic that would delete them, because its
+    retention is shorter than they are old, is refused.
+
+    Examples:
+        detector publish telemetry.parquet --topic telemetry --create
+
+        detector publish machine-*.csv --topic telemetry --speed 60 --start-at now
+
+        detector publish events.jsonl -c detector.yaml --topic telemetry --series-column host --rate 500
+    """
+    import time
+
+    from rich.console import Console
+
+    from detector.errors import ConfigError
+    from detector.files.merge import json_rows
+    from detector.files.table import open_table
+    from detector.kafka.pacing import AtRate, AtSpeed, Unpaced
+    from detector.kafka.preflight import check_cluster
+    from detector.kafka.publishing import Publisher, topic_for_history
+    from detector.kafka.retention import check_keeps, format_time
+
+    if (speed is not None) + (rate is not None) + maximum > 1:
+        raise ConfigError("give one of --speed, --rate and --max")
+    for option, value in (("--speed", speed), ("--rate", rate)):
+        if value is not None and not 0 < value < float("inf"):
+            raise ConfigError(f"{option} must be greater than 0, not {value:g}")
+    names = [name.strip() for name in channels.split(",") if name.strip()] if channels is not None else None
+    settings = _kafka_settings(bootstrap_server, config)
+    _check_topic_name(topic)
+    tables = [open_table(path, time_column, series_column, names, series) for path in files]
+    first_ns, last_ns = _time_range_ns(tables)
+    now_ns = time.time_ns()
+    shift_ns = 0 if start_at is None else _start_ns(start_at, now_ns) - first_ns
+    first_ns, last_ns = first_ns + shift_ns, last_ns + shift_ns
+    pace: Pace = Unpaced()
+    if speed is not None:
+        pace = AtSpeed(first_ns, speed)
+    elif rate is not None:
+        pace = AtRate(rate)
+
+    check_cluster(settings)
+    target = topic_for_history(settings, topic, partitions, create=create)
+    ahead_ns = _ahead_ns(first_ns, last_ns, now_ns, speed)
+    check_keeps(target, first_ns, last_ns, now_ns, ahead_ns, ",".join(settings.bootstrap_servers))
+
+    console = Console(stderr=True)
+    counts = _Counts()
+    publisher = Publisher(settings, topic)
+    started = time.monotonic()
+    try:
+        with _progress_bar(console) as bar:
+            task = bar.add_task(f"publish to {topic}", total=_total_rows(tables))
+            publisher.publish(
+                counts.count(json_rows(tables, shift_ns)), pace, lambda done: bar.update(task, completed=done)
+            )
+    except KeyboardInterrupt:
+        done = publisher.settle(_SETTLE_SECONDS)
+        typer.echo(f"interrupted: {done:,} records were acknowledged by {topic!r}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    finally:
+        publisher.close()
+    seconds = time.monotonic() - started
+    if counts.truncated:
+        console.print(
+            f"note: {counts.truncated:,} times were cut to the millisecond, as Kafka keeps them", highlight=False
+        )
+    typer.echo(
+        f"published {publisher.acknowledged:,} records of {len(counts.series):,} series to {topic!r}, "
+        f"{format_time(first_ns)} to {format_time(last_ns)}, in {seconds:.1f} s "
+        f"({publisher.acknowledged / max(seconds, 1e-3):,.0f} a second)"
+    )
+
+
+class _Counts:
+    """What went by, for the summary."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, bytes] = {}
+        self.truncated = 0
+
+    def count(self, rows: Iterator[tuple[int, str, bytes]]) -> Iterator[Outgoing]:
+        from detector.kafka.publishing import Outgoing
+
+        for time_ns, series, value in rows:
+            key = self.series.get(series)
+            if key is None:
+                key = self.series[series] = series.encode()
+            if time_ns % 1_000_000:
+                self.truncated += 1
+            yield Outgoing(time_ns, key, value)
+
+
+def _kafka_settings(bootstrap_server: str | None, config: Path | None) -> KafkaSettings:
+    import os
+
+    from pydantic import ValidationError
+
+    from detector.errors import ConfigError
+    from detector.settings import KafkaSettings
+
+    if config is not None:
+        if bootstrap_server is not None:
+            raise ConfigError("give either --bootstrap-server or -c, not both; -c brings the address and the login")
+        from detector.settings_file import load_settings
+
+        return load_settings(config, os.environ).kafka
+    if bootstrap_server is None:
+        return KafkaSettings()
+    try:
+        return KafkaSettings.model_validate({"bootstrap_servers": bootstrap_server})
+    except ValidationError as error:
+        raise ConfigError(f"--bootstrap-server: {_reason(error.errors()[0]['msg'])}") from error
+
+
+def _check_topic_name(topic: str) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from detector.errors import ConfigError
+    from detector.settings import TopicName
+
+    try:
+        TypeAdapter(TopicName).validate_python(topic)
+    except ValidationError as error:
+        raise ConfigError(f"--topic: {_reason(error.errors()[0]['msg'])}") from error
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _time_range_ns(tables: Sequence[Table]) -> tuple[int, int]:
+    from detector.errors import ConfigError
+
+    ranges = [found for found in (table.time_range_ns() for table in tables) if found is not None]
+    if not ranges:
+        raise ConfigError(f"{', '.join(str(table.path) for table in tables)}: there are no rows to publish")
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _start_ns(text: str, now_ns: int) -> int:
+    from detector.errors import ConfigError, InvalidRecordError
+    from detector.records.times import parse_iso_8601
+
+    if text == "now":
+        return now_ns // 1_000_000 * 1_000_000
+    try:
+        return parse_iso_8601(text)
+    except InvalidRecordError as error:
+        raise ConfigError(f"--start-at: {error.detail}; write now, or a time such as 2026-01-02T03:04:05Z") from error
+
+
+def _ahead_ns(first_ns: int, last_ns: int, now_ns: int, speed: float | None) -> int:
+    """How far ahead of the moment at which it is sent a record's time will lie, at most.
+
+    With a speed above 1 event time runs ahead of the clock; without a speed all is sent at once.
+    """
+    lasts_ns = 0 if speed is None else int((last_ns - first_ns) / speed)
+    return max(first_ns - now_ns, last_ns - (now_ns + lasts_ns))
+
+
+def _total_rows(tables: Sequence[Table]) -> int | None:
+    known = [table.rows for table in tables if table.rows is not None]
+    return sum(known) if len(known) == len(tables) else None
+
+
+def _progress_bar(console: object) -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    assert isinstance(console, Console)  # noqa: S101 - for the type checker; rich is imported late
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )

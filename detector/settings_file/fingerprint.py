@@ -1,0 +1,19 @@
+"""Which settings shaped an outcome, as one value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from detector.settings import StreamSettings
+
+
+def fingerprint(stream: StreamSettings) -> str:
+    """SHA-256, in hex, of the settings that shape a stream's outcomes: ``record``, ``window`` and ``incidents``.
+
+    It is part of the identity of incidents and of state. A default counts as its value, written or not, and 900 as 15m,
+    so the same settings have the same fingerprint on every machine. Name, topic and model have identities of their own.
+    """
+    shaping = stream.model_dump(mode="json", include={"record", "window", "incidents"})
+    text = json.dumps(shaping, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

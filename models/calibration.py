@@ -1,0 +1,231 @@
+"""An alarm threshold from the scores of held-out data, without labels, by how rarely it may be exceeded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import SpecError, TrainingError
+from models.extremes import fit_pareto
+from models.fields import integer, known_keys, mapping, number, optional_number, text
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+QUANTILES = (0.5, 0.9, 0.98, 0.99, 0.999, 1.0)
+DAY_NS = 86_400_000_000_000
+LEAST_THRESHOLD = 0.01
+"""Ordinary data scores about 1, unless nothing in it ever moves: its scores are rounding errors, and so would be a threshold
+taken from them."""
+
+
+class CountIncidents(Protocol):
+    """Counts the incidents that the scores of one series would have opened."""
+
+    def __call__(self, scores: Float64, times_ns: Int64, threshold: float) -> int:
+        """Count them.
+
+        Args:
+            scores: float64[n], in order.
+            times_ns: int64[n], nanoseconds since the epoch, ascending.
+            threshold: The threshold to try.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOptions:
+    """How careful the threshold is.
+
+    Attributes:
+        risk: Probability that an ordinary window exceeds the threshold.
+        initial_quantile: The tail is fitted to the scores above this quantile.
+        least_peaks: With fewer scores above it, the tail is not fitted; the highest score and a margin serve instead.
+        outlier_ratio: Held-out scores above this multiple of the initial quantile are taken for faults in the training data:
+            they neither shape the tail nor lift the threshold above themselves.
+        most_extrapolation: The threshold is at most this multiple of the highest ordinary score.
+        margin: What the highest score is multiplied by when the tail is not fitted.
+        open_after: Windows in a row above the threshold that open an incident.
+
+    Raises:
+        SpecError: a value is out of range.
+    """
+
+    risk: float = 1e-4
+    initial_quantile: float = 0.98
+    least_peaks: int = 20
+    outlier_ratio: float = 10.0
+    most_extrapolation: float = 3.0
+    margin: float = 1.5
+    open_after: int = 2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.initial_quantile < 1:
+            raise SpecError(f"initial_quantile is {self.initial_quantile}; it must be between 0 and 1")
+        if not 0 < self.risk < 1 - self.initial_quantile:
+            raise SpecError(f"risk is {self.risk}; it must be above 0 and below 1 - initial_quantile")
+        if self.least_peaks < 2 or self.open_after < 1:
+            raise SpecError("least_peaks must be at least 2, and open_after at least 1")
+        if min(self.outlier_ratio, self.most_extrapolation, self.margin) < 1:
+            raise SpecError("outlier_ratio, most_extrapolation and margin must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutScores:
+    """Scores of an unbroken stretch of one series that the model was not fitted to.
+
+    Attributes:
+        scores: float64[n]; NaN where the score is not known.
+        times_ns: int64[n], nanoseconds since the epoch, ascending.
+    """
+
+    scores: Float64
+    times_ns: Int64
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold, and where it comes from.
+
+    Attributes:
+        method: ``peaks_over_threshold``, or ``highest_score`` when there were too few scores to fit a tail.
+        risk: Probability, as asked for, that an ordinary window exceeds the threshold.
+        threshold: Scores above it are anomalous.
+        open_after: Windows in a row above the threshold that open an incident.
+        samples: Held-out scores that were looked at.
+        outliers: Those of them that were left out as probable faults.
+        quantiles: Held-out score by probability, written as text, outliers included.
+        tail_shape: Shape of the fitted Pareto tail; ``None`` when there is none.
+        held_out_days: Length of the held-out data in event time.
+        held_out_incidents: Incidents that the threshold would have opened in it; ``None`` when nobody counted.
+        expected_alerts_per_day: Incidents of ordinary data to expect, per series; ``None`` when nobody counted or the data
+            has no length.
+    """
+
+    method: str
+    risk: float
+    threshold: float
+    open_after: int
+    samples: int
+    outliers: int
+    quantiles: Mapping[str, float]
+    tail_shape: float | None
+    held_out_days: float
+    held_out_incidents: int | None
+    expected_alerts_per_day: float | None
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.threshold) and self.threshold > 0):
+            raise SpecError(f"threshold is {self.threshold}; it must be above 0 and finite")
+        if self.open_after < 1:
+            raise SpecError(f"open_after is {self.open_after}; it must be at least 1")
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON; nothing of a float64 is lost."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"quantiles": dict(self.quantiles)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> Calibration:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            SpecError: a key is unknown or missing, or a value does not fit.
+        """
+        known_keys(data, set(cls.__slots__), "calibration")
+        quantiles = mapping(data, "quantiles")
+        return cls(
+            method=text(data, "method"),
+            risk=number(data, "risk"),
+            threshold=number(data, "threshold"),
+            open_after=integer(data, "open_after"),
+            samples=integer(data, "samples"),
+            outliers=integer(data, "outliers"),
+            quantiles={probability: number(quantiles, probability) for probability in quantiles},
+            tail_shape=optional_number(data, "tail_shape"),
+            held_out_days=number(data, "held_out_days"),
+            held_out_incidents=None if data["held_out_incidents"] is None else integer(data, "held_out_incidents"),
+            expected_alerts_per_day=optional_number(data, "expected_alerts_per_day"),
+        )
+
+
+def calibrate(
+    held_out: Sequence[HeldOutScores],
+    options: CalibrationOptions | None = None,
+    count_incidents: CountIncidents | None = None,
+) -> Calibration:
+    """Set the threshold by peaks over threshold (Siffer et al., KDD 2017).
+
+    The estimate is kept plausible: not below the highest ordinary score that was seen, as long as fewer scores were seen than
+    one in ``risk``, and not beyond a multiple of it.
+
+    Expected alerts come from the incident logic itself: it counts those at the initial quantile, where there are enough to
+    count, and their number falls with the probability of exceeding, from there to the risk. If more than that open at the
+    threshold, those are what to expect.
+
+    Args:
+        held_out: Scores of the held-out stretches of all series.
+        options: How careful to be.
+        count_incidents: Counts incidents with the settings that will run live.
+
+    Raises:
+        TrainingError: no held-out score is known.
+    """
+    options = options or CalibrationOptions()
+    scores = np.concatenate([part.scores for part in held_out]) if held_out else np.empty(0)
+    scores = scores[~np.isnan(scores)]
+    if not scores.size:
+        raise TrainingError("no held-out window could be scored; give more data, or data with fewer missing values")
+    level = float(np.quantile(scores, options.initial_quantile))
+    ordinary = scores[scores <= options.outlier_ratio * level]
+    highest = float(ordinary.max())
+    peaks = ordinary[ordinary > level] - level
+    if peaks.size < options.least_peaks:
+        method, shape, threshold = "highest_score", None, highest * options.margin
+    else:
+        tail = fit_pareto(peaks)
+        estimate = level + tail.excess_at(options.risk * ordinary.size / peaks.size)
+        least = float(np.quantile(ordinary, 1 - options.risk, method="higher"))
+        threshold = min(max(estimate, least), highest * options.most_extrapolation)
+        method, shape = "peaks_over_threshold", tail.shape
+    threshold = max(threshold, LEAST_THRESHOLD)
+    days = sum(float(part.times_ns[-1] - part.times_ns[0]) / DAY_NS for part in held_out if part.times_ns.size)
+    incidents, expected = _alerts(held_out, options, threshold, level, days, scores.size, count_incidents)
+    return Calibration(
+        method=method,
+        risk=options.risk,
+        threshold=threshold,
+        open_after=options.open_after,
+        samples=int(scores.size),
+        outliers=int(scores.size - ordinary.size),
+        quantiles={str(q): float(np.quantile(scores, q)) for q in QUANTILES},
+        tail_shape=shape,
+        held_out_days=days,
+        held_out_incidents=incidents,
+        expected_alerts_per_day=expected,
+    )
+
+
+def _alerts(
+    held_out: Sequence[HeldOutScores],
+    options: CalibrationOptions,
+    threshold: float,
+    level: float,
+    days: float,
+    samples: int,
+    count_incidents: CountIncidents | None,
+) -> tuple[int | None, float | None]:
+    if count_incidents is None:
+        return None, None
+    at_threshold, at_level = (
+        sum(count_incidents(part.scores, part.times_ns, value) for part in held_out if part.times_ns.size)
+        for value in (threshold, level)
+    )
+    if days <= 0:
+        return at_threshold, None
+    # With few samples, the risk that they can vouch for is about one in their number.
+    risk = max(options.risk, 1 / (samples + 1))
+    thinned = at_level * min(risk / (1 - options.initial_quantile), 1.0)
+    return at_threshold, max(at_threshold, thinned) / days

@@ -1,0 +1,178 @@
+"""Training from arrays to a model that is ready to be bundled: scaled, fitted, weighed and calibrated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.architectures import build
+from models.backend import load_tensorflow
+from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
+from models.errors import TrainingError
+from models.residuals import ResidualScore, tail_sums
+from models.scaling import Scaler
+from models.spec import ModelSpec
+from models.training.history import Progress, TrainingHistory
+from models.training.loop import TrainingLoop
+from models.training.options import TrainOptions
+from models.training.segments import TrainingData, check, cut, fingerprint
+from models.training.windows import SeriesWindows, WindowBank, lay_windows
+
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+
+GOLDEN_WINDOWS = 16
+SCORING_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """Everything that a bundle is made of.
+
+    Attributes:
+        spec: Shape and architecture.
+        model: The Keras model, with its best weights.
+        scaler: Fitted on training rows alone.
+        residual: Weights from held-out windows.
+        calibration: Threshold from held-out windows.
+        history: What happened.
+        golden: float32[16, window, channels]; inputs on which every runtime must agree with Keras.
+        training_data: Which data it was; see `models.training.segments.fingerprint`.
+    """
+
+    spec: ModelSpec
+    model: Any
+    scaler: Scaler
+    residual: ResidualScore
+    calibration: Calibration
+    history: TrainingHistory
+    golden: Float32
+    training_data: dict[str, object]
+
+
+def train(
+    data: TrainingData,
+    spec: ModelSpec,
+    options: TrainOptions | None = None,
+    *,
+    calibration: CalibrationOptions | None = None,
+    count_incidents: CountIncidents | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> TrainedModel:
+    """Train on the beginning of every series, and weigh and calibrate on its end.
+
+    On one kind of machine, with the same libraries and number of threads, the same data and seed give the same weights.
+
+    Args:
+        data: By series: int64[rows] times in nanoseconds and float64[rows, channels] values, NaN where missing.
+        spec: What to build.
+        options: How to train.
+        calibration: How to set the threshold.
+        count_incidents: Counts incidents as the worker would, for the expected alerts.
+        progress: Is told after every step.
+        clock: Seconds that never run backwards.
+
+    Raises:
+        TrainingError: the data does not fit the specification, is too short, or training diverged at once.
+        ModelsError: Keras is not installed.
+    """
+    options, began = options or TrainOptions(), clock()
+    check(data, spec.channels)
+    laid = _lay(data, spec, options)
+    scaler = Scaler.fit({name: windows.training_values() for name, windows in laid.items()}, options.clip)
+    bank = WindowBank(laid, scaler, spec.window)
+    held_out = np.concatenate(list(bank.held_out.values()))
+    load_tensorflow(options.threads)
+    model = build(spec)
+    loop = TrainingLoop(
+        model, bank, _spread(held_out, options.max_held_out_windows), options, spec.seed, clock, progress
+    )
+    result = loop.run()
+    residual, scores = _score_held_out(model, bank, laid, options)
+    return TrainedModel(
+        spec=spec,
+        model=model,
+        scaler=scaler,
+        residual=residual,
+        calibration=calibrate(scores, calibration, count_incidents),
+        history=TrainingHistory(
+            epochs=result.epochs,
+            best_epoch=result.best_epoch,
+            stopped=result.stopped,
+            message=result.message,
+            parameters=int(model.count_params()),
+            training_windows=int(bank.train.size),
+            held_out_windows=int(held_out.size),
+            seconds=clock() - began,
+        ),
+        golden=_golden(bank, held_out, spec, options.clip),
+        training_data=fingerprint(data),
+    )
+
+
+def _lay(data: TrainingData, spec: ModelSpec, options: TrainOptions) -> dict[str, SeriesWindows]:
+    laid = {}
+    for name, (times_ns, values) in data.items():
+        segments = cut(times_ns, values, spec.period_ns, options.max_gap_steps)
+        windows = lay_windows(segments, spec.window, options.held_out_share, options.min_coverage)
+        if len(windows.train):
+            laid[name] = windows
+    if not any(len(windows.held_out) for windows in laid.values()):
+        longest = max(len(times_ns) for times_ns, _ in data.values())
+        # held_out_share of the windows, rounded up, then as many again that overlap them, less one, then one to learn from.
+        needed = int(np.ceil(spec.window / (1 - options.held_out_share))) + spec.window
+        hint = f" with a period of {spec.period_seconds:g} s" if spec.period_seconds is not None else ""
+        raise TrainingError(
+            f"no series is long enough: the longest has {longest} rows, and windows of {spec.window} need about {needed} in an"
+            f" unbroken stretch{hint}; give more data, a shorter window, or the period that the data really has"
+        )
+    return laid
+
+
+def _spread(starts: Int64, limit: int) -> Int64:
+    """At most ``limit`` of them, spread evenly."""
+    if starts.size <= limit:
+        return starts
+    spread: Int64 = starts[np.linspace(0, starts.size - 1, limit).astype(np.int64)]
+    return spread
+
+
+def _score_held_out(
+    model: Any, bank: WindowBank, laid: dict[str, SeriesWindows], options: TrainOptions
+) -> tuple[ResidualScore, list[HeldOutScores]]:
+    """Fit the residual's weights to held-out windows, then score these windows with them."""
+    limit = max(1, options.max_calibration_windows // max(1, sum(bool(len(w.held_out)) for w in laid.values())))
+    parts = {name: starts[-limit:] for name, starts in bank.held_out.items() if starts.size}
+    counts, totals = [], []
+    for starts in parts.values():
+        for begin in range(0, starts.size, SCORING_BATCH):
+            filled, observed = bank.draw(starts[begin : begin + SCORING_BATCH])
+            reconstruction = model(filled, training=False).numpy()
+            count, total = tail_sums(filled, reconstruction, observed, options.tail)
+            counts.append(count)
+            totals.append(total)
+    count, total = np.concatenate(counts), np.concatenate(totals)
+    residual = ResidualScore.from_mean_squares(total.sum(axis=0) / np.maximum(count.sum(axis=0), 1), options.tail)
+    score, _ = residual.score_sums(count, total)
+    scores, done = [], 0
+    for name, starts in parts.items():
+        windows = laid[name]
+        times = np.array([windows.segments[number].times_ns[end] for number, end in windows.held_out[-starts.size :]])
+        scores.append(HeldOutScores(score[done : done + starts.size], times))
+        done += starts.size
+    return residual, scores
+
+
+def _golden(bank: WindowBank, held_out: Int64, spec: ModelSpec, clip: float) -> Float32:
+    """Half of them real, half noise up to the limits, so that a runtime is also checked where faults will take it."""
+    real, _ = bank.draw(_spread(held_out, GOLDEN_WINDOWS // 2))
+    noise = np.random.default_rng(spec.seed).normal(
+        scale=clip / 2, size=(GOLDEN_WINDOWS - len(real), spec.window, len(spec.channels))
+    )
+    return np.concatenate([real, np.clip(noise, -clip, clip).astype(np.float32)])

@@ -1,0 +1,73 @@
+"""How a model is trained: every number in one place, with its default."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from models.errors import SpecError
+from models.residuals import DEFAULT_TAIL
+from models.scaling import DEFAULT_CLIP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """Options of a training.
+
+    Attributes:
+        epochs: At most so many.
+        batch_windows: Windows in a step of the optimiser.
+        max_windows_per_epoch: Of longer series, each epoch draws this many windows anew.
+        max_held_out_windows: The validation loss is taken on at most this many held-out windows, spread evenly.
+        max_calibration_windows: The threshold is set on at most this many held-out windows, the latest of each series.
+        held_out_share: Share of each series, its end, that is not learned from.
+        learning_rate: First step size of Adam; halved whenever ``patience_halving`` epochs brought no improvement.
+        patience: Training stops after this many epochs without improvement, and keeps the best weights.
+        patience_halving: See ``learning_rate``.
+        least_improvement: Share by which the validation loss must fall to count as improvement.
+        clip_norm: Gradients are scaled down together so that their global norm is at most this.
+        max_gap_steps: With a period: up to this many missing samples in a row are filled, as live.
+        min_coverage: Least share of a window's values that must have been observed, as live.
+        clip: Scaled values are cut to ``-clip..clip``.
+        tail: How many of a window's last samples the score looks at.
+        threads: Threads of TensorFlow; ``None`` leaves it to TensorFlow. Effective once per process.
+
+    Raises:
+        SpecError: a value is out of range; the message names it.
+    """
+
+    epochs: int = 40
+    batch_windows: int = 64
+    max_windows_per_epoch: int = 2048
+    max_held_out_windows: int = 1024
+    max_calibration_windows: int = 20_000
+    held_out_share: float = 0.2
+    learning_rate: float = 3e-3
+    patience: int = 6
+    patience_halving: int = 2
+    least_improvement: float = 2e-3
+    clip_norm: float = 1.0
+    max_gap_steps: int = 5
+    min_coverage: float = 0.5
+    clip: float = DEFAULT_CLIP
+    tail: int = DEFAULT_TAIL
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        counts = ("epochs", "batch_windows", "max_windows_per_epoch", "max_held_out_windows", "max_calibration_windows")
+        for name in (*counts, "patience", "patience_halving", "tail"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("learning_rate", "clip_norm", "clip"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise SpecError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not 0 < self.held_out_share <= 0.5:
+            raise SpecError(f"held_out_share is {self.held_out_share}; it must be above 0 and at most 0.5")
+        if not 0 <= self.min_coverage <= 1:
+            raise SpecError(f"min_coverage is {self.min_coverage}; it must be from 0 to 1")
+        if not 0 <= self.least_improvement < 1:
+            raise SpecError(f"least_improvement is {self.least_improvement}; it must be from 0 to below 1")
+        if self.max_gap_steps < 0:
+            raise SpecError(f"max_gap_steps is {self.max_gap_steps}; it must not be negative")
+        if self.threads is not None and self.threads < 1:
+            raise SpecError(f"threads is {self.threads}; it must be at least 1")
