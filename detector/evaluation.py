@@ -1,5 +1,4 @@
-"""Scores for every series of a labelled folder: train on the part that is meant for it, replay the rest, write, never
-look.
+"""Scores for every series of a labelled folder: what to train on, what to score, and what is written.
 
 Labels are not read here at all: columns that hold them are left out when a file is opened.
 """
@@ -132,7 +131,7 @@ def read_part(
     return table, times, values
 
 
-def score_file(path: Path, context: StreamContext) -> RowScores:
+def score_file(path: Path, context: StreamContext, series: str) -> RowScores:
     """Score every row of a file through the replay path.
 
     A row that the pipeline drops, such as a repeated time, repeats the score before it; rows before the first score
@@ -140,12 +139,13 @@ def score_file(path: Path, context: StreamContext) -> RowScores:
 
     Args:
         path: The file.
-        context: Of a stream that keeps its scores; its input topic is the file's name.
+        context: Of a stream that keeps its scores.
+        series: Name under which the model knows the series.
 
     Raises:
         ConfigError: not one row could be scored.
     """
-    table = open_table(path, channels=context.policy.channels, ignore=LABEL_COLUMNS)
+    table = open_table(path, channels=context.policy.channels, series=series, ignore=LABEL_COLUMNS)
     sink = _Rows()
     replay(_chunks(table), {path.name: context}, EventTimeRange(), [sink])
     times = np.concatenate([chunk.time_ns for chunk in table.chunks()])
@@ -161,8 +161,7 @@ def score_file(path: Path, context: StreamContext) -> RowScores:
 
 
 def _chunks(table: Table) -> Iterator[tuple[InputPartition, Sequence[Record]]]:
-    for partition, records in FileSource([table]).chunks():
-        yield partition, records
+    yield from FileSource([table]).chunks()
 
 
 class _Rows:

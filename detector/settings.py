@@ -328,8 +328,8 @@ class IncidentSettings(Section):
 
     threshold: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Overrides the bundle's calibrated threshold."""
-    open_after: Annotated[int, Field(ge=1)] = 2
-    """Scored samples in a row above the threshold that open an incident."""
+    open_after: Annotated[int, Field(ge=1)] | None = None
+    """Scored samples in a row above the threshold that open an incident; without it, as the bundle was calibrated."""
     close_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Hysteresis: only scores below this share of the threshold count as quiet."""
     close_after: Annotated[int, Field(ge=1)] | None = None

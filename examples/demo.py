@@ -93,7 +93,7 @@ def train(bundle_dir: Path) -> Path:
         console.print(f"  trained by an earlier run: {os.path.relpath(bundle)}")
         run(["models", "show", str(bundle)])
     else:
-        run(["train", *map(str, files), "--out", str(bundle), "--max-seconds", "60"])
+        run(["train", *map(str, files), "--out", str(bundle), "--epochs", "12"])
     return bundle
 
 

@@ -101,7 +101,7 @@ def open_data_dir(path: Path, version: str) -> DataDir:
                 raise ConfigError(
                     f"{path} holds files of something else; name an empty or a new directory with --data-dir"
                 )
-            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            cluster_id = _new_cluster_id()
             content = {"schema_version": _SCHEMA_VERSION, "kafka_version": version, "cluster_id": cluster_id}
             marker.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         found = DataDir(path, _cluster_id(marker, version))
@@ -112,6 +112,14 @@ def open_data_dir(path: Path, version: str) -> DataDir:
             f"cannot use the data directory {path}: {error.strerror or error}; name another with --data-dir"
         ) from error
     return found
+
+
+def _new_cluster_id() -> str:
+    while True:
+        found = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Kafka's own tools would take such an argument for an option; Kafka avoids it in the same way.
+        if not found.startswith("-"):
+            return found
 
 
 def _cluster_id(marker: Path, version: str) -> str:

@@ -66,7 +66,7 @@ def incident_policy(bundle: Bundle, settings: IncidentSettings) -> IncidentPolic
     return IncidentPolicy(
         threshold=threshold,
         quiet_score=settings.close_ratio * threshold,
-        open_after=settings.open_after,
+        open_after=settings.open_after or bundle.calibration.open_after,
         close_after=settings.close_after if settings.close_after is not None else bundle.spec.window,
         cool_down_ns=round(settings.cool_down_seconds * _NS),
         update_every_ns=round(settings.update_every_seconds * _NS),

@@ -13,7 +13,7 @@ from detector.instruments import Instruments, TimedScorer
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
 from detector.kafka.history import History
-from detector.kafka.preflight import check_cluster, check_topics
+from detector.kafka.preflight import check_cluster, check_group, check_topics
 from detector.kafka.source import GroupSource
 from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topic, events_topic, state_topic
 from detector.observability.health import Health
@@ -71,9 +71,11 @@ def open_live(
         contexts = contexts_of(cluster.cluster_id)
         most = max(counts.values())
         outputs = (events_topic, dead_letters_topic, state_topic, epochs_topic)
-        ensure_topics(
-            settings.kafka, [build(settings.topics, most) for build in outputs], create=settings.topics.create
-        )
+        wanted = [build(settings.topics, most) for build in outputs]
+        ensure_topics(settings.kafka, wanted, create=settings.topics.create)
+        check_topics(settings.kafka, inputs, write=[spec.name for spec in wanted])
+        exactly_once = settings.worker.delivery == "exactly_once"
+        check_group(settings.kafka, settings.worker.group, transactional_id(settings) if exactly_once else None)
         metrics = Metrics(registry)
         health = Health(monotonic, settings.http.stalled_after_seconds, ("model", "assignment"))
         health.set_ready("model")
@@ -96,7 +98,7 @@ def open_live(
                 auto_offset_reset=worker_settings.auto_offset_reset,
                 on_lost_input=worker_settings.on_lost_input,
                 max_replay_records=worker_settings.state.max_replay_records,
-                exactly_once=worker_settings.delivery == "exactly_once",
+                exactly_once=exactly_once,
             ),
         )
         instruments = Instruments(metrics, worker_settings.max_poll_interval_seconds)
@@ -111,9 +113,14 @@ def _timed(context: StreamContext, metrics: Metrics) -> StreamContext:
     return replace(context, scorer=TimedScorer(context.scorer, metrics, context.name))
 
 
+def transactional_id(settings: Settings) -> str:
+    """Stable over restarts and unique among workers: the broker fences whoever else uses it."""
+    return f"{settings.worker.group}.{settings.worker.instance}"
+
+
 def _committer(settings: Settings, source: GroupSource) -> Committer:
     worker = settings.worker
     config = producer_config(settings.kafka)
     if worker.delivery == "at_least_once":
         return AtLeastOnceCommitter(config, source, worker.transaction_timeout_seconds)
-    return TransactionalCommitter(config, f"{worker.group}.{worker.instance}", worker.transaction_timeout_seconds)
+    return TransactionalCommitter(config, transactional_id(settings), worker.transaction_timeout_seconds)

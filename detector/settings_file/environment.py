@@ -26,7 +26,7 @@ def apply_environment(document: Document, env: Mapping[str, str]) -> None:
     A variable is the prefix and the way to a setting in capitals, joined by two underscores; a stream is named by its
     position. A list or a table is written as YAML in one line; a section cannot be set as a whole. One with two
     underscores that names no setting is a problem, since it is most likely a typing error; so is one that differs from
-    a setting only in the number of underscores. Others with the prefix are left alone: Kubernetes adds some for services.
+    a setting only in the number of underscores. Others with the prefix are left alone: Kubernetes adds some.
     """
     settings = {variable_of(key).replace("_", ""): variable_of(key) for key, _ in leaves()}
     for name in sorted(env):

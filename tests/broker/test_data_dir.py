@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ def test_new_directory_gets_an_identity_and_keeps_it(tmp_path: Path) -> None:
     assert not first.is_formatted()
     assert open_data_dir(tmp_path / "a" / "b", VERSION) == first
     assert open_data_dir(tmp_path / "c", VERSION).cluster_id != first.cluster_id
+
+
+def test_identity_is_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter([b"\xf8" + b"a" * 15, b"b" * 16])
+    monkeypatch.setattr("uuid.uuid4", lambda: uuid.UUID(bytes=next(numbers)))
+    assert open_data_dir(tmp_path / "d", VERSION).cluster_id == "YmJiYmJiYmJiYmJiYmJiYg"
 
 
 def test_formatted(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ def test_json_lines(tmp_path: Path, suffix: str) -> None:
         append(writer, [T0, T0 + 1])
     lines = [json.loads(line) for line in (tmp_path / f"s.{suffix}").read_text().splitlines()]
     assert lines[0] == {
-        "series": "s", "time": "2020-09-13T12:26:40.000000000Z", "score": 0.5, "threshold": 2.0, "partition": 3, "offset": 10,
+        "series": "s", "time": "2020-09-13T12:26:40.000000000Z", "score": 0.5, "threshold": 2.0, "partition": 3,
+        "offset": 10,
     }  # fmt: skip
     assert (lines[1]["time"], lines[1]["score"]) == ("2020-09-13T12:26:40.000000001Z", None)
 
@@ -106,9 +107,14 @@ def test_the_file_appears_only_when_complete(tmp_path: Path) -> None:
 def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("before")
-    with pytest.raises(RuntimeError, match="stop"), write_scores(path) as writer:
-        append(writer, [T0])
-        raise RuntimeError("stop")
+
+    def fail_half_way() -> None:
+        with write_scores(path) as writer:
+            append(writer, [T0])
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail_half_way()
     assert path.read_text() == "before"
     assert [found.name for found in tmp_path.iterdir()] == ["s.csv"]
 

@@ -71,10 +71,14 @@ def test_the_three_formats_say_the_same(tmp_path: Path) -> None:
     times = ["2020-09-13T12:26:40Z", "2020-09-13T12:26:40.5Z", "2020-09-13T14:26:41+02:00"]
     values = [(1, 0.5, "a"), (2.25, None, "b"), (-3, 1e300, "a")]
     (tmp_path / "x.csv").write_text(
-        "time,u,v,host\n" + "".join(f"{t},{u},{'' if v is None else v},{h}\n" for t, (u, v, h) in zip(times, values))
+        "time,u,v,host\n"
+        + "".join(f"{t},{u},{'' if v is None else v},{h}\n" for t, (u, v, h) in zip(times, values, strict=True))
     )
     (tmp_path / "x.jsonl").write_text(
-        "".join(json.dumps({"time": t, "u": u, "v": v, "host": h}) + "\n" for t, (u, v, h) in zip(times, values))
+        "".join(
+            json.dumps({"time": t, "u": u, "v": v, "host": h}) + "\n"
+            for t, (u, v, h) in zip(times, values, strict=True)
+        )
     )
     parquet(
         tmp_path / "x.parquet",

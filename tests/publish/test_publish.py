@@ -169,6 +169,18 @@ def test_times_finer_than_milliseconds_are_pointed_out(publish: Run, tmp_path: P
     assert "note: 1 times were cut to the millisecond" in err
 
 
+def test_the_cluster_of_a_configuration_file(run: Run, broker: LocalBroker, topic_name: str, tmp_path: Path) -> None:
+    config = tmp_path / "detector.yaml"
+    config.write_text(
+        f"kafka: {{bootstrap_servers: '{broker.bootstrap}'}}\n"
+        f"streams: [{{name: s, topic: {topic_name}, model: {tmp_path}/bundle}}]\n"
+    )
+    path = write(tmp_path / "x.parquet", [YEAR_2000], v=[1.0])
+    code, _, err = run(path, "--topic", topic_name, "-c", config, "--create")
+    assert (code, err) == (0, "")
+    assert len(read(broker, topic_name)) == 1
+
+
 def test_a_rate_is_kept(publish: Run, broker: LocalBroker, topic_name: str, tmp_path: Path) -> None:
     path = write(tmp_path / "x.parquet", [YEAR_2000 + index * 0.001 for index in range(6)], v=[1.0] * 6)
     started = time.monotonic()

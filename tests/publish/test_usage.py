@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
         ({"topic": "a b"}, "--topic: 'a b' is not a topic name"),
         (
             {"start_at": "tomorrow"},
-            "--start-at: 'tomorrow' is neither a number nor ISO 8601; write now, or a time such as 2026-01-02T03:04:05Z",
+            "--start-at: 'tomorrow' is neither a number nor ISO 8601; write now, or a time such as 2026-01-02T03:04",
         ),
         ({"channels": "w"}, "{file}: there is no column for the channels w; the columns are ts, v"),
     ],

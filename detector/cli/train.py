@@ -1,0 +1,301 @@
+"""``detector train``: from files or a topic's history to a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from detector.training_data import SeriesData
+
+_DISCOVERY_RECORDS = 2000
+_WINDOWS_IN_LONGEST = 12
+_MOST_WINDOW, _LEAST_WINDOW = 64, 8
+
+
+def train(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Parquet, CSV or JSON Lines files.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Directory of the bundle to write.", show_default=False)
+    ] = ...,  # type: ignore[assignment]  # Typer's way to say that an option must be given
+    topic: Annotated[str | None, typer.Option(help="Topic to train on instead of files.", show_default=False)] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", help="Configuration file: cluster, and record settings of --topic.", show_default=False
+        ),
+    ] = None,
+    bootstrap_server: Annotated[str | None, typer.Option(help="host:port of the cluster.", show_default=False)] = None,
+    since: Annotated[
+        str | None, typer.Option(help="First event time: ISO 8601, or a duration before now.", show_default=False)
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="First event time that is too late.", show_default=False)] = None,
+    architecture: Annotated[str, typer.Option(help="Kind of model.")] = "lstm",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="At most so many; 40 without it.", show_default=False)
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Samples in a window; up to 64, by the length of the data, without it.", show_default=False
+        ),
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(
+            help="Step of the samples, such as 10s; none to count them; found by itself without it.",
+            show_default=False,
+        ),
+    ] = None,
+    units: Annotated[int, typer.Option(min=1, help="Width of the recurrent layers.")] = 64,
+    latent: Annotated[int, typer.Option(min=1, help="Width of the code between encoder and decoder.")] = 16,
+    channels: Annotated[
+        str | None,
+        typer.Option(help="Channels, separated by commas; all that hold numbers without it.", show_default=False),
+    ] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="Files: column of the event time.", show_default=False)
+    ] = None,
+    series_column: Annotated[
+        str | None, typer.Option(help="Files: column that names the series.", show_default=False)
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Files: name of the series of all rows.", show_default=False)
+    ] = None,
+    risk: Annotated[float, typer.Option(help="Probability that an ordinary window exceeds the threshold.")] = 1e-4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and sampling.")] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of TensorFlow.", show_default=False)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Train an autoencoder on normal operation and calibrate its threshold, without labels.
+
+    The first four fifths of every series are learned from; the last fifth measures what is left of each channel and sets
+    the threshold. Ends with a report: loss, gradient norms, threshold and the alerts to expect.
+
+    Examples:
+        detector train january.parquet february.parquet --out models/pumps
+
+        detector train --topic telemetry --since 30d --out models/servers
+
+        detector train metrics.csv --series-column host --period 1m --epochs 20 --out models/hosts
+    """
+    import json
+    import sys
+    from datetime import UTC, datetime
+
+    from detector.alerting.lifecycle import count_incidents
+    from detector.cli.moments import parse_moment, parse_span
+    from detector.cli.train_report import EpochProgress, as_document, print_report
+    from detector.errors import BundleError, ConfigError
+    from detector.settings import IncidentSettings
+    from detector.training_data import median_period_seconds
+    from models.bundle import write_bundle
+    from models.calibration import CalibrationOptions
+    from models.errors import BundleError as UnwritableBundleError
+    from models.errors import SpecError, TrainingError
+    from models.spec import ModelSpec
+    from models.training import TrainOptions
+    from models.training import train as fit
+
+    if bool(files) == (topic is not None):
+        raise ConfigError("give either files or --topic")
+    if out.exists() and not force:
+        raise ConfigError(f"{out} exists already; choose another --out, or --force to replace it")
+    now = datetime.now(UTC)
+    since_ns = None if since is None else parse_moment(since, "--since", now)
+    until_ns = None if until is None else parse_moment(until, "--until", now)
+    chosen = tuple(name.strip() for name in channels.split(",") if name.strip()) if channels else None
+    if topic is None:
+        data, names = _from_files(files or [], time_column, series_column, series, chosen)
+        data = _between(data, since_ns, until_ns)
+    else:
+        data, names = _from_topic(topic, config, bootstrap_server, chosen, since_ns, until_ns)
+    if not any(len(times) for times, _ in data.values()):
+        raise ConfigError("there is no sample to train on in that range; look at --since and --until")
+    try:
+        spec = ModelSpec(
+            channels=names,
+            architecture=architecture,
+            window=window or choose_window(data),
+            period_seconds=median_period_seconds(data)
+            if period is None
+            else None
+            if period == "none"
+            else parse_span(period, "--period"),
+            units=units,
+            latent=latent,
+            seed=seed,
+        )
+        options = TrainOptions(threads=threads) if epochs is None else TrainOptions(epochs=epochs, threads=threads)
+        policy = IncidentSettings()
+        with EpochProgress() as progress:
+            trained = fit(
+                data,
+                spec,
+                options,
+                calibration=CalibrationOptions(risk=risk),
+                count_incidents=lambda scores, times_ns, threshold: count_incidents(
+                    scores, times_ns, _policy(policy, threshold, spec.window)
+                ),
+                progress=progress,
+            )
+    except (SpecError, TrainingError) as error:
+        raise ConfigError(str(error)) from error
+    try:
+        digest = write_bundle(out, trained, created_at=now, force=force)
+    except UnwritableBundleError as error:
+        raise BundleError(str(error)) from error
+    document = as_document(trained, out, digest)
+    if as_json:
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        print_report(document, sys.stdout)
+
+
+def choose_window(data: SeriesData) -> int:
+    """Samples in a window when nobody says: 64, or fewer where the longest series would hold but a few of them."""
+    longest = max(len(times) for times, _ in data.values())
+    return min(_MOST_WINDOW, max(_LEAST_WINDOW, longest // _WINDOWS_IN_LONGEST))
+
+
+def _policy(settings: object, threshold: float, window: int) -> object:
+    """The incident policy that will run live, at a threshold to try."""
+    from detector.alerting.policy import IncidentPolicy
+    from detector.settings import IncidentSettings
+    from models.calibration import CalibrationOptions
+
+    assert isinstance(settings, IncidentSettings)  # noqa: S101 - for the type checker
+    return IncidentPolicy(
+        threshold=threshold,
+        quiet_score=settings.close_ratio * threshold,
+        open_after=settings.open_after or CalibrationOptions().open_after,
+        close_after=settings.close_after or window,
+        cool_down_ns=0,
+        update_every_ns=2**62,
+        warning_ratio=settings.warning_ratio,
+        critical_ratio=settings.critical_ratio,
+        top_channels=settings.top_channels,
+        channels=(),
+    )
+
+
+def _from_files(
+    files: list[Path],
+    time_column: str | None,
+    series_column: str | None,
+    series: str | None,
+    channels: tuple[str, ...] | None,
+) -> tuple[SeriesData, tuple[str, ...]]:
+    """Series of all files, by name; a series may go on in the next file."""
+    import numpy as np
+
+    from detector.errors import ConfigError
+    from detector.files.table import open_table
+
+    tables = [open_table(path, time_column, series_column, channels, series) for path in files]
+    names = tables[0].channels
+    parts: dict[str, list[tuple[object, object]]] = {}
+    for table in tables:
+        if set(table.channels) != set(names):
+            odd = sorted(set(table.channels) ^ set(names))
+            raise ConfigError(
+                f"{table.path} has other channels than {tables[0].path} ({', '.join(odd)}); "
+                "name those to use with --channels"
+            )
+        order = [table.channels.index(name) for name in names]
+        for chunk in table.chunks():
+            labels = np.asarray(chunk.series)
+            for name in dict.fromkeys(chunk.series):
+                rows = labels == name
+                parts.setdefault(name, []).append((chunk.time_ns[rows], chunk.values[rows][:, order]))
+    data: SeriesData = {}
+    for name, found in sorted(parts.items()):
+        times = np.concatenate([part[0] for part in found])  # type: ignore[arg-type]
+        values = np.concatenate([part[1] for part in found])  # type: ignore[arg-type]
+        by_time = np.argsort(times, kind="stable")
+        data[name] = (times[by_time], values[by_time])
+    return data, names
+
+
+def _between(data: SeriesData, since_ns: int | None, until_ns: int | None) -> SeriesData:
+    import numpy as np
+
+    kept: SeriesData = {}
+    for name, (times, values) in data.items():
+        inside = np.ones(len(times), bool)
+        if since_ns is not None:
+            inside &= times >= since_ns
+        if until_ns is not None:
+            inside &= times < until_ns
+        kept[name] = (times[inside], values[inside])
+    return kept
+
+
+def _from_topic(
+    topic: str,
+    config: Path | None,
+    bootstrap_server: str | None,
+    channels: tuple[str, ...] | None,
+    since_ns: int | None,
+    until_ns: int | None,
+) -> tuple[SeriesData, tuple[str, ...]]:
+    """Series of a topic's history, read as the worker would read it."""
+    import os
+    from itertools import islice
+
+    from detector.cli.moments import NS_PER_SECOND
+    from detector.cli.progress import RecordProgress
+    from detector.errors import ConfigError
+    from detector.kafka.client import consumer_config
+    from detector.kafka.history import History
+    from detector.kafka.preflight import check_cluster, check_topics
+    from detector.records.decoders import decoder
+    from detector.records.reader import RecordReader
+    from detector.settings import KafkaSettings, RecordSettings
+    from detector.settings_file import load_settings
+    from detector.training_data import collect, discover_channels
+
+    kafka, record = KafkaSettings(), RecordSettings()
+    if config is not None:
+        settings = load_settings(config, os.environ)
+        kafka = settings.kafka
+        record = next((stream.record for stream in settings.streams if stream.topic == topic), record)
+    if bootstrap_server is not None:
+        kafka = KafkaSettings.model_validate({**kafka.model_dump(), "bootstrap_servers": bootstrap_server})
+    check_cluster(kafka)
+    check_topics(kafka, [topic])
+    decode = decoder(record.decoder)
+    history = History(consumer_config(kafka))
+    try:
+        partitions = history.partitions(topic)
+        first, end = history.first_offsets(partitions), history.end_offsets(partitions)
+        ranges = {partition: (first[partition], end[partition]) for partition in partitions}
+        if since_ns is not None:
+            # Record timestamps may differ a little from event times; what is too early is left out afterwards.
+            found = history.offsets_at(partitions, max(0, (since_ns - 3600 * NS_PER_SECOND) // 1_000_000))
+            ranges = {p: (end[p] if (offset := found[p]) is None else offset, end[p]) for p in partitions}
+        total = sum(stop - start for start, stop in ranges.values())
+        if not total:
+            raise ConfigError(f"topic {topic} has no records in that range; look at --since, and at its retention")
+        if channels is None:
+            sample = (item for chunk in history.read(ranges) if chunk is not None for item in chunk[1])
+            channels = discover_channels(islice(sample, _DISCOVERY_RECORDS), record, decode)
+            if not channels:
+                raise ConfigError(
+                    f"the records of {topic} hold no numbers where channels are expected; describe them in the record "
+                    "section of a configuration file (-c), or name them with --channels"
+                )
+        reader = RecordReader(record, channels, decode)
+        with RecordProgress(f"reading {topic}", total) as progress:
+            collected = collect(history.read(ranges), reader, len(channels), since_ns, until_ns, progress.advance)
+    finally:
+        history.close()
+    if collected.rejected:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(collected.rejected.items()))
+        typer.echo(f"note: left out of {collected.records:,} records: {reasons}", err=True)
+    return collected.data, channels

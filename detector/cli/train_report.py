@@ -1,0 +1,120 @@
+"""Training as it goes, and the report at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from models.training import TrainedModel
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+class EpochProgress:
+    """A bar over the epochs on stderr; one line every few epochs where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("[bold]training[/] epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}  held-out {task.fields[val_loss]}"),
+            TextColumn("gradient {task.fields[norm]:.2f}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("training", total=1, epoch=0, epochs=0, loss=0.0, val_loss="-", norm=0.0)
+
+    def __call__(self, epoch: int, epochs: int, batch: int, batches: int, logs: dict[str, float]) -> None:
+        """Take note of a step; see `models.training.history.Progress`."""
+        fields: dict[str, Any] = {
+            "epoch": epoch, "epochs": epochs, "loss": logs["loss"], "norm": logs["gradient_norm"],
+        }  # fmt: skip
+        if "val_loss" in logs:
+            fields["val_loss"] = f"{logs['val_loss']:.4f}"
+            if not self._console.is_terminal and (epoch == 1 or epoch % 5 == 0):
+                self._console.print(
+                    f"  epoch {epoch}/{epochs}: loss {logs['loss']:.4f}, held-out {logs['val_loss']:.4f}"
+                )
+        self._bar.update(self._task, total=epochs * batches, completed=(epoch - 1) * batches + batch, **fields)
+
+    def __enter__(self) -> EpochProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def as_document(trained: TrainedModel, out: Path, digest: str) -> dict[str, Any]:
+    """The report as plain values."""
+    return {
+        "bundle": str(out),
+        "digest": digest,
+        "spec": trained.spec.to_dict(),
+        "calibration": trained.calibration.to_dict(),
+        "history": trained.history.to_dict(),
+        "training_data": trained.training_data,
+    }
+
+
+def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
+    """The report for people, on ``stream``."""
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    spec, history, calibration = document["spec"], document["history"], document["calibration"]
+    epochs = history["epochs"]
+    period = "samples" if spec["period_seconds"] is None else f"samples of {spec['period_seconds']:g} s"
+    console.print(
+        f"[bold]{spec['architecture']}[/] on {len(spec['channels'])} channels, windows of {spec['window']} {period}, "
+        f"{history['parameters']:,} parameters"
+    )
+    console.print(
+        f"trained {len(epochs)} epochs in {history['seconds']:.0f} s on {history['training_windows']:,} windows, "
+        f"{history['held_out_windows']:,} held out; {history['message']}"
+    )
+    losses = [epoch["val_loss"] for epoch in epochs]
+    console.print(
+        f"  held-out loss    {sparkline(losses)}  {losses[0]:.4f} -> {min(losses):.4f} (epoch {history['best_epoch']})"
+    )
+    norms = [epoch["gradient_norm_mean"] for epoch in epochs]
+    clipped = [epoch["clipped_norm_mean"] for epoch in epochs]
+    steps = sum(epoch["steps"] for epoch in epochs)
+    share = sum(epoch["clipped_steps"] for epoch in epochs) / max(steps, 1)
+    largest = max(epoch["gradient_norm_max"] for epoch in epochs)
+    bound = max(epoch["clipped_norm_max"] for epoch in epochs)
+    console.print(f"  gradient norm    {sparkline(norms)}  mean {norms[-1]:.3f}, largest {largest:.2f}")
+    console.print(
+        f"  after clipping   {sparkline(clipped)}  largest {bound:.2f}; {share:.0%} of the steps were clipped"
+    )
+    quantiles = ", ".join(f"{float(q) * 100:g}% {value:.2f}" for q, value in calibration["quantiles"].items())
+    console.print(f"  held-out scores  {quantiles}")
+    console.print(
+        f"  threshold        [bold]{calibration['threshold']:.3f}[/] ({calibration['method'].replace('_', ' ')}, "
+        f"risk {calibration['risk']:g}, {calibration['samples']:,} scores)"
+    )
+    expected = calibration["expected_alerts_per_day"]
+    if expected is not None:
+        console.print(f"  expected alerts  {expected:.3g} per series and day of normal operation")
+    console.print(f"bundle [bold]{document['bundle']}[/] ({document['digest'][:12]})")
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Values as a row of blocks, from the least to the greatest."""
+    finite = [value for value in values if value == value]
+    if not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    span = (high - low) or 1.0
+    return "".join(
+        _BLOCKS[round((value - low) / span * (len(_BLOCKS) - 1))] if value == value else " " for value in values
+    )
