@@ -14,6 +14,8 @@ from detector.scoring.scores import Scores
 from detector.series.values import WindowBatch
 
 _NS = 1e-9
+# A long interval stays visible for one to two of these, so that no scrape misses it.
+_LONGEST_POLL_PERIOD_SECONDS = 60.0
 
 
 class TimedScorer:
@@ -64,13 +66,18 @@ class Instruments:
         self._poll_limit_seconds = poll_limit_seconds
         self._monotonic = monotonic
         self._now = now
-        self._last_poll = monotonic()
+        self._last_poll = self._period_began = monotonic()
+        self._longest_now = self._longest_before = 0.0
 
     def polled(self) -> None:
         """A poll returned."""
         now = self._monotonic()
-        self._metrics.poll_interval_ratio.set((now - self._last_poll) / self._poll_limit_seconds)
-        self._last_poll = now
+        interval, self._last_poll = now - self._last_poll, now
+        if now - self._period_began > _LONGEST_POLL_PERIOD_SECONDS:
+            self._longest_before, self._longest_now, self._period_began = self._longest_now, 0.0, now
+        self._longest_now = max(self._longest_now, interval)
+        longest = max(self._longest_before, self._longest_now)
+        self._metrics.poll_interval_ratio.set(longest / self._poll_limit_seconds)
 
     def processed(self, stream: str, outcome: Outcome) -> None:
         """A batch of one partition went through the pipeline."""

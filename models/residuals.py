@@ -135,7 +135,9 @@ class ResidualScore:
         return cls(integer(data, "tail"), array(data, "channel_weights", 1))
 
 
-def tail_sums(filled: Float32, reconstruction: Float32, observed: Bool, tail: int) -> tuple[npt.NDArray[np.int64], Float64]:
+def tail_sums(
+    filled: Float32, reconstruction: Float32, observed: Bool, tail: int
+) -> tuple[npt.NDArray[np.int64], Float64]:
     """Count and sum of squared residuals over the observed values of the last samples.
 
     Args:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from platform import python_version
 from time import monotonic
 
 from prometheus_client import CollectorRegistry
 
+from detector import __version__
 from detector.instruments import Instruments, TimedScorer
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
@@ -20,6 +22,7 @@ from detector.observability.health import Health
 from detector.observability.http import HttpServer
 from detector.observability.metrics import Metrics
 from detector.pipeline import StreamContext
+from detector.records.reasons import REASONS
 from detector.recovery import Recovery, RecoveryPolicy
 from detector.settings import Settings
 from detector.worker import Worker
@@ -77,6 +80,7 @@ def open_live(
         exactly_once = settings.worker.delivery == "exactly_once"
         check_group(settings.kafka, settings.worker.group, transactional_id(settings) if exactly_once else None)
         metrics = Metrics(registry)
+        metrics.build_info.info({"version": __version__, "python": python_version()})
         health = Health(monotonic, settings.http.stalled_after_seconds, ("model", "assignment"))
         health.set_ready("model")
         server = HttpServer(settings.http, registry, health)
@@ -107,7 +111,7 @@ def open_live(
 
 
 def _timed(context: StreamContext, metrics: Metrics) -> StreamContext:
-    metrics.add_stream(context.name)
+    metrics.add_stream(context.name, REASONS)
     identity = context.identity
     metrics.set_model(context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime)
     return replace(context, scorer=TimedScorer(context.scorer, metrics, context.name))

@@ -132,9 +132,11 @@ def _settings(
     """Settings of the replay: the file's, narrowed and overridden by options, or made of options alone."""
     import os
 
+    from pydantic import ValidationError
+
     from detector.errors import ConfigError
     from detector.settings import Settings
-    from detector.settings_file import load_settings, validate_settings
+    from detector.settings_file import load_settings
 
     if config is not None:
         settings = load_settings(config, os.environ)
@@ -148,7 +150,12 @@ def _settings(
         if model is None or (topic is None and not from_files):
             raise ConfigError("give -c detector.yaml, or --model with --topic, or --model with files")
         document = {"streams": [{"name": stream or "replay", "topic": topic or "files", "model": str(model)}]}
-        settings = validate_settings(document)
+        try:
+            settings = Settings.model_validate(document)
+        except ValidationError as error:
+            first = error.errors()[0]
+            option = {"name": "--stream", "topic": "--topic", "model": "--model"}.get(str(first["loc"][-1]), "options")
+            raise ConfigError(f"{option}: {first['msg'].removeprefix('Value error, ')}") from error
         chosen = list(settings.streams)
     changes: dict[str, Any] = {}
     if model is not None:

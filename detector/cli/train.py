@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from detector.alerting.policy import IncidentPolicy
+    from detector.settings import IncidentSettings
     from detector.training_data import SeriesData
 
 _DISCOVERY_RECORDS = 2000
@@ -41,7 +46,7 @@ def train(
     window: Annotated[
         int | None,
         typer.Option(
-            min=2, help="Samples in a window; up to 64, by the length of the data, without it.", show_default=False
+            min=2, help="Samples in a window; up to 64, by the amount of data, without it.", show_default=False
         ),
     ] = None,
     period: Annotated[
@@ -163,13 +168,11 @@ def choose_window(data: SeriesData) -> int:
     return min(_MOST_WINDOW, max(_LEAST_WINDOW, longest // _WINDOWS_IN_LONGEST))
 
 
-def _policy(settings: object, threshold: float, window: int) -> object:
+def _policy(settings: IncidentSettings, threshold: float, window: int) -> IncidentPolicy:
     """The incident policy that will run live, at a threshold to try."""
     from detector.alerting.policy import IncidentPolicy
-    from detector.settings import IncidentSettings
     from models.calibration import CalibrationOptions
 
-    assert isinstance(settings, IncidentSettings)  # noqa: S101 - for the type checker
     return IncidentPolicy(
         threshold=threshold,
         quiet_score=settings.close_ratio * threshold,
@@ -199,7 +202,7 @@ def _from_files(
 
     tables = [open_table(path, time_column, series_column, channels, series) for path in files]
     names = tables[0].channels
-    parts: dict[str, list[tuple[object, object]]] = {}
+    parts: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]] = {}
     for table in tables:
         if set(table.channels) != set(names):
             odd = sorted(set(table.channels) ^ set(names))
@@ -215,8 +218,8 @@ def _from_files(
                 parts.setdefault(name, []).append((chunk.time_ns[rows], chunk.values[rows][:, order]))
     data: SeriesData = {}
     for name, found in sorted(parts.items()):
-        times = np.concatenate([part[0] for part in found])  # type: ignore[arg-type]
-        values = np.concatenate([part[1] for part in found])  # type: ignore[arg-type]
+        times = np.concatenate([part[0] for part in found])
+        values = np.concatenate([part[1] for part in found])
         by_time = np.argsort(times, kind="stable")
         data[name] = (times[by_time], values[by_time])
     return data, names

@@ -44,7 +44,7 @@ class RecordReader:
         """The sample in a record; None for a valid tall record of a channel that this stream's model does not know.
 
         Raises:
-            InvalidRecordError: with one of the reasons in ``docs/configuration.md``; never another error, whatever the bytes.
+            InvalidRecordError: with one of the reasons in ``docs/configuration.md``. No bytes raise another error.
         """
         value = record.value
         if value is None:

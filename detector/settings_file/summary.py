@@ -24,7 +24,6 @@ def _stream_line(stream: StreamSettings) -> str:
     record = stream.record
     series = "/".join(record.series_fields) or "record key"
     time = record.time_field or "record timestamp"
-    return (
-        f"stream {stream.name}: topic {stream.topic} "
-        f"({record.decoder}, {record.layout}; series: {series}; time: {time}), model {stream.model}, settings {fingerprint(stream)[:12]}"
-    )
+    layout = f"{record.decoder}, {record.layout}; series: {series}; time: {time}"
+    model = f"model {stream.model}, settings {fingerprint(stream)[:12]}"
+    return f"stream {stream.name}: topic {stream.topic} ({layout}), {model}"

@@ -1,0 +1,6 @@
+"""From arrays to a trained, weighed and calibrated model."""
+
+from models.training.fit import TrainedModel, train
+from models.training.options import TrainOptions
+
+__all__ = ["TrainOptions", "TrainedModel", "train"]

@@ -18,7 +18,9 @@ from models.training.windows import WindowBank
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
-LEAST_RATE_SHARE = 1e-2
+
+LEAST_RATE_SHARE = 0.02
+"""The step size ends at this share of where it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class TrainingLoop:
         progress: Progress | None,
     ) -> None:
         self._model, self._bank, self._held_out, self._options = model, bank, held_out, options
+        self._epochs = options.epochs_for(bank.train.size)
         self._random = np.random.default_rng(seed)
         self._clock, self._progress = clock, progress
         self._optimizer = load_keras().optimizers.Adam(options.learning_rate)
@@ -72,11 +75,11 @@ class TrainingLoop:
         options = self._options
         records: list[EpochRecord] = []
         best_epoch, best_loss, best_weights = 0, math.inf, self._model.get_weights()
-        rate, since_best, since_halving = options.learning_rate, 0, 0
+        epochs, since_best = self._epochs, 0
         stopped: StopReason = "epochs"
-        message = f"all {options.epochs} epochs done"
-        for epoch in range(1, options.epochs + 1):
-            self._optimizer.learning_rate.assign(rate)
+        message = f"all {epochs} epochs done"
+        for epoch in range(1, epochs + 1):
+            rate = self._rate(epoch)
             record = self._epoch(epoch, rate)
             if record is None:
                 if not best_epoch:
@@ -88,24 +91,25 @@ class TrainingLoop:
                 message = f"the loss became infinite or no number in epoch {epoch}; the weights of epoch {best_epoch} were kept"
                 break
             records.append(record)
-            if record.val_loss < best_loss * (1 - options.least_improvement):
-                since_best = since_halving = 0
-            else:
-                since_best, since_halving = since_best + 1, since_halving + 1
+            since_best = 0 if record.val_loss < best_loss * (1 - options.least_improvement) else since_best + 1
             if record.val_loss < best_loss:
                 best_epoch, best_loss, best_weights = epoch, record.val_loss, self._model.get_weights()
             if since_best >= options.patience:
                 stopped = "no_improvement"
                 message = f"no improvement in {options.patience} epochs; the weights of epoch {best_epoch} were kept"
                 break
-            if since_halving >= options.patience_halving:
-                rate, since_halving = max(rate / 2, options.learning_rate * LEAST_RATE_SHARE), 0
         self._model.set_weights(best_weights)
         return LoopResult(tuple(records), best_epoch, stopped, message)
+
+    def _rate(self, epoch: int) -> float:
+        """Half a cosine over the planned epochs (Loshchilov and Hutter, "SGDR", ICLR 2017, without restarts)."""
+        fall = (1 + math.cos(math.pi * (epoch - 1) / max(self._epochs - 1, 1))) / 2
+        return self._options.learning_rate * (LEAST_RATE_SHARE + (1 - LEAST_RATE_SHARE) * fall)
 
     def _epoch(self, epoch: int, rate: float) -> EpochRecord | None:
         """Run one epoch; ``None`` if a loss was not finite."""
         options, began = self._options, self._clock()
+        self._optimizer.learning_rate.assign(rate)
         starts = self._random.permutation(self._bank.train)[: options.max_windows_per_epoch]
         # Of even size: a last batch of a few windows would weigh each of them far more than the others.
         batches = np.array_split(starts, math.ceil(starts.size / options.batch_windows))
@@ -123,7 +127,7 @@ class TrainingLoop:
                     return None
                 logs["val_loss"] = val_loss
             if self._progress is not None:
-                self._progress(epoch, options.epochs, index + 1, len(batches), logs)
+                self._progress(epoch, self._epochs, index + 1, len(batches), logs)
         clipped = np.minimum(norms, options.clip_norm)
         return EpochRecord(
             epoch=epoch,

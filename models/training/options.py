@@ -9,21 +9,23 @@ from models.errors import SpecError
 from models.residuals import DEFAULT_TAIL
 from models.scaling import DEFAULT_CLIP
 
+LEAST_EPOCHS, MOST_EPOCHS = 5, 60
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
     """Options of a training.
 
     Attributes:
-        epochs: At most so many.
+        epochs: At most so many; ``None``: as many as draw ``budget_windows``, within ``LEAST_EPOCHS..MOST_EPOCHS``.
+        budget_windows: See ``epochs``.
         batch_windows: Windows in a step of the optimiser.
         max_windows_per_epoch: Of longer series, each epoch draws this many windows anew.
         max_held_out_windows: The validation loss is taken on at most this many held-out windows, spread evenly.
         max_calibration_windows: The threshold is set on at most this many held-out windows, the latest of each series.
         held_out_share: Share of each series, its end, that is not learned from.
-        learning_rate: First step size of Adam; halved whenever ``patience_halving`` epochs brought no improvement.
+        learning_rate: Largest step size of Adam; it falls along a cosine to nearly nothing over all epochs.
         patience: Training stops after this many epochs without improvement, and keeps the best weights.
-        patience_halving: See ``learning_rate``.
         least_improvement: Share by which the validation loss must fall to count as improvement.
         clip_norm: Gradients are scaled down together so that their global norm is at most this.
         max_gap_steps: With a period: up to this many missing samples in a row are filled, as live.
@@ -36,7 +38,8 @@ class TrainOptions:
         SpecError: a value is out of range; the message names it.
     """
 
-    epochs: int = 40
+    epochs: int | None = None
+    budget_windows: int = 28_000
     batch_windows: int = 64
     max_windows_per_epoch: int = 2048
     max_held_out_windows: int = 1024
@@ -44,7 +47,6 @@ class TrainOptions:
     held_out_share: float = 0.2
     learning_rate: float = 3e-3
     patience: int = 6
-    patience_halving: int = 2
     least_improvement: float = 2e-3
     clip_norm: float = 1.0
     max_gap_steps: int = 5
@@ -54,8 +56,14 @@ class TrainOptions:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        counts = ("epochs", "batch_windows", "max_windows_per_epoch", "max_held_out_windows", "max_calibration_windows")
-        for name in (*counts, "patience", "patience_halving", "tail"):
+        counts = (
+            "budget_windows",
+            "batch_windows",
+            "max_windows_per_epoch",
+            "max_held_out_windows",
+            "max_calibration_windows",
+        )
+        for name in (*counts, "patience", "tail"):
             if getattr(self, name) < 1:
                 raise SpecError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name in ("learning_rate", "clip_norm", "clip"):
@@ -69,5 +77,14 @@ class TrainOptions:
             raise SpecError(f"least_improvement is {self.least_improvement}; it must be from 0 to below 1")
         if self.max_gap_steps < 0:
             raise SpecError(f"max_gap_steps is {self.max_gap_steps}; it must not be negative")
+        if self.epochs is not None and self.epochs < 1:
+            raise SpecError(f"epochs is {self.epochs}; it must be at least 1")
         if self.threads is not None and self.threads < 1:
             raise SpecError(f"threads is {self.threads}; it must be at least 1")
+
+    def epochs_for(self, training_windows: int) -> int:
+        """Epochs to plan for when there are so many windows to draw from."""
+        if self.epochs is not None:
+            return self.epochs
+        drawn = min(training_windows, self.max_windows_per_epoch)
+        return min(max(round(self.budget_windows / drawn), LEAST_EPOCHS), MOST_EPOCHS)

@@ -43,7 +43,9 @@ class SeriesWindows:
         return np.concatenate(parts)
 
 
-def lay_windows(segments: tuple[Segment, ...], window: int, held_out_share: float, min_coverage: float) -> SeriesWindows:
+def lay_windows(
+    segments: tuple[Segment, ...], window: int, held_out_share: float, min_coverage: float
+) -> SeriesWindows:
     """Find the windows of a series and hold the last of them out.
 
     A window ends at a row that was really there, and has at least ``min_coverage`` of its values and of its last row. Windows

@@ -47,8 +47,8 @@ def test_times_before_retention() -> None:
     assert problem(topic(), 946_684_800 * NS, NOW) == (
         "the topic 'telemetry' keeps records for 7 days, and these go back to 2000-01-01T00:00:00Z: the broker would "
         "delete them at once. Publish to a new topic with --create, which keeps records of any time for ever, or "
-        "change this one:\n  kafka-configs.sh --bootstrap-server k:9092 --alter --entity-type topics --entity-name telemetry "
-        "--add-config retention.ms=-1"
+        "change this one:\n  kafka-configs.sh --bootstrap-server k:9092 --alter --entity-type topics "
+        "--entity-name telemetry --add-config retention.ms=-1"
     )
     just_outside = NOW - (7 * DAY_MS + 1) * 1_000_000
     assert "keeps records for 7 days" in problem(topic(), just_outside, NOW)

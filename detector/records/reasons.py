@@ -1,0 +1,21 @@
+"""Why a record can be rejected; labels of a metric and headers of dead letters, so they never change their meaning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REASONS: Final = (
+    "null_value",
+    "not_utf8",
+    "not_json",
+    "not_an_object",
+    "missing_series",
+    "missing_time",
+    "bad_time",
+    "future_time",
+    "not_a_number",
+    "not_finite",
+    "no_channels",
+    "too_many_series",
+    "unconfirmed_jump",
+)

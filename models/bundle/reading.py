@@ -1,0 +1,226 @@
+"""Reading bundles: names and sizes first, then checksums, and only then content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.bundle.layout import (
+    GOLDEN_INPUT,
+    GOLDEN_OUTPUT,
+    MANIFEST,
+    MAX_BYTES,
+    MAX_MANIFEST_BYTES,
+    RETIRED_SUFFIXES,
+    SCHEMA_VERSION,
+    TRAINING,
+    FileRecord,
+)
+from models.calibration import Calibration
+from models.errors import BundleError, SpecError
+from models.fields import integer, known_keys, mapping, text
+from models.residuals import ResidualScore
+from models.scaling import Scaler
+from models.spec import ModelSpec
+
+Float32 = npt.NDArray[np.float32]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_KEYS = {
+    "schema_version", "created_at", "spec", "scaler", "residual", "calibration", "training_data", "libraries", "files",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A bundle whose files all have the content that its manifest says.
+
+    Attributes:
+        path: Its directory.
+        digest: SHA-256 of the manifest, hex; through the checksums in it, of everything.
+        version: Short text for people.
+        created_at: ISO 8601.
+        spec: Architecture and shape.
+        scaler: From channel units to the model's.
+        residual: From reconstructions to scores.
+        calibration: The threshold and where it comes from.
+        training_data: Which data it was trained on.
+        libraries: Versions that trained it, by name.
+        files: What the manifest says of each file.
+    """
+
+    path: Path
+    digest: str
+    version: str
+    created_at: str
+    spec: ModelSpec
+    scaler: Scaler
+    residual: ResidualScore
+    calibration: Calibration
+    training_data: Mapping[str, object]
+    libraries: Mapping[str, str]
+    files: Mapping[str, FileRecord]
+
+    def read(self, name: str) -> bytes:
+        """Content of one of the files, verified once more: what is parsed is what was checked.
+
+        Raises:
+            BundleError: it cannot be read, or has changed.
+        """
+        return _read_checked(self.path, name, self.files[name])
+
+    def golden(self) -> tuple[Float32, Float32]:
+        """Inputs float32[n, window, channels] and what Keras made of them, of the same shape.
+
+        Raises:
+            BundleError: they do not fit the model.
+        """
+        arrays = []
+        for name in (GOLDEN_INPUT, GOLDEN_OUTPUT):
+            try:
+                array = np.load(io.BytesIO(self.read(name)), allow_pickle=False)
+            except (ValueError, EOFError, OSError) as error:
+                raise _damaged(self.path, name, f"it is not an array ({error})") from error
+            if (
+                array.dtype != np.float32
+                or array.ndim != 3
+                or array.shape[1:] != (self.spec.window, len(self.spec.channels))
+            ):
+                raise _damaged(self.path, name, f"{array.dtype}{list(array.shape)} does not fit the model")
+            arrays.append(array)
+        if arrays[0].shape != arrays[1].shape:
+            raise _damaged(self.path, GOLDEN_OUTPUT, "it is not as long as the input")
+        return arrays[0], arrays[1]
+
+    def history(self) -> Mapping[str, object]:
+        """The training's history, as plain values."""
+        found = json.loads(self.read(TRAINING))
+        if not isinstance(found, dict):
+            raise _damaged(self.path, TRAINING, "it is not an object")
+        return found
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Open a bundle and verify every file in it, without parsing a model.
+
+    Raises:
+        BundleError: it is missing, damaged, tampered with or of another version; the message names the file and the
+        remedy.
+    """
+    manifest_path = path / MANIFEST
+    if not path.is_dir():
+        raise BundleError(
+            f"{path} is not a bundle: there is no such directory; write one with 'detector train --out {path}'"
+        )
+    if not manifest_path.is_file():
+        raise BundleError(
+            f"{path} is not a bundle: it has no {MANIFEST}; name the directory that 'detector train' wrote"
+        )
+    if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise _damaged(path, MANIFEST, f"it is larger than {MAX_MANIFEST_BYTES:,} bytes")
+    raw = manifest_path.read_bytes()
+    try:
+        manifest = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, MANIFEST, f"it is not JSON ({error})") from error
+    if not isinstance(manifest, dict):
+        raise _damaged(path, MANIFEST, "it is not an object")
+    version = manifest.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path}: the bundle has schema version {version!r}, this program reads {SCHEMA_VERSION}; train it again, or use the "
+            "release that wrote it"
+        )
+    try:
+        known_keys(manifest, _KEYS, "manifest")
+        integer(manifest, "schema_version")
+        files = _files(path, mapping(manifest, "files"))
+        _check_directory(path)
+        for name, record in files.items():
+            _read_checked(path, name, record)
+        spec = ModelSpec.from_dict(mapping(manifest, "spec"))
+        scaler = Scaler.from_dict(mapping(manifest, "scaler"))
+        residual = ResidualScore.from_dict(mapping(manifest, "residual"))
+        calibration = Calibration.from_dict(mapping(manifest, "calibration"))
+        libraries = {name: str(value) for name, value in mapping(manifest, "libraries").items()}
+        created_at, training_data = text(manifest, "created_at"), mapping(manifest, "training_data")
+    except SpecError as error:
+        raise _damaged(path, MANIFEST, str(error)) from error
+    channels = len(spec.channels)
+    if scaler.centre.shape[1] != channels or len(residual.channel_weights) != channels:
+        raise _damaged(path, MANIFEST, f"scaler or residual do not fit the model's {channels} channels")
+    digest = hashlib.sha256(raw).hexdigest()
+    return Bundle(
+        path=path,
+        digest=digest,
+        version=f"{spec.architecture}-{created_at[:10].replace('-', '')}-{digest[:8]}",
+        created_at=created_at,
+        spec=spec,
+        scaler=scaler,
+        residual=residual,
+        calibration=calibration,
+        training_data=training_data,
+        libraries=libraries,
+        files=files,
+    )
+
+
+def _files(path: Path, listed: Mapping[str, object]) -> dict[str, FileRecord]:
+    """What the manifest lists: exactly the known files, so that no name can lead anywhere else."""
+    if odd := sorted(set(listed) - set(MAX_BYTES)):
+        raise _damaged(path, MANIFEST, f"it lists {odd[0]!r}, which is no part of a bundle")
+    if missing := sorted(set(MAX_BYTES) - set(listed)):
+        raise _damaged(path, MANIFEST, f"it does not list {missing[0]}")
+    found = {}
+    for name in listed:
+        entry = mapping(listed, name)
+        record = FileRecord(text(entry, "sha256"), integer(entry, "bytes"))
+        if not _SHA256.fullmatch(record.sha256):
+            raise _damaged(path, MANIFEST, f"the checksum of {name} is not a SHA-256")
+        if not 0 <= record.size_bytes <= MAX_BYTES[name]:
+            raise _damaged(
+                path, MANIFEST, f"{name} has {record.size_bytes:,} bytes; at most {MAX_BYTES[name]:,} are allowed"
+            )
+        found[name] = record
+    return found
+
+
+def _check_directory(path: Path) -> None:
+    for entry in sorted(path.iterdir()):
+        if entry.name == MANIFEST or entry.name in MAX_BYTES:
+            continue
+        if entry.suffix.lower() in RETIRED_SUFFIXES:
+            raise BundleError(
+                f"{entry}: files of this kind can run code when they are loaded and are never opened; remove it, and train again "
+                "if it is the model"
+            )
+        raise BundleError(f"{entry} is no part of the bundle; remove it, or copy the bundle again")
+
+
+def _read_checked(path: Path, name: str, record: FileRecord) -> bytes:
+    file = path / name
+    try:
+        size = file.stat().st_size
+        if size != record.size_bytes:
+            raise _damaged(path, name, f"it has {size:,} bytes instead of {record.size_bytes:,}")
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        raise _damaged(path, name, "it is missing") from error
+    except OSError as error:
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}; check its permissions") from error
+    if hashlib.sha256(data).hexdigest() != record.sha256:
+        raise _damaged(path, name, "its checksum differs from the manifest's")
+    return data
+
+
+def _damaged(path: Path, name: str, what: str) -> BundleError:
+    return BundleError(
+        f"{path / name}: {what}; the bundle is damaged or was tampered with: copy it again from where it was trained, or train anew"
+    )

@@ -1,0 +1,144 @@
+"""Writing bundles: all of it under a temporary name, then one rename."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.bundle.layout import (
+    GOLDEN_INPUT,
+    GOLDEN_OUTPUT,
+    KERAS,
+    MANIFEST,
+    ONNX,
+    SCHEMA_VERSION,
+    TRAINING,
+    FileRecord,
+)
+from models.errors import BundleError
+
+if TYPE_CHECKING:
+    from models.training.fit import TrainedModel
+
+_LIBRARIES = ("keras", "tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "numpy")
+
+
+def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force: bool = False) -> str:
+    """Write a bundle so that it is there as a whole or not at all.
+
+    Args:
+        path: Its directory, which must not exist yet.
+        trained: From `models.training.train`.
+        created_at: Aware time, for people.
+        force: Replace what is there.
+
+    Returns:
+        The bundle's digest.
+
+    Raises:
+        BundleError: the directory exists, or cannot be written.
+    """
+    from models.bundle.reading import load_bundle
+
+    if path.exists() and not force:
+        raise BundleError(f"{path} exists already; choose another name, or replace it on purpose with --force")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same directory, since only within a file system a rename is atomic.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        temporary.mkdir()
+        contents = _contents(trained)
+        for name, data in contents.items():
+            _write(temporary / name, data)
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "created_at": created_at.isoformat(timespec="seconds"),
+            "spec": trained.spec.to_dict(),
+            "scaler": trained.scaler.to_dict(),
+            "residual": trained.residual.to_dict(),
+            "calibration": trained.calibration.to_dict(),
+            "training_data": trained.training_data,
+            "libraries": _libraries(),
+            "files": {
+                name: {"sha256": record.sha256, "bytes": record.size_bytes}
+                for name, record in ((name, FileRecord.of(data)) for name, data in contents.items())
+            },
+        }
+        _write(temporary / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False).encode())
+        digest = load_bundle(temporary).digest
+        _put_in_place(temporary, path)
+    except OSError as error:
+        raise BundleError(
+            f"{path} cannot be written: {error.strerror or error}; check the directory and the disk"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return digest
+
+
+def _contents(trained: TrainedModel) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        keras_path, onnx_path = Path(folder) / KERAS, Path(folder) / ONNX
+        trained.model.save(keras_path)
+        output = np.asarray(trained.model(trained.golden, training=False), np.float32)
+        export_onnx(trained.model, onnx_path)
+        return {
+            KERAS: keras_path.read_bytes(),
+            ONNX: onnx_path.read_bytes(),
+            GOLDEN_INPUT: _npy(trained.golden),
+            GOLDEN_OUTPUT: _npy(output),
+            TRAINING: json.dumps(trained.history.to_dict(), indent=1).encode(),
+        }
+
+
+def export_onnx(model: Any, path: Path) -> None:
+    """Export a Keras model, which must have been called once, with a batch axis of any length."""
+    model.export(str(path), format="onnx", verbose=False)
+
+
+def _npy(array: np.ndarray[Any, np.dtype[np.float32]]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array, np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    """A directory cannot be replaced in one step; the old one steps aside first and is removed last."""
+    if not path.exists():
+        temporary.rename(path)
+        return
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.old")
+    path.rename(aside)
+    try:
+        temporary.rename(path)
+    except OSError:
+        aside.rename(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # tensorflow and tensorflow-cpu stand in for each other
+            continue
+    return found

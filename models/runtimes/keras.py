@@ -1,0 +1,43 @@
+"""Keras itself: the reference that every other runtime is checked against."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.backend import load_keras, load_tensorflow
+from models.bundle.layout import KERAS
+from models.errors import BundleError
+from models.runtimes.batches import Float32, Reconstructor
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+
+
+def open_keras(bundle: Bundle, threads: int) -> Reconstructor:
+    """Open the Keras model of a bundle, in safe mode: no code of the file's own is run.
+
+    Raises:
+        BundleError: Keras cannot open it.
+        ModelsError: Keras is not installed.
+    """
+    del threads  # TensorFlow's threads belong to the process
+    keras = load_keras()
+    tensorflow = load_tensorflow()
+    data = bundle.read(KERAS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / KERAS
+        path.write_bytes(data)
+        try:
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # Keras raises whatever its parts raise
+            raise BundleError(f"{bundle.path / KERAS}: Keras cannot open it ({error}); train anew") from error
+    call = tensorflow.function(lambda windows: model(windows, training=False), reduce_retracing=True)
+
+    def run(windows: Float32) -> Float32:
+        return np.asarray(call(tensorflow.constant(windows)), np.float32)
+
+    return run
