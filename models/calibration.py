@@ -19,8 +19,8 @@ Int64 = npt.NDArray[np.int64]
 QUANTILES = (0.5, 0.9, 0.98, 0.99, 0.999, 1.0)
 DAY_NS = 86_400_000_000_000
 LEAST_THRESHOLD = 0.01
-"""Ordinary data scores about 1, unless nothing in it ever moves: its scores are rounding errors, and so would be a threshold
-taken from them."""
+"""Ordinary data scores about 1, unless nothing in it ever moves: its scores are rounding errors, and so would be a
+threshold taken from them."""
 
 
 class CountIncidents(Protocol):
@@ -44,8 +44,8 @@ class CalibrationOptions:
         risk: Probability that an ordinary window exceeds the threshold.
         initial_quantile: The tail is fitted to the scores above this quantile.
         least_peaks: With fewer scores above it, the tail is not fitted; the highest score and a margin serve instead.
-        outlier_ratio: Held-out scores above this multiple of the initial quantile are taken for faults in the training data:
-            they neither shape the tail nor lift the threshold above themselves.
+        outlier_ratio: Held-out scores above this multiple of the initial quantile are taken for faults in the training
+            data: they neither shape the tail nor lift the threshold above themselves.
         most_extrapolation: The threshold is at most this multiple of the highest ordinary score.
         margin: What the highest score is multiplied by when the tail is not fitted.
         open_after: Windows in a row above the threshold that open an incident.
@@ -101,8 +101,8 @@ class Calibration:
         tail_shape: Shape of the fitted Pareto tail; ``None`` when there is none.
         held_out_days: Length of the held-out data in event time.
         held_out_incidents: Incidents that the threshold would have opened in it; ``None`` when nobody counted.
-        expected_alerts_per_day: Incidents of ordinary data to expect, per series; ``None`` when nobody counted or the data
-            has no length.
+        expected_alerts_per_day: Incidents of ordinary data to expect, per series; ``None`` when nobody counted or the
+            data has no length.
     """
 
     method: str
@@ -158,12 +158,12 @@ def calibrate(
 ) -> Calibration:
     """Set the threshold by peaks over threshold (Siffer et al., KDD 2017).
 
-    The estimate is kept plausible: not below the highest ordinary score that was seen, as long as fewer scores were seen than
-    one in ``risk``, and not beyond a multiple of it.
+    The estimate is kept plausible: not below the highest ordinary score that was seen, as long as fewer scores were
+    seen than one in ``risk``, and not beyond a multiple of it.
 
-    Expected alerts come from the incident logic itself: it counts those at the initial quantile, where there are enough to
-    count, and their number falls with the probability of exceeding, from there to the risk. If more than that open at the
-    threshold, those are what to expect.
+    Expected alerts come from the incident logic itself: it counts those at the initial quantile, where there are enough
+    to count, and their number falls with the probability of exceeding, from there to the risk. If more than that open
+    at the threshold, those are what to expect.
 
     Args:
         held_out: Scores of the held-out stretches of all series.

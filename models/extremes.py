@@ -2,8 +2,8 @@
 
 Pickands (1975): what exceeds a high level follows a generalised Pareto distribution, whatever the distribution itself.
 Siffer, Fouque, Termier and Largouët, "Anomaly Detection in Streams with Extreme Value Theory" (KDD 2017) set alarm
-thresholds by it. The fit maximises the likelihood along one parameter, as Grimshaw, "Computing Maximum Likelihood Estimates
-for the Generalized Pareto Distribution" (Technometrics 1993) reduces the problem.
+thresholds by it. The fit maximises the likelihood along one parameter, as Grimshaw, "Computing Maximum Likelihood
+Estimates for the Generalized Pareto Distribution" (Technometrics 1993) reduces the problem.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from models.errors import SpecError
 Float64 = npt.NDArray[np.float64]
 
 LEAST_SHAPE, MOST_SHAPE = -0.5, 1.0
-"""Below -1/2 the maximum of the likelihood is no estimate; above 1 the tail has no mean, and extrapolation no meaning."""
+"""Below -1/2 the maximum of the likelihood is no estimate; above 1 the tail has no mean, and extrapolation no
+meaning."""
 GRID = 400
 GOLDEN = (math.sqrt(5.0) - 1) / 2
 REFINEMENTS = 60
@@ -41,14 +42,15 @@ class Pareto:
         """Excess that is itself exceeded with probability ``ratio`` (0 < ratio <= 1)."""
         if abs(self.shape) < 1e-9:
             return -self.scale * math.log(ratio)
-        return self.scale / self.shape * (ratio**-self.shape - 1)
+        return self.scale / self.shape * math.expm1(-self.shape * math.log(ratio))
 
 
 def fit_pareto(excesses: Float64) -> Pareto:
     """Fit to float64[n] excesses, all above 0, by maximum likelihood.
 
-    With ``x = shape / scale`` the best shape for a given ``x`` is ``mean(log(1 + x * excess))``, so that one dimension is left
-    to search: a grid over the range in which Grimshaw shows that all roots lie, then golden section around its best point.
+    With ``x = shape / scale`` the best shape for a given ``x`` is ``mean(log(1 + x * excess))``, so that one dimension
+    is left to search: a grid over the range in which Grimshaw shows that all roots lie, then golden section around its
+    best point.
 
     Raises:
         SpecError: there are fewer than two excesses, or one is not finite and above 0.

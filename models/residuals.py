@@ -17,7 +17,8 @@ Float64 = npt.NDArray[np.float64]
 
 DEFAULT_TAIL = 8
 SILENT = 1e-6
-"""A held-out mean squared residual below this is that of a channel that never moves, and says nothing about the others."""
+"""A held-out mean squared residual below this is that of a channel that never moves, and says nothing about the
+others."""
 FLOOR_SHARE = 0.1
 """The mean square that a channel is divided by is at least this share of the median channel's."""
 LEAST_FLOOR = 1e-3
@@ -30,8 +31,8 @@ def impute(scaled: Float32) -> tuple[Float32, Bool]:
         scaled: float32[n, time, channels], NaN where not observed.
 
     Returns:
-        float32[n, time, channels] without NaN (the argument itself if it has none), and bool[n, time, channels], which is
-        true where the value was observed.
+        float32[n, time, channels] without NaN (the argument itself if it has none), and bool[n, time, channels], which
+        is true where the value was observed.
     """
     observed = ~np.isnan(scaled)
     if observed.all():
@@ -47,8 +48,8 @@ def impute(scaled: Float32) -> tuple[Float32, Bool]:
 class ResidualScore:
     """Weighted mean squared residual of the last samples of a window.
 
-    ``score = mean over channels of weight * (mean over the last tail samples of residual ** 2)``, where only observed values
-    count. The weights are such that ordinary data scores about 1.
+    ``score = mean over channels of weight * (mean over the last tail samples of residual ** 2)``, where only observed
+    values count. The weights are such that ordinary data scores about 1.
 
     Every operation works element by element, or runs along the samples and channels of one window in a fixed order: a
     window's score has the same bits whatever else is in its batch.
@@ -75,8 +76,8 @@ class ResidualScore:
     def fit(cls, filled: Float32, reconstruction: Float32, observed: Bool, tail: int = DEFAULT_TAIL) -> ResidualScore:
         """Weigh channels by what the model leaves of them in held-out data.
 
-        A channel's weight is the reciprocal of its mean squared residual, which has a floor: a channel that never moved is
-        reconstructed perfectly, and without the floor the slightest change in it would drown all else.
+        A channel's weight is the reciprocal of its mean squared residual, which has a floor: a channel that never moved
+        is reconstructed perfectly, and without the floor the slightest change in it would drown all else.
 
         Args:
             filled: float32[n, time, channels], held-out windows.
@@ -106,8 +107,8 @@ class ResidualScore:
             observed: bool[n, time, channels].
 
         Returns:
-            float64[n], the scores, NaN where nothing was observed in the tail; and float64[n, channels], contributions that
-            add up to the score, 0 for channels that were not observed.
+            float64[n], the scores, NaN where nothing was observed in the tail; and float64[n, channels], contributions
+            that add up to the score, 0 for channels that were not observed.
         """
         return self.score_sums(*tail_sums(filled, reconstruction, observed, self.tail))
 

@@ -32,8 +32,8 @@ class Scaler:
     """Centre and scale per series and channel: ``clip((value - centre) / scale)``.
 
     The centre is the median. The scale is the interquartile range over 1.349 (the standard deviation, if the values are
-    normal), but at least half the standard deviation. A channel that is constant in a series takes the median scale of the
-    series where it varies; one that varies nowhere takes a tenth of its magnitude, or 1 where it is always 0.
+    normal), but at least half the standard deviation. A channel that is constant in a series takes the median scale of
+    the series where it varies; one that varies nowhere takes a tenth of its magnitude, or 1 where it is always 0.
     A change then shows, and clipping keeps it finite.
 
     Row 0 describes all series together and serves those that training never saw.
@@ -72,8 +72,8 @@ class Scaler:
         """Fit on the training part of every series.
 
         Args:
-            data: float64[rows, channels] for each series; NaN where missing. A channel that a series never has is scaled
-                as all series together are.
+            data: float64[rows, channels] for each series; NaN where missing. A channel that a series never has is
+                scaled as all series together are.
             clip: See the class.
 
         Raises:
@@ -131,7 +131,7 @@ class Scaler:
         return scaled.astype(np.float64) * self.scale[rows][:, None, :] + self.centre[rows][:, None, :]
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values for JSON. Python writes the shortest decimal that reads back as the same float64, so nothing is lost."""
+        """Plain values for JSON; Python writes decimals that read back as the same float64, so nothing is lost."""
         return {
             "series": list(self.series),
             "centre": self.centre.tolist(),

@@ -69,9 +69,7 @@ class TestWide:
         assert rows(found.data["s"]) == [(1, [1, None]), (2, [None, 4])]
 
     def test_late_and_repeated_samples_are_dropped(self):
-        found = collect(
-            [chunk(records(*((t, {"a": i, "b": 0}) for i, t in enumerate([1, 3, 2, 3, 4]))))], reader(), 2
-        )
+        found = collect([chunk(records(*((t, {"a": i, "b": 0}) for i, t in enumerate([1, 3, 2, 3, 4]))))], reader(), 2)
         assert rows(found.data["s"]) == [(1, [0, 0]), (3, [1, 0]), (4, [4, 0])]
         assert (found.records, found.rejected) == (5, {})
 

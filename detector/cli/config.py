@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Write, check and describe configuration files.")
+_HELP = """Write, check and describe configuration files.
+
+Examples:
+    detector config init > detector.yaml
+    detector config check detector.yaml
+    detector config schema > detector.schema.json
+"""
+
+app = typer.Typer(no_args_is_help=True, help=_HELP)
 
 
 @app.command()

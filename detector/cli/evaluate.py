@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from detector.evaluation import Task
 
+_ALERTS_PER_WEEK = 1.0
+
 
 def evaluate(
     data: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="Folder with manifest.json.", show_default=False)],
@@ -92,11 +94,12 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
     from datetime import UTC, datetime
 
     from detector.cli.assemble import open_bundle, stream_context
-    from detector.cli.train import choose_window
+    from detector.cli.train import choose_window, risk_of
     from detector.evaluation import read_part, score_file, write_scores
     from detector.settings import StreamSettings
     from detector.training_data import SeriesData, median_period_seconds
     from models.bundle import write_bundle
+    from models.calibration import CalibrationOptions
     from models.spec import ModelSpec
     from models.training import TrainOptions, train
 
@@ -117,7 +120,9 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
         seed=options["seed"],
     )
     chosen = {} if options["epochs"] is None else {"epochs": options["epochs"]}
-    trained = train(series, spec, TrainOptions(threads=1, **chosen))
+    chosen_options = TrainOptions(threads=1, **chosen)
+    risk = risk_of(series, _ALERTS_PER_WEEK, chosen_options.tail)
+    trained = train(series, spec, chosen_options, calibration=CalibrationOptions(risk=risk))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bundle"
         write_bundle(path, trained, created_at=datetime.now(UTC))

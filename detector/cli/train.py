@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from detector.training_data import SeriesData
 
 _DISCOVERY_RECORDS = 2000
+_WEEK_NS = 7 * 86_400 * 1_000_000_000
+# Rarer events than this cannot be told from any amount of training data; more frequent ones are not rare.
+_LEAST_RISK, _MOST_RISK = 1e-7, 0.01
 _WINDOWS_IN_LONGEST = 12
 _MOST_WINDOW, _LEAST_WINDOW = 64, 8
 
@@ -71,7 +74,9 @@ def train(
     series: Annotated[
         str | None, typer.Option(help="Files: name of the series of all rows.", show_default=False)
     ] = None,
-    risk: Annotated[float, typer.Option(help="Probability that an ordinary window exceeds the threshold.")] = 1e-4,
+    alerts_per_week: Annotated[
+        float, typer.Option(min=0.0, help="False alarms to accept per series; sets how high the threshold is.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and sampling.")] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of TensorFlow.", show_default=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
@@ -79,8 +84,8 @@ def train(
 ) -> None:
     """Train an autoencoder on normal operation and calibrate its threshold, without labels.
 
-    The first four fifths of every series are learned from; the last fifth measures what is left of each channel and sets
-    the threshold. Ends with a report: loss, gradient norms, threshold and the alerts to expect.
+    The first four fifths of every series are learned from; the last fifth measures what is left of each channel and
+    sets the threshold. Ends with a report: loss, gradient norms, threshold and the alerts to expect.
 
     Examples:
         detector train january.parquet february.parquet --out models/pumps
@@ -143,7 +148,7 @@ def train(
                 data,
                 spec,
                 options,
-                calibration=CalibrationOptions(risk=risk),
+                calibration=CalibrationOptions(risk=risk_of(data, alerts_per_week, options.tail)),
                 count_incidents=lambda scores, times_ns, threshold: count_incidents(
                     scores, times_ns, _policy(policy, threshold, spec.window)
                 ),
@@ -166,6 +171,23 @@ def choose_window(data: SeriesData) -> int:
     """Samples in a window when nobody says: 64, or fewer where the longest series would hold but a few of them."""
     longest = max(len(times) for times, _ in data.values())
     return min(_MOST_WINDOW, max(_LEAST_WINDOW, longest // _WINDOWS_IN_LONGEST))
+
+
+def risk_of(data: SeriesData, alerts_per_week: float, windows_per_alert: int) -> float:
+    """Probability that an ordinary window may exceed the threshold, from the false alarms that people accept.
+
+    Exceedances come in clusters: a residual stays in the score for as many samples as the score averages over, so one
+    alert is about that many windows.
+
+    Args:
+        data: What is trained on; tells how many samples a week has.
+        alerts_per_week: Accepted per series.
+        windows_per_alert: Samples that the score averages over.
+    """
+    rows = sum(len(times) for times, _ in data.values())
+    weeks = sum(float(times[-1] - times[0]) for times, _ in data.values() if len(times)) / _WEEK_NS
+    samples_per_week = rows / weeks if weeks else float(rows)
+    return min(_MOST_RISK, max(_LEAST_RISK, alerts_per_week * windows_per_alert / samples_per_week))
 
 
 def _policy(settings: IncidentSettings, threshold: float, window: int) -> IncidentPolicy:

@@ -10,6 +10,7 @@ REASONS: Final = (
     "not_json",
     "not_an_object",
     "missing_series",
+    "bad_series",
     "missing_time",
     "bad_time",
     "future_time",

@@ -72,8 +72,11 @@ def read_settings(path: Path, env: Mapping[str, str]) -> LoadedSettings:
         settings = Settings.model_validate(document.data)
     except ValidationError as error:
         problems += explain(error, document, source)
+    wrong = {problem.key for problem in problems}
     for key, record in _valid_records(document.data):
-        problems += (Problem(place_of(at, document, source), at, text) for at, text in check_record(record, key))
+        for at, text in check_record(record, key):
+            if at not in wrong:
+                problems.append(Problem(place_of(at, document, source), at, text))
     raise_problems(problems)
     assert settings is not None  # noqa: S101 - pydantic's findings are problems, or repeat one of the document's
     return LoadedSettings(settings, source, document)

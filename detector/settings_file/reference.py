@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import annotated_types
 from pydantic.fields import FieldInfo
@@ -17,11 +17,11 @@ from detector.settings_file.tree import kind_of
 from detector.settings_file.values import default_of
 
 _BLOCK = re.compile(r"(<!-- settings:[^>]*-->\n).*?(\n<!-- end of settings -->)", re.DOTALL)
-_WORDS: dict[type, str] = {
-    annotated_types.Gt: "> {}",
-    annotated_types.Ge: ">= {}",
-    annotated_types.Lt: "< {}",
-    annotated_types.Le: "<= {}",
+_WORDS: dict[type, tuple[str, str]] = {
+    annotated_types.Gt: ("gt", ">"),
+    annotated_types.Ge: ("ge", ">="),
+    annotated_types.Lt: ("lt", "<"),
+    annotated_types.Le: ("le", "<="),
 }
 
 
@@ -73,12 +73,21 @@ def _type(field: FieldInfo, name: str) -> str:
         return "duration"
     words = "path" if kind.path else "secret" if kind.secret else ""
     words = words or {bool: "true or false", int: "whole number", float: "number"}.get(kind.scalar or str, "text")
-    limits = [_WORDS[type(limit)].format(_bound(limit)) for limit in field.metadata if type(limit) in _WORDS]
+    limits = [_limit(limit) for limit in _metadata(field) if type(limit) in _WORDS]
     return " ".join([words, *([", ".join(limits)] if limits else [])])
 
 
-def _bound(limit: Any) -> str:
-    return f"{next(iter(vars(limit).values())) if hasattr(limit, '__dict__') else getattr(limit, limit.__slots__[0]):g}"
+def _metadata(field: FieldInfo) -> Iterator[Any]:
+    """What narrows a field's type, also where it stands inside of ``… | None``."""
+    yield from field.metadata
+    for part in get_args(field.annotation):
+        for extra in getattr(part, "__metadata__", ()):
+            yield from extra.metadata if isinstance(extra, FieldInfo) else [extra]
+
+
+def _limit(limit: Any) -> str:
+    attribute, sign = _WORDS[type(limit)]
+    return f"{sign} {getattr(limit, attribute):g}"
 
 
 def _default(field: FieldInfo, name: str) -> str:

@@ -29,6 +29,8 @@ def _widened(field: dict[str, Any], has_default: bool) -> dict[str, Any]:
     about = {word: field[word] for word in _ABOUT if word in field}
     core = {word: value for word, value in field.items() if word not in about}
     if "$ref" in core:
+        # The defaults stand with the settings inside; a copy of them here would hold this machine's name.
+        about.pop("default", None)
         return {"anyOf": [core, {"type": "null"}], **about} if has_default else field
     if core.get("type") in ("integer", "number", "boolean") or "enum" in core or "pattern" in core:
         return {"anyOf": [core, _FROM_ENVIRONMENT], **about}

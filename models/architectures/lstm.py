@@ -1,12 +1,12 @@
 """LSTM autoencoder: a window is read into one code vector, and written again from it.
 
-After the sequence autoencoder of Srivastava, Mansimov and Salakhutdinov, "Unsupervised Learning of Video Representations using
-LSTMs" (ICML 2015), with an unconditioned decoder: the code is repeated at every step.
+After the sequence autoencoder of Srivastava, Mansimov and Salakhutdinov, "Unsupervised Learning of Video
+Representations using LSTMs" (ICML 2015), with an unconditioned decoder: the code is repeated at every step.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.backend import load_keras
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def build(spec: ModelSpec) -> keras.Model:
     """Build the model.
 
-    The output layer is a plain ``Dense``: it acts on the last axis of a sequence, whereas ``TimeDistributed`` would be unrolled
-    into one product per step on export.
+    The output layer is a plain ``Dense``: it acts on the last axis of a sequence, whereas ``TimeDistributed`` would be
+    unrolled into one product per step on export.
 
     Returns:
         A model from float32[batch, window, channels] to its reconstruction, of the same shape.
@@ -29,7 +29,7 @@ def build(spec: ModelSpec) -> keras.Model:
     layers = keras.layers
     seeds = iter(range(spec.seed * 16, spec.seed * 16 + 16))
 
-    def lstm(name: str, *, sequences: bool) -> keras.layers.LSTM:
+    def lstm(name: str, *, sequences: bool) -> Any:
         return layers.LSTM(
             spec.units,
             return_sequences=sequences,
@@ -38,7 +38,7 @@ def build(spec: ModelSpec) -> keras.Model:
             name=name,
         )
 
-    def dense(name: str, width: int) -> keras.layers.Dense:
+    def dense(name: str, width: int) -> Any:
         return layers.Dense(width, kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)), name=name)
 
     windows = keras.Input((spec.window, len(spec.channels)), dtype="float32", name="windows")

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import uuid
+import warnings
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -103,7 +104,9 @@ def _contents(trained: TrainedModel) -> dict[str, bytes]:
 
 def export_onnx(model: Any, path: Path) -> None:
     """Export a Keras model, which must have been called once, with a batch axis of any length."""
-    model.export(str(path), format="onnx", verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras asks numpy for a name that is about to change its meaning
+        model.export(str(path), format="onnx", verbose=False)
 
 
 def _npy(array: np.ndarray[Any, np.dtype[np.float32]]) -> bytes:

@@ -125,12 +125,13 @@ def _lay(data: TrainingData, spec: ModelSpec, options: TrainOptions) -> dict[str
             laid[name] = windows
     if not any(len(windows.held_out) for windows in laid.values()):
         longest = max(len(times_ns) for times_ns, _ in data.values())
-        # held_out_share of the windows, rounded up, then as many again that overlap them, less one, then one to learn from.
+        # held_out_share of the windows, rounded up, then as many again that overlap them, less one, then one to learn
+        # from.
         needed = int(np.ceil(spec.window / (1 - options.held_out_share))) + spec.window
         hint = f" with a period of {spec.period_seconds:g} s" if spec.period_seconds is not None else ""
         raise TrainingError(
-            f"no series is long enough: the longest has {longest} rows, and windows of {spec.window} need about {needed} in an"
-            f" unbroken stretch{hint}; give more data, a shorter window, or the period that the data really has"
+            f"no series is long enough: the longest has {longest} rows, and windows of {spec.window} need about"
+            f" {needed} in an unbroken stretch{hint}; give more data, a shorter window, or the period that the data really has"
         )
     return laid
 

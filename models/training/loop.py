@@ -84,11 +84,14 @@ class TrainingLoop:
             if record is None:
                 if not best_epoch:
                     raise TrainingError(
-                        f"the loss became infinite or no number in epoch {epoch}; lower learning_rate ({rate:g}) or clip_norm"
-                        f" ({options.clip_norm:g}), and look at the data for extreme values"
+                        f"the loss became infinite or no number in epoch {epoch}; lower learning_rate ({rate:g}) or"
+                        f" clip_norm ({options.clip_norm:g}), and look at the data for extreme values"
                     )
                 stopped = "not_finite"
-                message = f"the loss became infinite or no number in epoch {epoch}; the weights of epoch {best_epoch} were kept"
+                message = (
+                    f"the loss became infinite or no number in epoch {epoch};"
+                    f" the weights of epoch {best_epoch} were kept"
+                )
                 break
             records.append(record)
             since_best = 0 if record.val_loss < best_loss * (1 - options.least_improvement) else since_best + 1
@@ -165,7 +168,6 @@ def _graph_functions(model: Any, optimizer: Any, clip_norm: float) -> tuple[Call
         seen = tf.cast(observed, tf.float32)
         return tf.reduce_sum(tf.square(model(windows, training=training) - windows) * seen), tf.reduce_sum(seen)
 
-    @tf.function(input_signature=signature)
     def step(windows: Any, observed: Any) -> tuple[Any, Any]:
         with tf.GradientTape() as tape:
             squares, seen = sums(windows, observed, training=True)
@@ -175,8 +177,8 @@ def _graph_functions(model: Any, optimizer: Any, clip_norm: float) -> tuple[Call
         optimizer.apply(gradients, variables)
         return loss, norm
 
-    @tf.function(input_signature=signature)
     def loss_sums(windows: Any, observed: Any) -> tuple[Any, Any]:
         return sums(windows, observed, training=False)
 
-    return step, loss_sums
+    compile_graph = tf.function(input_signature=signature)
+    return compile_graph(step), compile_graph(loss_sums)

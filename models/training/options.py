@@ -39,14 +39,14 @@ class TrainOptions:
     """
 
     epochs: int | None = None
-    budget_windows: int = 28_000
+    budget_windows: int = 22_000
     batch_windows: int = 64
     max_windows_per_epoch: int = 2048
     max_held_out_windows: int = 1024
     max_calibration_windows: int = 20_000
     held_out_share: float = 0.2
-    learning_rate: float = 3e-3
-    patience: int = 6
+    learning_rate: float = 5e-3
+    patience: int = 5
     least_improvement: float = 2e-3
     clip_norm: float = 1.0
     max_gap_steps: int = 5

@@ -16,7 +16,8 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 TrainingData = Mapping[str, tuple[Int64, Float64]]
-"""By series: int64[rows], event times in nanoseconds since the epoch; and float64[rows, channels], NaN where missing."""
+"""By series: int64[rows], event times in nanoseconds since the epoch; and float64[rows, channels], NaN where
+missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def check(data: TrainingData, channels: tuple[str, ...]) -> None:
 def cut(times_ns: Int64, values: Float64, period_ns: int | None, max_gap_steps: int) -> tuple[Segment, ...]:
     """Lay a series on its grid and cut it at long gaps.
 
-    Late and repeated samples are dropped. With a period, a sample's place is its distance from the segment's first sample in
-    whole steps; up to ``max_gap_steps`` missing samples in a row are filled with rows of NaN, and a longer gap begins a new
-    segment. Without a period there are no gaps. Infinite values count as missing.
+    Late and repeated samples are dropped. With a period, a sample's place is its distance from the segment's first
+    sample in whole steps; up to ``max_gap_steps`` missing samples in a row are filled with rows of NaN, and a longer
+    gap begins a new segment. Without a period there are no gaps. Infinite values count as missing.
 
     Args:
         times_ns: int64[rows].
@@ -106,7 +107,8 @@ def fingerprint(data: TrainingData) -> dict[str, object]:
     """Say which data this is: per series its rows, first and last time, and a SHA-256 over times and values.
 
     Returns:
-        Plain values for JSON. ``sha256`` at the top covers all series, so that two trainings can be compared at a glance.
+        Plain values for JSON. ``sha256`` at the top covers all series, so that two trainings can be compared at a
+        glance.
     """
     total = hashlib.sha256()
     series: dict[str, object] = {}

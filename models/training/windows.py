@@ -36,7 +36,7 @@ class SeriesWindows:
         """float64[rows, channels]; all rows before the first that is held out, NaN where missing."""
         if not len(self.held_out):
             return np.concatenate([segment.values for segment in self.segments])
-        last, end = self.held_out[0]
+        last = self.held_out[0, 0]
         # Training windows end before the first held-out one begins; everything up to there may be looked at.
         stop = int(self.train[self.train[:, 0] == last, 1].max(initial=-1)) + 1
         parts = [segment.values for segment in self.segments[:last]] + [self.segments[last].values[:stop]]
@@ -48,8 +48,8 @@ def lay_windows(
 ) -> SeriesWindows:
     """Find the windows of a series and hold the last of them out.
 
-    A window ends at a row that was really there, and has at least ``min_coverage`` of its values and of its last row. Windows
-    that overlap both parts belong to neither. A series too short to be divided is learned from entirely.
+    A window ends at a row that was really there, and has at least ``min_coverage`` of its values and of its last row.
+    Windows that overlap both parts belong to neither. A series too short to be divided is learned from entirely.
 
     Args:
         segments: The series, cut at its gaps.

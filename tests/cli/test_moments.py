@@ -43,7 +43,9 @@ class TestMoment:
     def test_a_duration_counts_back_from_now(self, text, before_ns):
         assert parse_moment(text, "--since", NOW) == NOW_NS - before_ns
 
-    @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "-", "5 fortnights", "2026-01-01T25:00"])
+    @pytest.mark.parametrize(
+        "text", ["yesterday", "2026-13-01", "", "-", "5 fortnights", "2026-01-01T25:00", "nan", "inf"]
+    )
     def test_anything_else_is_refused_with_both_ways_to_write_it(self, text):
         with pytest.raises(ConfigError) as refused:
             parse_moment(text, "--until", NOW)
@@ -67,7 +69,7 @@ class TestSpan:
             f"--period: {text!r} is not a duration; write seconds or text such as 90s, 5m, 1h30m, 7d"
         )
 
-    @pytest.mark.parametrize("text", ["-5", "nan", "-inf"])
-    def test_a_span_is_not_negative(self, text):
+    @pytest.mark.parametrize("text", ["-5", "-inf", "inf", "nan"])
+    def test_a_span_is_neither_negative_nor_infinite(self, text):
         with pytest.raises(ConfigError, match=rf"^--period: '{text}' is not a duration; write seconds or text"):
             parse_span(text, "--period")

@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from detector.errors import ConfigError
-from detector.settings import Settings
+from detector.settings import SaslSettings, Settings
 from detector.settings_file import load_settings
 
 STREAM = """\
@@ -101,6 +102,7 @@ streams:
     [
         ("${GROUP}", {"GROUP": "g"}, "g"),
         ("a-${GROUP}-${GROUP}", {"GROUP": "g"}, "a-g-g"),
+        ("${GROUP:-other}", {"GROUP": "g"}, "g"),
         ("${GROUP:-other}", {}, "other"),
         ("${GROUP:-other}", {"GROUP": ""}, "other"),
         ("'${GROUP:-a:b c}'", {}, "a:b c"),
@@ -176,6 +178,12 @@ def test_secrets_do_not_show(load):
         STREAM + "kafka: {security_protocol: SASL_SSL, sasl: {mechanism: PLAIN, username: me, password: hunter2}}"
     )
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_secrets_do_not_show_in_the_errors_of_the_models_themselves():
+    with pytest.raises(ValidationError) as caught:
+        SaslSettings.model_validate({"mechanism": "PLAIN", "username": 5, "password": ["hunter2"]})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_missing_file_says_how_to_write_one(tmp_path):

@@ -43,16 +43,16 @@ streams:
         "detector.yaml:5: worker.max_poll_records: 'many' is not a whole number; write digits only",
         "detector.yaml:6: worker.delivery: 'exactly-once' is not one of exactly_once, at_least_once; "
         "did you mean 'exactly_once'?",
-        "detector.yaml:8: streams[0].model: is missing; add it: Directory of a bundle written by 'detector train'",
         "detector.yaml:8: streams[0].name: 'a b' is not a stream name; "
         "use at most 100 letters, digits, '.', '_' and '-'",
+        "detector.yaml:8: streams[0].model: is missing; add it: Directory of a bundle written by 'detector train'",
         "detector.yaml:11: streams[0].record.decoder: there is no decoder 'jsn'; did you mean 'json'? "
         "known decoders: json, row",
         "detector.yaml:12: streams[0].record.time_field: the environment variable TIME is not set; "
         "set it, or write ${TIME:-default}",
-        "detector.yaml:14: streams[0].record.series_fields: given twice, first on line 13; remove one",
         "detector.yaml:13: streams[0].record.series_fields[0]: the path 'a..b' has an empty name; "
         "write names separated by single dots",
+        "detector.yaml:14: streams[0].record.series_fields: given twice, first on line 13; remove one",
         'detector.yaml:19: streams[1].record.time_field: the path "\'x" has a quote that is not closed; '
         "close it, or write \\' for a literal one",
         "environment: RECONSTREAM_HTTP__PORT: http.port: 'x' is not a whole number; write digits only",
@@ -79,15 +79,18 @@ streams:
         ),
         (
             "kafka: {sasl: [\n",
-            ":2: not YAML (expected the node content, but found text); check indentation, colons and quotes here and on the line before",
+            ":2: not YAML (expected the node content, but found text); "
+            "check indentation, colons and quotes here and on the line before",
         ),
         (
             "a: 'b\n",
-            ":2: not YAML (found unexpected end of stream); check indentation, colons and quotes here and on the line before",
+            ":2: not YAML (found unexpected end of stream); "
+            "check indentation, colons and quotes here and on the line before",
         ),
         (
             "a: b: c\n",
-            ":1: not YAML (mapping values are not allowed here); check indentation, colons and quotes here and on the line before",
+            ":1: not YAML (mapping values are not allowed here); "
+            "check indentation, colons and quotes here and on the line before",
         ),
         ("a: 1\n---\nb: 2\n", ":2: a second YAML document begins here; a settings file holds one"),
         ("a: \x01\n", ":1: the character U+0001 is not allowed in YAML; remove it"),
@@ -127,11 +130,13 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
         ),
         (
             "http: {stalled_after_seconds: soon}",
-            ":5: http.stalled_after_seconds: 'soon' is not a duration; write seconds or text such as 90s, 5m, 1h30m, 7d",
+            ":5: http.stalled_after_seconds: 'soon' is not a duration; "
+            "write seconds or text such as 90s, 5m, 1h30m, 7d",
         ),
         (
             "http: {stalled_after_seconds: 1h x}",
-            ":5: http.stalled_after_seconds: '1h x' is not a duration; write seconds or text such as 90s, 5m, 1h30m, 7d",
+            ":5: http.stalled_after_seconds: '1h x' is not a duration; "
+            "write seconds or text such as 90s, 5m, 1h30m, 7d",
         ),
         (
             "http: {stalled_after_seconds: [1]}",
@@ -160,7 +165,8 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
         ),
         (
             "topics: {events: x, state: x}",
-            ":1: the topic 'x' is named twice; events, dead_letters, state, epochs and the streams' topics must all differ",
+            ":1: the topic 'x' is named twice; "
+            "events, dead_letters, state, epochs and the streams' topics must all differ",
         ),
         (
             "topics: {events: telemetry}",
@@ -223,11 +229,13 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
         ),
         (
             "    record: {series_fields: host}",
-            ":5: streams[0].record.series_fields: is not a list; write [first, second], or one item a line, each after '- '",
+            ":5: streams[0].record.series_fields: 'host' is not a list; "
+            "write [first, second], or one item a line, each after '- '",
         ),
         (
             "    record: {channel_fields: [a]}",
-            ":5: streams[0].record.channel_fields: is not a table of names; write 'name: value' lines below it, each indented",
+            ":5: streams[0].record.channel_fields: is not a table of names; "
+            "write 'name: value' lines below it, each indented",
         ),
         (
             "    record: {channel_fields: {cpu: 5}}",

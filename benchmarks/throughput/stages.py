@@ -1,0 +1,126 @@
+"""The parts of the way by themselves: decoding and windowing, and scoring against ``model.predict``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.throughput.telemetry import CHANNELS, WINDOW, Shape, records
+from detector.cli.assemble import window_spec
+from detector.records.decoders import decoder
+from detector.records.reader import RecordReader
+from detector.scoring.scorer import Scorer
+from detector.series.store import SeriesStore
+from detector.series.values import WindowBatch
+from detector.settings import RecordSettings, WindowSettings
+from models.bundle import Bundle
+from models.residuals import impute
+from models.runtimes import open_runtime
+
+PREDICT_ONE, PREDICT_BATCH = "model.predict, 1", "model.predict, 1024"
+SCORER_BATCHES = (1024, 256, 64)
+_PREDICT_BATCH_WINDOWS = 1024
+_CAPACITY = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A speed, measured in several rounds.
+
+    Attributes:
+        per_second: Median of the rounds.
+        least: Slowest round.
+        most: Fastest round.
+    """
+
+    per_second: float
+    least: float
+    most: float
+
+
+def scorer_name(windows: int) -> str:
+    """Name of the product's scorer at a batch size, in the results."""
+    return f"scorer, ONNX Runtime, {windows}"
+
+
+def measure_windowing(shape: Shape, bundle: Bundle) -> Rate:
+    """Records per second from bytes to gathered windows: decoding, reading, placing, and nothing after it."""
+    made = list(records(shape, "benchmark"))
+    reader = RecordReader(RecordSettings(), CHANNELS, decoder("json"))
+    store = SeriesStore(window_spec(bundle, WindowSettings()), _CAPACITY)
+    windows = 0
+    started = time.perf_counter()
+    for record in made:
+        sample = reader.read(record)
+        assert sample is not None
+        store.add(sample, record.offset)
+        if store.pending == _CAPACITY:
+            windows += len(store.take().series)
+    if store.pending:
+        windows += len(store.take().series)
+    rate = shape.records / (time.perf_counter() - started)
+    if windows != shape.windows:
+        raise RuntimeError(f"{windows} windows instead of {shape.windows}")
+    return Rate(rate, rate, rate)
+
+
+def measure_scoring(bundle: Bundle, model: Any, rounds: int, turn_seconds: float) -> dict[str, Rate]:
+    """Windows per second of scoring, everybody in turn, so that a busy moment of the machine hits all alike.
+
+    The scorer is given raw windows and does all that the worker has it do: scaling, reconstruction, residual and
+    contributions. ``model.predict`` gets windows that are scaled already, and its output is thrown away.
+
+    Args:
+        bundle: For the scorer.
+        model: The Keras model of the same bundle.
+        rounds: Turns of each.
+        turn_seconds: Least length of a turn.
+    """
+    batch = _batch(_PREDICT_BATCH_WINDOWS)
+    scorer = Scorer(bundle, open_runtime(bundle, "onnx"))
+    rows = np.zeros(_PREDICT_BATCH_WINDOWS, np.intp)
+    scaled, _ = impute(bundle.scaler.apply(batch.values, rows))
+    parts = {size: _batch(size) for size in SCORER_BATCHES}
+    contenders: dict[str, tuple[int, Callable[[], object]]] = {
+        scorer_name(size): (size, lambda part=part: scorer.score(part)) for size, part in parts.items()
+    }
+    contenders[PREDICT_BATCH] = (
+        _PREDICT_BATCH_WINDOWS,
+        lambda: model.predict(scaled, batch_size=_PREDICT_BATCH_WINDOWS, verbose=0),
+    )
+    contenders[PREDICT_ONE] = (1, lambda: model.predict(scaled[:1], verbose=0))
+    return _in_turn(contenders, rounds, turn_seconds)
+
+
+def _in_turn(
+    contenders: Mapping[str, tuple[int, Callable[[], object]]], rounds: int, turn_seconds: float
+) -> dict[str, Rate]:
+    for _, call in contenders.values():
+        call()  # the first call compiles or allocates
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, (windows, call) in contenders.items():
+            calls, started = 0, time.perf_counter()
+            while (elapsed := time.perf_counter() - started) < turn_seconds or not calls:
+                call()
+                calls += 1
+            found[name].append(calls * windows / elapsed)
+    return {name: Rate(float(np.median(rates)), min(rates), max(rates)) for name, rates in found.items()}
+
+
+def _batch(windows: int) -> WindowBatch:
+    random = np.random.default_rng(windows)
+    positions = np.arange(windows, dtype=np.int64)
+    return WindowBatch(
+        slots=positions.astype(np.int32),
+        series=[f"host-{number:04}" for number in range(windows)],
+        time_ns=positions,
+        offsets=positions,
+        start_offsets=positions,
+        values=50 + 10 * random.normal(size=(windows, WINDOW, len(CHANNELS))),
+        coverage_ok=np.ones(windows, np.bool_),
+    )

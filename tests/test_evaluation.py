@@ -1,0 +1,309 @@
+"""Labelled folders: what is trained on, what is scored, and that no label is ever read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from detector.alerting.identity import Identity
+from detector.alerting.policy import IncidentPolicy
+from detector.errors import ConfigError
+from detector.evaluation import Part, RowScores, Task, plan, read_part, score_file, write_scores
+from detector.pipeline import StreamContext
+from detector.records.decoders import decoder
+from detector.records.reader import RecordReader
+from detector.scoring.scores import Scores
+from detector.series.spec import WindowSpec
+from detector.series.values import WindowBatch
+from detector.settings import RecordSettings
+
+SECOND_NS = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND_NS
+CHANNELS = ("a", "b")
+WINDOW = 3
+NAN = float("nan")
+
+
+def entry(set_name: str, name: str, split: str, labelled: bool, rows: int = 1000) -> dict[str, object]:
+    return {
+        "set": set_name, "name": name, "file": f"{set_name}/{name}.parquet", "rows": rows, "labelled": labelled,
+        "split": split,
+    }  # fmt: skip
+
+
+MANIFEST = [
+    entry("nab", "short", "all", labelled=True, rows=1000),
+    entry("nab", "long", "all", labelled=True, rows=20_000),
+    entry("skab", "valve1_0", "first 400 rows train, rest test", labelled=True),
+    entry("skab", "anomaly_free", "train (normal)", labelled=False),
+    entry("smd", "machine-1-6_train", "train (unlabelled)", labelled=False),
+    entry("smd", "machine-1-6_test", "test", labelled=True),
+    entry("msl", "F-5_train", "train (unlabelled)", labelled=False),
+    entry("gecco", "train", "train", labelled=True, rows=139_566),
+    entry("tep", "d00", "train", labelled=True),
+    entry("tep", "d00_te", "test", labelled=True),
+    entry("tep", "d04_te", "test", labelled=True),
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
+    return tmp_path
+
+
+class TestPlan:
+    def test_what_each_labelled_series_is_trained_on(self, folder):
+        def part(file: str, stop: int | None = None) -> tuple[Part, ...]:
+            return (Part(folder / file, 0, stop),)
+
+        def task(set_name: str, name: str, train: tuple[Part, ...]) -> Task:
+            return Task(set_name, name, folder / set_name / f"{name}.parquet", train)
+
+        assert plan(folder) == [
+            task("nab", "short", part("nab/short.parquet", 150)),
+            task("nab", "long", part("nab/long.parquet", 750)),
+            task("skab", "valve1_0", part("skab/valve1_0.parquet", 400)),
+            task("smd", "machine-1-6_test", part("smd/machine-1-6_train.parquet")),
+            task("gecco", "train", part("gecco/train.parquet", 750)),
+            task("tep", "d00_te", part("tep/d00.parquet")),
+            task("tep", "d04_te", part("tep/d00.parquet")),
+        ]
+
+    def test_unlabelled_series_and_training_parts_are_never_scored(self, folder):
+        scored = {(task.set_name, task.name) for task in plan(folder)}
+        assert not scored & {
+            ("skab", "anomaly_free"), ("smd", "machine-1-6_train"), ("msl", "F-5_train"), ("tep", "d00"),
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("sets", "only", "names"),
+        [
+            (["smd"], [], ["machine-1-6_test"]),
+            (["tep", "skab"], [], ["valve1_0", "d00_te", "d04_te"]),
+            ([], ["d0"], ["d00_te", "d04_te"]),
+            ([], ["long", "machine"], ["long", "machine-1-6_test"]),
+            (["tep"], ["d04", "long"], ["d04_te"]),
+        ],
+    )
+    def test_a_choice_of_sets_and_names(self, folder, sets, only, names):
+        assert [task.name for task in plan(folder, sets, only)] == names
+
+    def test_a_folder_without_manifest(self, tmp_path):
+        with pytest.raises(ConfigError) as refused:
+            plan(tmp_path / "nowhere")
+        assert str(refused.value) == (
+            f"{tmp_path}/nowhere/manifest.json does not exist; name a folder that is laid out like the labelled data"
+        )
+
+    def test_a_manifest_that_is_no_json(self, tmp_path):
+        (tmp_path / "manifest.json").write_text("[1,")
+        with pytest.raises(ConfigError, match=rf"^{tmp_path}/manifest\.json is not JSON: .+ line 1 column 4"):
+            plan(tmp_path)
+
+    def test_unknown_sets_are_named_with_those_that_there_are(self, folder):
+        with pytest.raises(ConfigError) as refused:
+            plan(folder, ["smd", "wadi", "swat"])
+        assert str(refused.value) == (
+            f"--sets: swat, wadi not in {folder}/manifest.json; there are gecco, msl, nab, skab, smd, tep"
+        )
+
+    @pytest.mark.parametrize("sets", [[], ["smd"]])
+    def test_names_that_no_labelled_series_has(self, folder, sets):
+        with pytest.raises(ConfigError) as refused:
+            plan(folder, sets, ["F-5", "anomaly_free"])
+        assert str(refused.value) == (
+            f"--only: no labelled series of {folder}/manifest.json has F-5 or anomaly_free in its name"
+        )
+
+    def test_a_test_part_without_its_training_part(self, tmp_path):
+        (tmp_path / "manifest.json").write_text(json.dumps([entry("smd", "m-9_test", "test", labelled=True)]))
+        with pytest.raises(ConfigError, match=r"^the manifest has no training part 'm-9_train' for smd/m-9_test$"):
+            plan(tmp_path)
+
+
+def write_file(path: Path, seconds: Sequence[float], a: Sequence[float], **more: Any) -> Path:
+    """Channels ``a`` as given and ``b`` all zero, and further columns after them."""
+    columns: dict[str, Any] = {
+        "timestamp": pa.array([START_NS + round(t * SECOND_NS) for t in seconds], pa.timestamp("ns")),
+        "a": np.asarray(a, np.float32),
+        "b": np.zeros(len(a)),
+        **more,
+    }
+    pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False)
+    return path
+
+
+def spoil(path: Path, column: str) -> None:
+    """Overwrite the bytes of one column, so that whoever reads it fails."""
+    metadata = pq.ParquetFile(path).metadata
+    data = bytearray(path.read_bytes())
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            found = metadata.row_group(group).column(index)
+            if found.path_in_schema == column:
+                begin = found.data_page_offset
+                data[begin : begin + found.total_compressed_size] = b"\xff" * found.total_compressed_size
+    path.write_bytes(data)
+    with pytest.raises(OSError):
+        pq.read_table(path, columns=[column])
+
+
+class MagnitudeScorer:
+    """Score = |a| + |b| of the last sample, NaN where too little of the window was observed."""
+
+    def score(self, batch: WindowBatch) -> Scores:
+        last = batch.values[:, -1]
+        contributions = np.abs(np.nan_to_num(last)).astype(np.float32)
+        score = np.where(batch.coverage_ok, contributions.sum(1, dtype=np.float64), np.nan)
+        return Scores(score=score, contributions=contributions, seen=last, expected=np.zeros_like(last))
+
+
+def context(scorer: Any = None) -> StreamContext:
+    return StreamContext(
+        name="nab",
+        reader=RecordReader(RecordSettings(decoder="row"), CHANNELS, decoder("row")),
+        scorer=scorer or MagnitudeScorer(),
+        spec=WindowSpec(
+            length=WINDOW, channels=2, period_ns=SECOND_NS, stride=1, max_gap_steps=2, lateness_ns=0,
+            max_jump_ns=2**62, stale_after_ns=2**62, forget_after_ns=2**62, min_coverage=0.5, max_series=10,
+        ),
+        policy=IncidentPolicy(
+            threshold=100.0, quiet_score=80.0, open_after=2, close_after=3, cool_down_ns=0,
+            update_every_ns=2**62, warning_ratio=2.0, critical_ratio=5.0, top_channels=2, channels=CHANNELS,
+        ),
+        identity=Identity(
+            stream="nab", cluster="", topic="file", partition=0, model="0" * 64, model_version="test",
+            fingerprint="f" * 64,
+        ),
+        keep_scores=True,
+    )  # fmt: skip
+
+
+class TestLabels:
+    @pytest.fixture
+    def labelled(self, tmp_path):
+        """Columns of labels that look like channels, since they hold numbers, but fail when they are read."""
+        path = write_file(
+            tmp_path / "x.parquet", range(6), [1, 2, 3, 4, 5, 6],
+            label=np.array([0, 0, 1, 1, 0, 0], np.int8), changepoint=np.ones(6),
+        )  # fmt: skip
+        spoil(path, "label")
+        spoil(path, "changepoint")
+        return path
+
+    def test_training_never_opens_them(self, labelled):
+        table, times, values = read_part(Part(labelled))
+        assert table.channels == CHANNELS
+        assert times.tolist() == [START_NS + t * SECOND_NS for t in range(6)]
+        assert values.tolist() == [[v, 0.0] for v in range(1, 7)]
+
+    def test_scoring_never_opens_them(self, labelled):
+        assert score_file(labelled, context(), "x").score.tolist() == [3, 3, 3, 4, 5, 6]
+
+
+class TestReadPart:
+    def test_rows_from_the_first_to_before_the_last(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", range(6), [1, 2, 3, 4, 5, 6])
+        _, times, values = read_part(Part(path, 1, 4))
+        assert times.tolist() == [START_NS + t * SECOND_NS for t in (1, 2, 3)]
+        assert values[:, 0].tolist() == [2, 3, 4]
+
+    def test_channels_in_the_order_that_was_asked_for(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", range(2), [1, 2])
+        table, _, values = read_part(Part(path), ["b", "a"])
+        assert table.channels == ("b", "a")
+        assert values.tolist() == [[0, 1], [0, 2]]
+
+    def test_a_file_that_is_not_there(self, tmp_path):
+        with pytest.raises(ConfigError, match=rf"^{tmp_path}/no\.parquet"):
+            read_part(Part(tmp_path / "no.parquet"))
+
+
+class TestScoreFile:
+    def test_rows_before_the_first_window_get_the_lowest_score(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", range(6), [9, 9, 5, 7, 2, 8])
+        rows = score_file(path, context(), "x")
+        assert rows.score.tolist() == [2, 2, 5, 7, 2, 8]
+        assert rows.time_ns.tolist() == [START_NS + t * SECOND_NS for t in range(6)]
+        assert rows.scored == 4
+
+    def test_a_repeated_time_repeats_the_score_before_it(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", [0, 1, 2, 3, 3, 3, 4], [1, 1, 5, 6, 90, 91, 7])
+        rows = score_file(path, context(), "x")
+        assert rows.score.tolist() == [5, 5, 5, 6, 6, 6, 7]
+        assert rows.scored == 3
+        assert rows.time_ns[4] == rows.time_ns[3]
+
+    def test_a_time_that_goes_back_does_too(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", [0, 1, 2, 3, 1, 4], [1, 1, 5, 6, 90, 7])
+        assert score_file(path, context(), "x").score.tolist() == [5, 5, 5, 6, 6, 7]
+
+    def test_a_row_without_values_repeats_the_score_before_it(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", range(6), [1, 1, 5, 6, NAN, 7], b=[0, 0, 0, 0, NAN, 0])
+        rows = score_file(path, context(), "x")
+        assert rows.score.tolist() == [5, 5, 5, 6, 6, 7]
+        assert rows.scored == 3
+
+    def test_after_a_gap_the_window_fills_anew(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", [0, 1, 2, 3, 50, 51, 52], [1, 1, 5, 6, 90, 91, 7])
+        rows = score_file(path, context(), "x")
+        assert rows.score.tolist() == [5, 5, 5, 6, 6, 6, 7]
+        assert rows.scored == 3
+
+    def test_one_row_for_every_row_of_a_longer_file(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", range(20_000), np.arange(20_000) % 50)
+        rows = score_file(path, context(), "x")
+        assert rows.scored == 20_000 - WINDOW + 1
+        assert rows.score[WINDOW - 1 :].tolist() == (np.arange(20_000) % 50)[WINDOW - 1 :].tolist()
+
+    def test_the_model_is_asked_for_the_series_by_its_name(self, tmp_path):
+        asked: set[str] = set()
+
+        class Names(MagnitudeScorer):
+            def score(self, batch: WindowBatch) -> Scores:
+                asked.update(batch.series)
+                return super().score(batch)
+
+        score_file(write_file(tmp_path / "x_test.parquet", range(5), [1] * 5), context(Names()), "x_train")
+        assert asked == {"x_train"}
+
+    def test_a_file_shorter_than_a_window(self, tmp_path):
+        path = write_file(tmp_path / "x.parquet", range(2), [1, 2])
+        with pytest.raises(ConfigError) as refused:
+            score_file(path, context(), "x")
+        assert str(refused.value) == f"{path}: no row could be scored; the file is shorter than a window, or empty"
+
+    def test_a_file_that_lacks_a_channel_of_the_model(self, tmp_path):
+        path = tmp_path / "x.parquet"
+        pq.write_table(pa.table({"timestamp": pa.array([START_NS], pa.timestamp("ns")), "a": [1.0]}), path)
+        with pytest.raises(ConfigError) as refused:
+            score_file(path, context(), "x")
+        assert str(refused.value) == f"{path}: there is no column for the channels b; the columns are timestamp, a"
+
+
+class TestWriteScores:
+    def test_time_score_and_threshold_of_every_row(self, tmp_path):
+        times = np.array([START_NS, START_NS, START_NS + 1], np.int64)
+        path = tmp_path / "nab" / "x.parquet"
+        write_scores(path, RowScores(times, np.array([1.5, 1.5, 0.25]), 2), 4.0)
+        table = pq.read_table(path)
+        assert table.schema.names == ["time", "score", "threshold"]
+        assert table.schema.types == [pa.timestamp("ns"), pa.float64(), pa.float64()]
+        assert table["time"].cast(pa.int64()).to_pylist() == times.tolist()
+        assert table["score"].to_pylist() == [1.5, 1.5, 0.25]
+        assert table["threshold"].to_pylist() == [4.0, 4.0, 4.0]
+        assert [found.name for found in path.parent.iterdir()] == ["x.parquet"]
+
+    def test_an_earlier_file_is_replaced(self, tmp_path):
+        rows = RowScores(np.array([START_NS], np.int64), np.array([1.0]), 1)
+        for threshold in (1.0, 2.0):
+            write_scores(tmp_path / "x.parquet", rows, threshold)
+        assert pq.read_table(tmp_path / "x.parquet")["threshold"].to_pylist() == [2.0]
