@@ -116,6 +116,8 @@ class PartitionPipeline:
         # appended.
         self._dirty: dict[str, int] = {}
         self._included: dict[str, int] = {}
+        # Forgotten series -> offset from which on nothing is known of them.
+        self._forgotten: dict[str, int] = {}
         self._bad_run = 0
 
     @property
@@ -141,6 +143,7 @@ class PartitionPipeline:
         before = (store.counts.late, store.counts.duplicate, store.counts.filled, store.counts.incomplete)
         for record in records:
             offset = record.offset
+            series = None
             try:
                 sample = read(record)
                 if sample is None:
@@ -153,6 +156,9 @@ class PartitionPipeline:
                 add(sample, offset)
             except InvalidRecordError as error:
                 self._reject(record, error, outcome)
+                if series is not None:
+                    # The store may remember something of it, such as an unconfirmed jump; a restart must as well.
+                    outcome.touched.add(series)
                 continue
             self._bad_run = 0
             if series not in dirty:
@@ -240,12 +246,23 @@ class PartitionPipeline:
             found.append(series)
         return found
 
-    def snapshot(self, series: str, next_offset: int) -> SeriesState | None:
-        """State of a series as of ``next_offset``, and mark it clean; None when the series is forgotten."""
+    def snapshot(self, series: str, next_offset: int) -> SeriesState:
+        """State of a series as of ``next_offset``, and mark it clean.
+
+        A forgotten series leaves a marker without windows: a restart that reads older records again must not revive it.
+        """
         self._dirty.pop(series, None)
         if series not in self._store:
-            return None
+            self._forgotten[series] = next_offset
+            return SeriesState(STATE_VERSION, next_offset, b"", None)
         return SeriesState(STATE_VERSION, next_offset, self._store.snapshot(series), self._tracker.snapshot(series))
+
+    def expired_markers(self, replay_from: int) -> list[str]:
+        """Forgotten series whose markers no restart can need any more, now that none reads below ``replay_from``."""
+        passed = [series for series, offset in self._forgotten.items() if offset <= replay_from]
+        for series in passed:
+            del self._forgotten[series]
+        return [series for series in passed if series not in self._store]
 
     def restore(self, series: str, state: SeriesState, windows: bool = True) -> None:
         """Take a series' snapshot over; its records below ``state.next_offset`` are skipped from now on.
@@ -258,6 +275,9 @@ class PartitionPipeline:
         Raises:
             SnapshotError: the snapshot does not fit this stream.
         """
+        if not state.windows:
+            self._forgotten[series] = self._included[series] = state.next_offset
+            return
         if state.incidents is not None:
             self._tracker.restore(series, state.incidents)
         if windows:
@@ -268,7 +288,7 @@ class PartitionPipeline:
         """Begin with empty windows and no incidents."""
         fresh = PartitionPipeline(self._context, self._partition)
         self._store, self._tracker = fresh._store, fresh._tracker
-        self._dirty, self._included = fresh._dirty, fresh._included
+        self._dirty, self._included, self._forgotten = fresh._dirty, fresh._included, fresh._forgotten
 
     def rebuild(self, records: Sequence[Record]) -> None:
         """Put records into the windows only: nothing is scored, no incident moves, nothing comes out."""

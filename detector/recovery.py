@@ -228,8 +228,15 @@ class Recovery:
         else:
             return True
         pipeline.discard_windows()
-        for series, state in snapshots.items():
-            pipeline.restore(series, state, windows=False)
+        try:
+            for series, state in snapshots.items():
+                pipeline.restore(series, state, windows=False)
+        except SnapshotError as error:
+            raise StateMismatchError(
+                f"the snapshots of {partition.topic}/{partition.partition} on topic {self._policy.state_topic} "
+                "cannot be read: "
+                f"{error}. Restore the topic, or set a new worker.group and topics.state to begin anew"
+            ) from error
         return False
 
 

@@ -366,10 +366,9 @@ class Worker:
         written = 0
 
         def snapshot(series: str) -> OutputRecord:
-            value = live.pipeline.snapshot(series, live.next_offset)
-            data = None if value is None else encode_state(value)
+            data = encode_state(live.pipeline.snapshot(series, live.next_offset))
             nonlocal written
-            written += len(data or b"")
+            written += len(data)
             return OutputRecord(topics.state, partition.partition, series_key(name, series), data)
 
         for series in sorted(live.touched):
@@ -385,11 +384,14 @@ class Worker:
         while overdue := live.pipeline.due(live.next_offset, state.max_replay_records, _SNAPSHOTS_PER_LOOK):
             for series in overdue:
                 yield snapshot(series)
+        replay_from = live.pipeline.replay_from(live.next_offset)
+        for series in live.pipeline.expired_markers(replay_from):
+            yield OutputRecord(topics.state, partition.partition, series_key(name, series), None)
         identity = live.context.identity
         control = Control(
             STATE_VERSION,
             live.next_offset,
-            live.pipeline.replay_from(live.next_offset),
+            replay_from,
             live.pipeline.store.watermark_ns,
             identity.model,
             identity.fingerprint,

@@ -40,7 +40,8 @@ PUBLISH_RATE = 3000
 PATIENCE_SECONDS = 120.0
 NS_PER_SECOND = 1_000_000_000
 
-console = Console(highlight=False, soft_wrap=True)
+# Logs and pipes have no width of their own; the tables need this much.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 
 class DemoError(Exception):
@@ -259,9 +260,11 @@ def faults_table(faults: Sequence[Fault], incidents: Sequence[IncidentSummary]) 
             continue
         first = min(found, key=lambda incident: incident.opened_ns)
         delay = (first.opened_ns - fault.start_ns) / NS_PER_SECOND
+        earlier = [other for other in faults if other.start_ns < fault.start_ns and overlaps(first, other)]
+        reported = "in the one before" if earlier and delay < 0 else span(delay)
         style = {"critical": "red", "warning": "yellow"}.get(first.severity, "blue")
         table.add_row(
-            fault.server, clock(fault.start_ns), lasted, f"[{style}]{first.severity}[/]", span(delay),
+            fault.server, clock(fault.start_ns), lasted, f"[{style}]{first.severity}[/]", reported,
             f"{first.peak_ratio:.1f}", first.blames(),
         )  # fmt: skip
     return table
@@ -274,7 +277,8 @@ def verdict(faults: Sequence[Fault], incidents: Sequence[IncidentSummary], days:
     servers = len({fault.server for fault in faults})
     return (
         f"[bold]{found} of {len(faults)}[/] labelled faults found by [bold]{len(incidents)}[/] incidents, "
-        f"[bold]{len(false_alarms)}[/] false alarms in {days:.0f} days of {servers} servers "
+        f"[bold]{len(false_alarms)}[/] false alarm{'s' * (len(false_alarms) != 1)} in {days:.0f} days of "
+        f"{servers} servers "
         f"({len(false_alarms) / days / servers:.2f} per server and day)"
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +34,10 @@ def main(
     from benchmarks.throughput.end_to_end import measure
     from benchmarks.throughput.stages import measure_scoring, measure_windowing
     from benchmarks.throughput.telemetry import CHANNELS, UNITS, WINDOW, Shape, make_model
+    from detector.observability.logs import configure_logging
+    from detector.settings import LogSettings
 
+    configure_logging(LogSettings(level="warning"), sys.stderr)
     shape = Shape(records or (_QUICK_RECORDS if quick else _RECORDS))
     rounds, turn_seconds = (2, 0.5) if quick else (5, 2.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -95,16 +99,18 @@ def _report(document: dict[str, Any]) -> None:
     console.print(f"[bold]Decoding and windowing alone[/]: {document['windowing_records_per_second']:,.0f} records/s\n")
     rates = document["scoring_windows_per_second"]
     one, batch = (rates[name]["per_second"] for name in (PREDICT_ONE, PREDICT_BATCH))
-    table = Table("windows a call", "windows/s", "slowest to fastest round", "x predict, 1", "x predict, 1024")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    headings = ("windows a call", "windows/s", "slowest to fastest round", "x predict, 1", "x predict, 1024")
+    table = Table(*headings, box=SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
+        column.justify = "left" if column is table.columns[0] else "right"
     for name, rate in rates.items():
         table.add_row(
             name,
             f"{rate['per_second']:,.0f}",
             f"{rate['least']:,.0f} to {rate['most']:,.0f}",
             f"{rate['per_second'] / one:,.1f}",
-            f"{rate['per_second'] / batch:,.2f}",
+            f"{rate['per_second'] / batch:,.3g}",
         )
     console.print("[bold]Scoring alone[/]")
     Console(highlight=False, width=max(console.width, 100)).print(table)

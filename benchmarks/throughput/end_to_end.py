@@ -94,7 +94,7 @@ def measure(shape: Shape, bundle: Bundle) -> EndToEnd:
         seconds=seconds,
         scoring_share=watch.value("scoring_duration_seconds_sum", stream=_STREAM) / seconds,
         commit_share=watch.value("commit_duration_seconds_sum") / seconds,
-        commits=int(watch.value("commits_total", result="committed")),
+        commits=int(watch.value("commits_total", outcome="committed")),
         windows=int(watch.value("windows_scored_total", stream=_STREAM)),
         events=int(
             sum(

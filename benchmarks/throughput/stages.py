@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,8 @@ def measure_scoring(bundle: Bundle, model: Any, rounds: int, turn_seconds: float
     scorer = Scorer(bundle, open_runtime(bundle, "onnx"))
     rows = np.zeros(_PREDICT_BATCH_WINDOWS, np.intp)
     scaled, _ = impute(bundle.scaler.apply(batch.values, rows))
-    parts = {size: _batch(size) for size in SCORER_BATCHES}
     contenders: dict[str, tuple[int, Callable[[], object]]] = {
-        scorer_name(size): (size, lambda part=part: scorer.score(part)) for size, part in parts.items()
+        scorer_name(size): (size, partial(scorer.score, _batch(size))) for size in SCORER_BATCHES
     }
     contenders[PREDICT_BATCH] = (
         _PREDICT_BATCH_WINDOWS,

@@ -20,6 +20,8 @@ from models.errors import BundleError as DamagedBundleError
 from models.runtimes import open_runtime
 
 _NS = 1_000_000_000
+# Of the ten MiB that a record of the state topic may have, with room for everything else in it.
+_MOST_SNAPSHOT_BYTES = 9_000_000
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -35,8 +37,19 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def window_spec(bundle: Bundle, settings: WindowSettings) -> WindowSpec:
-    """Windows as the bundle was trained on, with the stream's policies for gaps and lateness."""
+    """Windows as the bundle was trained on, with the stream's policies for gaps and lateness.
+
+    Raises:
+        BundleError: a snapshot of such a window would not fit a record.
+    """
     spec = bundle.spec
+    snapshot_bytes = spec.window * (len(spec.channels) + 1) * 8
+    if snapshot_bytes > _MOST_SNAPSHOT_BYTES:
+        raise BundleError(
+            f"a window of {spec.window} samples of {len(spec.channels)} channels takes {snapshot_bytes:,} bytes "
+            "in the state "
+            f"topic, more than {_MOST_SNAPSHOT_BYTES:,}; train with a shorter --window or fewer --channels"
+        )
     return WindowSpec(
         length=spec.window,
         channels=len(spec.channels),

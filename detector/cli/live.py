@@ -76,7 +76,7 @@ def open_live(
         outputs = (events_topic, dead_letters_topic, state_topic, epochs_topic)
         wanted = [build(settings.topics, most) for build in outputs]
         ensure_topics(settings.kafka, wanted, create=settings.topics.create)
-        check_topics(settings.kafka, inputs, write=[spec.name for spec in wanted])
+        check_topics(settings.kafka, [*inputs, settings.topics.state], write=[spec.name for spec in wanted])
         exactly_once = settings.worker.delivery == "exactly_once"
         check_group(settings.kafka, settings.worker.group, transactional_id(settings) if exactly_once else None)
         metrics = Metrics(registry)
@@ -126,5 +126,6 @@ def _committer(settings: Settings, source: GroupSource) -> Committer:
     worker = settings.worker
     config = producer_config(settings.kafka)
     if worker.delivery == "at_least_once":
-        return AtLeastOnceCommitter(config, source, worker.transaction_timeout_seconds)
+        last = (settings.topics.state, settings.topics.epochs)
+        return AtLeastOnceCommitter(config, source, worker.transaction_timeout_seconds, last)
     return TransactionalCommitter(config, transactional_id(settings), worker.transaction_timeout_seconds)

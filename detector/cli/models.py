@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,13 +16,22 @@ app = typer.Typer(no_args_is_help=True, help="List, show and verify model bundle
 
 _HEADINGS = ("NAME", "VERSION", "ARCHITECTURE", "CHANNELS", "WINDOW", "THRESHOLD", "CREATED")
 _NUMBERS = frozenset({"CHANNELS", "THRESHOLD"})
-_BUNDLE = Annotated[Path, typer.Argument(help="Directory that 'detector train' wrote.", show_default=False)]
+_BUNDLE = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="Directory that 'detector train' wrote.", show_default=False)
+]
+
+
+class Runtime(StrEnum):
+    """What may compute a model, as the command line names it; Typer takes no list of literals."""
+
+    ONNX = "onnx"
+    KERAS = "keras"
 
 
 @app.command(name="list")
 def list_(
     directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to look: a directory of bundles, or a bundle.")
+        Path, typer.Argument(metavar="DIR", help="Where to look: a directory of bundles, or a bundle.")
     ] = Path("models"),
 ) -> None:
     """List the bundles in a directory. Each is verified; one that is damaged is listed with the reason.
@@ -89,7 +99,7 @@ def show(
 def verify(
     bundle: _BUNDLE,
     runtimes: Annotated[
-        list[Literal["onnx", "keras"]] | None,
+        list[Runtime] | None,
         typer.Option(
             "--runtime",
             help="Runtime that must reproduce the golden sample, onnx without it; may be given twice.",
@@ -115,7 +125,7 @@ def verify(
     opened = open_bundle(bundle)
     total_bytes = sum(record.size_bytes for record in opened.files.values())
     typer.echo(f"checksums      ok: {len(opened.files)} files, {total_bytes:,} bytes")
-    for runtime in dict.fromkeys(runtimes or ["onnx"]):
+    for runtime in dict.fromkeys(runtimes or [Runtime.ONNX]):
         try:
             windows, difference = _golden_difference(opened, runtime)
         except DamagedBundleError as error:

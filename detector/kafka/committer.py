@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -228,14 +228,39 @@ class AtLeastOnceCommitter:
         config: Client configuration from `detector.kafka.client.producer_config`.
         source: Commits the offsets.
         transaction_timeout_seconds: Time for all of a commit's outputs to be acknowledged.
+        last: Topics that say how far the worker is. They are written only once everything else is acknowledged: state
+        that
+            survives a crash must never be ahead of the events that it stands for.
     """
 
-    def __init__(self, config: Mapping[str, Any], source: GroupSource, transaction_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        source: GroupSource,
+        transaction_timeout_seconds: float,
+        last: Collection[str] = (),
+    ) -> None:
         self._producer = KafkaProducer(
             **{**config, **producer_timeouts(transaction_timeout_seconds), "enable_idempotence": True, "acks": "all"}
         )
         self._source = source
         self._timeout_seconds = transaction_timeout_seconds
+        self._last = frozenset(last)
+
+    def _write(self, outputs: Sequence[OutputRecord]) -> None:
+        futures = [
+            self._producer.send(
+                output.topic,
+                value=output.value,
+                key=output.key,
+                headers=list(output.headers),
+                partition=output.partition,
+            )
+            for output in outputs
+        ]
+        self._producer.flush(timeout=self._timeout_seconds)
+        for future in futures:
+            future.get(timeout=0)
 
     def commit(
         self, outputs: Sequence[OutputRecord], offsets: Mapping[InputPartition, int], membership: Membership
@@ -244,19 +269,8 @@ class AtLeastOnceCommitter:
         if not membership.valid:
             return CommitResult.UNKNOWN
         try:
-            futures = [
-                self._producer.send(
-                    output.topic,
-                    value=output.value,
-                    key=output.key,
-                    headers=list(output.headers),
-                    partition=output.partition,
-                )
-                for output in outputs
-            ]
-            self._producer.flush(timeout=self._timeout_seconds)
-            for future in futures:
-                future.get(timeout=0)
+            self._write([output for output in outputs if output.topic not in self._last])
+            self._write([output for output in outputs if output.topic in self._last])
             self._source.commit(offsets)
         except FencedInstanceIdError as error:
             raise FencedError("another worker joined the group with the same worker.instance") from error

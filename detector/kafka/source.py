@@ -84,6 +84,7 @@ class GroupSource:
 
     def __init__(self, config: Mapping[str, Any], worker: WorkerSettings, topics: Sequence[str]) -> None:
         session_ms = int(worker.session_timeout_seconds * 1000)
+        self._continue_after_loss = worker.on_lost_input == "continue"
         self._recorder = _Recorder()
         self._consumer = KafkaConsumer(
             **{
@@ -128,6 +129,8 @@ class GroupSource:
                 "another worker joined the group with the same worker.instance; give each worker a name of its own"
             ) from error
         except OffsetOutOfRangeError as error:
+            if self._continue_after_loss:
+                return self._begin_again(error)
             raise StateMismatchError(
                 f"records were deleted before they were read ({error}); the topic's retention is shorter than "
                 "the worker's "
@@ -144,6 +147,16 @@ class GroupSource:
             if partition in self._owned and partition not in self._held
         }
         return Poll(records, dropped, assigned, membership)
+
+    def _begin_again(self, error: OffsetOutOfRangeError) -> Poll:
+        """Hand partitions whose position was deleted back to recovery, which goes on from what is left and says so."""
+        membership = Membership(self._consumer.group_metadata())
+        dropped, assigned = self._apply_changes()
+        named = error.args[0] if error.args and isinstance(error.args[0], Mapping) else ()
+        lost = {InputPartition(*partition) for partition in named} & self._owned or set(self._owned)
+        for partition in lost:
+            self.hold(partition)
+        return Poll({}, tuple(sorted(lost | set(dropped))), tuple(sorted(lost | set(assigned))), membership)
 
     def _apply_changes(self) -> tuple[tuple[InputPartition, ...], tuple[InputPartition, ...]]:
         before = set(self._owned)

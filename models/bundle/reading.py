@@ -135,8 +135,8 @@ def load_bundle(path: Path) -> Bundle:
     version = manifest.get("schema_version")
     if version != SCHEMA_VERSION:
         raise BundleError(
-            f"{path}: the bundle has schema version {version!r}, this program reads {SCHEMA_VERSION}; train it again, or use the "
-            "release that wrote it"
+            f"{path}: the bundle has schema version {version!r}, this program reads {SCHEMA_VERSION}; train it"
+            " again, or use the release that wrote it"
         )
     try:
         known_keys(manifest, _KEYS, "manifest")
@@ -198,8 +198,8 @@ def _check_directory(path: Path) -> None:
             continue
         if entry.suffix.lower() in RETIRED_SUFFIXES:
             raise BundleError(
-                f"{entry}: files of this kind can run code when they are loaded and are never opened; remove it, and train again "
-                "if it is the model"
+                f"{entry}: files of this kind can run code when they are loaded and are never opened; remove it,"
+                " and train again if it is the model"
             )
         raise BundleError(f"{entry} is no part of the bundle; remove it, or copy the bundle again")
 
@@ -222,5 +222,7 @@ def _read_checked(path: Path, name: str, record: FileRecord) -> bytes:
 
 def _damaged(path: Path, name: str, what: str) -> BundleError:
     return BundleError(
-        f"{path / name}: {what}; the bundle is damaged or was tampered with: copy it again from where it was trained, or train anew"
+        f"{path / name}: {what}; the bundle is damaged or was tampered with: copy it again from where it was "
+        "trained, or"
+        " train anew"
     )

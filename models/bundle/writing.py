@@ -21,6 +21,7 @@ from models.bundle.layout import (
     GOLDEN_OUTPUT,
     KERAS,
     MANIFEST,
+    MAX_BYTES,
     ONNX,
     SCHEMA_VERSION,
     TRAINING,
@@ -41,18 +42,17 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
         path: Its directory, which must not exist yet.
         trained: From `models.training.train`.
         created_at: Aware time, for people.
-        force: Replace what is there.
+        force: Replace a bundle that is there. Anything else is never replaced, whatever this says.
 
     Returns:
         The bundle's digest.
 
     Raises:
-        BundleError: the directory exists, or cannot be written.
+        BundleError: something is there that is not replaced, or the bundle cannot be written.
     """
     from models.bundle.reading import load_bundle
 
-    if path.exists() and not force:
-        raise BundleError(f"{path} exists already; choose another name, or replace it on purpose with --force")
+    _check_target(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same directory, since only within a file system a rename is atomic.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
@@ -87,6 +87,16 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     return digest
 
 
+def _check_target(path: Path, force: bool) -> None:
+    """Replacing removes the directory with all that is in it: a mistyped path must not cost anyone their files."""
+    if not path.exists():
+        return
+    if not force:
+        raise BundleError(f"{path} exists already; choose another name, or replace it on purpose with --force")
+    if not path.is_dir() or {entry.name for entry in path.iterdir()} - {MANIFEST, *MAX_BYTES}:
+        raise BundleError(f"{path} holds other files than a bundle's and is not replaced; choose another name")
+
+
 def _contents(trained: TrainedModel) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         keras_path, onnx_path = Path(folder) / KERAS, Path(folder) / ONNX
@@ -105,7 +115,9 @@ def _contents(trained: TrainedModel) -> dict[str, bytes]:
 def export_onnx(model: Any, path: Path) -> None:
     """Export a Keras model, which must have been called once, with a batch axis of any length."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # Keras asks numpy for a name that is about to change its meaning
+        warnings.simplefilter(
+            "ignore", FutureWarning
+        )  # Keras asks numpy for a name that is about to change its meaning
         model.export(str(path), format="onnx", verbose=False)
 
 

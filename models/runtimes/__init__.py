@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.errors import BundleError
-from models.runtimes.batches import Reconstructor, in_fixed_batches
+from models.runtimes.batches import KERAS_SIZES, SIZES, Reconstructor, in_fixed_batches
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -16,7 +16,7 @@ __all__ = ["RUNTIMES", "TOLERANCE", "Reconstructor", "open_runtime"]
 
 RUNTIMES = ("onnx", "keras")
 TOLERANCE = 1e-4
-"""Greatest difference to Keras in scaled units, whose range is about 20: float32 sums in another order differ by less."""
+"""Greatest difference to Keras in scaled units, whose range is about 20; sums in another order differ by less."""
 
 
 def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Reconstructor:
@@ -42,7 +42,7 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Recons
         from models.runtimes.keras import open_keras as open_model
     else:
         raise ValueError(f"there is no runtime {name!r}; choose one of: {', '.join(RUNTIMES)}")
-    reconstruct = in_fixed_batches(open_model(bundle, threads))
+    reconstruct = in_fixed_batches(open_model(bundle, threads), KERAS_SIZES if name == "keras" else SIZES)
     inputs, expected = bundle.golden()
     found = reconstruct(inputs)
     if found.shape != expected.shape:
@@ -52,7 +52,7 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Recons
     difference = float(np.abs(found - expected).max())
     if not difference <= TOLERANCE:  # also when it is NaN
         raise BundleError(
-            f"{bundle.path}: the {name} runtime differs from Keras by {difference:.2g} on the golden sample, more than {TOLERANCE:g}; "
-            "use the other runtime, or train anew with the libraries that are installed"
+            f"{bundle.path}: the {name} runtime differs from Keras by {difference:.2g} on the golden sample,"
+            f" more than {TOLERANCE:g}; use the other runtime, or train anew with the libraries that are installed"
         )
     return reconstruct

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 
-SIZES = (8, 64, 256, 1024)
+SIZES: Final = (8, 64, 256, 1024)
 """Batches are padded to the next of these. From two rows on, ONNX Runtime gives each row the same bits in all of them;
 one row alone takes another path through matrix multiplication and differs in the last bits."""
+KERAS_SIZES: Final = (64, 256, 1024)
+"""TensorFlow computes the rows of a batch of 8 by different routines, depending on where they stand in it. From 64 on,
+a row has the same bits wherever it stands."""
 
 
 class Reconstructor(Protocol):
@@ -20,15 +23,15 @@ class Reconstructor(Protocol):
     def __call__(self, windows: Float32) -> Float32: ...  # noqa: D102
 
 
-def in_fixed_batches(run: Reconstructor) -> Reconstructor:
-    """Wrap a model so that it only ever sees batches of `SIZES`."""
+def in_fixed_batches(run: Reconstructor, sizes: tuple[int, ...] = SIZES) -> Reconstructor:
+    """Wrap a model so that it only ever sees batches of these sizes, which ascend."""
 
     def reconstruct(windows: Float32) -> Float32:
         result = np.empty_like(windows)
         done = 0
         while done < len(windows):
             left = len(windows) - done
-            size = next((size for size in SIZES if size >= left), SIZES[-1])
+            size = next((size for size in sizes if size >= left), sizes[-1])
             count = min(left, size)
             batch = windows[done : done + count]
             if count < size:

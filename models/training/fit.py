@@ -131,7 +131,8 @@ def _lay(data: TrainingData, spec: ModelSpec, options: TrainOptions) -> dict[str
         hint = f" with a period of {spec.period_seconds:g} s" if spec.period_seconds is not None else ""
         raise TrainingError(
             f"no series is long enough: the longest has {longest} rows, and windows of {spec.window} need about"
-            f" {needed} in an unbroken stretch{hint}; give more data, a shorter window, or the period that the data really has"
+            f" {needed} in an unbroken stretch{hint}; give more data, a shorter window, or the period that the"
+            " data really has"
         )
     return laid
 
