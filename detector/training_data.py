@@ -148,5 +148,5 @@ def median_period_seconds(data: SeriesData) -> float | None:
     median = float(np.median(every))
     # Steps that are whole multiples are gaps of a regular series.
     multiples = every / median
-    regular = np.abs(multiples - np.round(multiples)) <= 0.1
+    regular = (multiples > 0.5) & (np.abs(multiples - np.round(multiples)) <= 0.1)
     return median / 1e9 if regular.mean() >= 0.9 else None

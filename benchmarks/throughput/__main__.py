@@ -99,7 +99,7 @@ def _report(document: dict[str, Any]) -> None:
     console.print(f"[bold]Decoding and windowing alone[/]: {document['windowing_records_per_second']:,.0f} records/s\n")
     rates = document["scoring_windows_per_second"]
     one, batch = (rates[name]["per_second"] for name in (PREDICT_ONE, PREDICT_BATCH))
-    headings = ("windows a call", "windows/s", "slowest to fastest round", "x predict, 1", "x predict, 1024")
+    headings = ("windows a call", "windows/s", "slowest to fastest", "x predict, 1", "x predict, 1024")
     table = Table(*headings, box=SIMPLE)
     for column in table.columns:
         column.no_wrap = True
@@ -113,7 +113,7 @@ def _report(document: dict[str, Any]) -> None:
             f"{rate['per_second'] / batch:,.3g}",
         )
     console.print("[bold]Scoring alone[/]")
-    Console(highlight=False, width=max(console.width, 100)).print(table)
+    Console(highlight=False, width=max(console.width, 120)).print(table)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from detector.errors import ConfigError
@@ -28,7 +29,7 @@ def parse_moment(text: str, option: str, now: datetime) -> int:
             seconds = parse_duration(text)
         except ValueError:
             seconds = None
-        if not isinstance(seconds, float):
+        if not isinstance(seconds, float) or not math.isfinite(seconds):
             raise ConfigError(
                 f"{option}: {text!r} is neither a time such as 2026-01-31T08:00:00Z nor a duration before now "
                 "such as 14d"
@@ -49,6 +50,6 @@ def parse_span(text: str, option: str) -> float:
         seconds = parse_duration(text)
     except ValueError as error:
         raise ConfigError(f"{option}: {error}") from None
-    if not isinstance(seconds, float) or seconds < 0:
+    if not isinstance(seconds, float) or not 0 <= seconds < math.inf:
         raise ConfigError(f"{option}: {text!r} is not a duration; write seconds or text such as 90s, 5m, 1h30m, 7d")
     return seconds

@@ -98,6 +98,8 @@ class History:
         """
         left = {TopicPartition(*p): end for p, (start, end) in ranges.items() if start < end}
         self._consumer.assign(list(left))
+        # The client keeps a partition paused when it is assigned again, such as by an earlier read of the same one.
+        self._consumer.resume(*left)
         for partition, (start, end) in ranges.items():
             if start < end:
                 self._consumer.seek(TopicPartition(*partition), start)

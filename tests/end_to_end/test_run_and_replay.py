@@ -142,7 +142,7 @@ def test_a_topic_and_a_file_of_the_same_rows_score_alike(
 
 def test_a_time_range_gives_the_events_of_that_time(published: Cluster, detector: Detector, config: Path) -> None:
     whole = json.loads(detector.run("replay", "-c", config, "--json").stdout)
-    since = "2023-11-14T22:53:20Z"  # row 240 of 400
+    since = "2023-11-14T22:53:20.000Z"  # row 240 of 400
     part = json.loads(detector.run("replay", "-c", config, "--json", "--since", since, "--look-back", "2h").stdout)
     later = [i for i in whole["incidents"] if i["opened_at"] >= since]
     assert [i["incident_id"] for i in part["incidents"] if i["opened_at"] >= since] == [i["incident_id"] for i in later]

@@ -131,7 +131,9 @@ def straight(cluster: Cluster) -> list[Any]:
     # The identity must be the live one's: the cluster id is part of every incident's id.
     cluster_id = cluster.events()[0].source.cluster
     chunks: dict[InputPartition, list[Any]] = {}
-    for item in cluster.read(cluster.input):
+    items = cluster.read(cluster.input)
+    assert items, "nothing was read"
+    for item in items:
         chunks.setdefault(InputPartition(item.topic, item.partition), []).append(item)
     result = replay(sorted(chunks.items()), {cluster.input: make_context(settings, cluster_id)}, EventTimeRange())
     return result.events

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from models.calibration import LEAST_THRESHOLD, Calibration, CalibrationOptions, HeldOutScores, calibrate
+from models.errors import SpecError, TrainingError
+from models.extremes import Pareto, fit_pareto
+
+HOUR_NS = 3_600_000_000_000
+
+
+def held_out(scores: np.ndarray) -> HeldOutScores:
+    return HeldOutScores(scores, np.arange(len(scores), dtype=np.int64) * HOUR_NS)
+
+
+def exponential(count: int) -> np.ndarray:
+    return np.random.default_rng(0).exponential(size=count)
+
+
+# 5000 samples tell the shape to about (1 + shape) / sqrt(5000) = 0.02; three times that is allowed.
+@pytest.mark.parametrize("shape", [-0.4, -0.2, 0.0, 0.2, 0.5, 0.9])
+def test_the_tail_of_a_known_distribution_is_found_again(shape):
+    known = Pareto(shape, 2.0)
+    sample = np.array([known.excess_at(ratio) for ratio in 1 - np.random.default_rng(0).random(5000)])
+    found = fit_pareto(sample)
+    assert found.shape == pytest.approx(shape, abs=0.06)
+    assert found.scale == pytest.approx(2.0, rel=0.1)
+
+
+def test_excesses_of_known_probability():
+    assert Pareto(0.0, 2.0).excess_at(math.exp(-3)) == pytest.approx(6)
+    assert Pareto(1.0, 2.0).excess_at(0.25) == pytest.approx(6)
+    assert Pareto(-0.5, 2.0).excess_at(1e-12) == pytest.approx(4, rel=1e-5)  # such a tail ends
+
+
+def test_the_fit_does_not_depend_on_the_unit():
+    sample = exponential(500)
+    one, thousand = fit_pareto(sample), fit_pareto(sample * 1000)
+    assert (thousand.shape, thousand.scale) == pytest.approx((one.shape, one.scale * 1000))
+
+
+@pytest.mark.parametrize("sample", [[1.0], [1.0, 0.0], [1.0, math.nan], [1.0, math.inf]])
+def test_a_tail_needs_finite_excesses(sample):
+    with pytest.raises(SpecError, match="at least two finite excesses above 0"):
+        fit_pareto(np.array(sample))
+
+
+def test_equal_excesses_do_not_break_the_fit():
+    found = fit_pareto(np.full(30, 2.5))
+    assert math.isfinite(found.shape)
+    assert 0 < found.scale < math.inf
+
+
+def test_the_threshold_is_exceeded_as_rarely_as_asked():
+    # The exact threshold of an exponential is log(1 / risk).
+    for risk in (1e-3, 1e-4):
+        found = calibrate([held_out(exponential(100_000))], CalibrationOptions(risk=risk))
+        assert found.method == "peaks_over_threshold"
+        assert found.threshold == pytest.approx(math.log(1 / risk), rel=0.1)
+        assert found.tail_shape == pytest.approx(0, abs=0.06)
+
+
+def test_few_scores_give_the_highest_and_a_margin():
+    found = calibrate([held_out(np.linspace(0.5, 2, 100))])
+    assert (found.method, found.threshold, found.tail_shape) == ("highest_score", 3.0, None)
+
+
+def test_probable_faults_in_the_training_data_do_not_lift_the_threshold():
+    clean = exponential(5000)
+    dirty = clean.copy()
+    dirty[2000:2010] = 500.0
+    found = calibrate([held_out(dirty)])
+    assert found.outliers == 10
+    assert found.threshold < 2 * calibrate([held_out(clean)]).threshold
+    assert found.quantiles["1.0"] == 500.0
+
+
+def test_the_threshold_stands_above_ordinary_scores_and_is_not_extrapolated_without_limit():
+    heavy = np.random.default_rng(0).pareto(1.2, size=3000)
+    options = CalibrationOptions(risk=1e-6, outlier_ratio=1e9, most_extrapolation=3.0)
+    assert calibrate([held_out(heavy)], options).threshold == pytest.approx(3 * heavy.max())
+    bounded = np.random.default_rng(0).random(3000)
+    assert calibrate([held_out(bounded)]).threshold >= bounded.max()
+
+
+def test_data_that_never_moves_does_not_alarm_on_rounding():
+    for scores in (np.zeros(3000), np.abs(np.random.default_rng(0).normal(scale=1e-12, size=3000))):
+        assert calibrate([held_out(scores)]).threshold == LEAST_THRESHOLD
+
+
+def test_unknown_scores_are_left_out():
+    scores = np.linspace(0.5, 2, 100)
+    found = calibrate([held_out(np.concatenate([scores, [math.nan] * 50]))])
+    assert (found.samples, found.threshold) == (100, 3.0)
+
+
+def test_without_a_known_score_there_is_no_threshold():
+    for nothing in ([], [held_out(np.full(5, math.nan))]):
+        with pytest.raises(TrainingError, match="no held-out window could be scored; give more data"):
+            calibrate(nothing)
+
+
+def test_alerts_to_expect_come_from_the_incident_logic():
+    calls = []
+
+    def count(scores, times_ns, threshold):
+        calls.append((len(scores), threshold))
+        return 50 if threshold < 5 else 0
+
+    found = calibrate([held_out(exponential(2401))], CalibrationOptions(risk=1e-3), count)
+    # 50 incidents at the 98% quantile over 100 days; at the risk, one in twenty of them.
+    assert found.held_out_days == pytest.approx(100)
+    assert found.held_out_incidents == 0
+    assert found.expected_alerts_per_day == pytest.approx(50 * 1e-3 / 0.02 / 100)
+    assert sorted(calls) == [(2401, pytest.approx(found.quantiles["0.98"])), (2401, found.threshold)]
+
+
+def test_incidents_at_the_threshold_are_expected_again():
+    found = calibrate([held_out(exponential(2401))], count_incidents=lambda *_: 7)
+    assert found.held_out_incidents == 7
+    assert found.expected_alerts_per_day == pytest.approx(0.07)
+
+
+def test_nothing_is_claimed_when_nobody_counts():
+    found = calibrate([held_out(exponential(100))])
+    assert (found.held_out_incidents, found.expected_alerts_per_day) == (None, None)
+
+
+def test_json_gives_an_equal_calibration_back():
+    found = calibrate([held_out(exponential(5000))], count_incidents=lambda *_: 1)
+    assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"threshold": 0.0}, "threshold is 0.0; it must be above 0"),
+        ({"open_after": 0}, "open_after is 0"),
+        ({"quantiles": {"0.5": "x"}}, "0.5 is 'x'; it must be a finite number"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(change, message):
+    with pytest.raises(SpecError, match=message):
+        Calibration.from_dict(calibrate([held_out(exponential(100))]).to_dict() | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"risk": 0.0}, "risk is 0.0"),
+        ({"risk": 0.05}, "risk is 0.05"),
+        ({"initial_quantile": 1.0}, "initial_quantile is 1.0"),
+        ({"least_peaks": 1}, "least_peaks must be at least 2"),
+        ({"margin": 0.9}, "must be at least 1"),
+    ],
+)
+def test_options_out_of_range_are_named(change, message):
+    with pytest.raises(SpecError, match=message):
+        CalibrationOptions(**change)
