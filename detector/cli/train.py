@@ -44,7 +44,8 @@ def train(
     until: Annotated[str | None, typer.Option(help="First event time that is too late.", show_default=False)] = None,
     architecture: Annotated[str, typer.Option(help="Kind of model.")] = "lstm",
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="At most so many; 40 without it.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="At most so many; 5 to 60, by the amount of data, without it.", show_default=False),
     ] = None,
     window: Annotated[
         int | None,
