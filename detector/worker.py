@@ -327,7 +327,7 @@ class Worker:
         outputs: list[OutputRecord] = []
         offsets: dict[InputPartition, int] = {}
         for partition, live in self._live.items():
-            position = self._source.position(partition)
+            position = self._position(partition)
             if position is not None and position > live.next_offset:
                 live.next_offset = position  # nothing but transaction markers in between
             if live.next_offset == live.committed and not live.outputs:
@@ -359,6 +359,14 @@ class Worker:
         else:
             _log.info("the group refused a commit; outcomes of partitions still owned are sent again")
         return result
+
+    def _position(self, partition: InputPartition) -> int | None:
+        try:
+            return self._source.position(partition)
+        except TransientKafkaError as error:
+            # It only saves stepping past transaction markers; what was processed can be committed without it.
+            _log.debug("position is unknown", partition=partition.partition, error=str(error))
+            return None
 
     def _state_of(self, partition: InputPartition, live: _Live) -> Iterator[OutputRecord]:
         name, topics, state = live.context.name, self._settings.topics, self._settings.worker.state
