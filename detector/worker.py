@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from detector.alerting.events import encode
-from detector.errors import BadInputLimitError
+from detector.errors import BadInputLimitError, KafkaUnavailableError
 from detector.instruments import Instruments
 from detector.kafka.committer import CommitResult, Committer, OutputRecord
 from detector.kafka.errors import TransientKafkaError
@@ -210,7 +210,7 @@ class Worker:
     # ---------------------------------------------------------------------------------------------------
 
     def _poll_timeout(self) -> float:
-        if self._restoring is not None or self._waiting:
+        if self._restoring is not None or (self._waiting and self._monotonic() >= self._retry_at):
             return 0.0
         if self._has_pending():
             due_in = self._last_commit + self._settings.worker.commit_interval_seconds - self._monotonic()
@@ -261,7 +261,7 @@ class Worker:
                     return
                 if self._monotonic() > until:
                     return
-        except TransientKafkaError as error:
+        except (TransientKafkaError, KafkaUnavailableError) as error:
             _log.warning("restoring failed, trying again", partition=partition.partition, error=str(error))
             self._restoring = None
             self._waiting.appendleft(partition)

@@ -69,6 +69,13 @@ class Detector:
     folder: Path
     python: Path = Path(sys.executable)
     environment: dict[str, str] = field(default_factory=lambda: {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def kill(self) -> None:
+        """Whatever a failed test left running."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
 
     def run(self, *arguments: str | Path, timeout: float = 90) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -77,15 +84,19 @@ class Detector:
         )  # fmt: skip
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(self.python), "-m", "detector", *map(str, arguments)],
             cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        self.started.append(process)
+        return process
 
 
 @pytest.fixture
-def detector(tmp_path: Path) -> Detector:
-    return Detector(tmp_path)
+def detector(tmp_path: Path) -> Iterator[Detector]:
+    found = Detector(tmp_path)
+    yield found
+    found.kill()
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_the_endpoints_tell_how_the_worker_is(published: Cluster, detector: Dete
 def test_a_worker_without_tensorflow_scores_the_same(
     published: Cluster, config: Path, slim_python: Path, slim_env: dict[str, str], detector: Detector, tmp_path: Path
 ) -> None:
-    slim = Detector(tmp_path, slim_python, dict(slim_env))
+    slim = Detector(tmp_path, slim_python, dict(slim_env), detector.started)
     missing = subprocess.run(
         [slim_python, "-c", "import keras"], cwd=tmp_path, env=slim_env, capture_output=True, check=False
     )
