@@ -17,6 +17,7 @@ from detector.settings import IncidentSettings, StreamSettings, WindowSettings
 from detector.settings_file import fingerprint
 from models.bundle import Bundle, load_bundle
 from models.errors import BundleError as DamagedBundleError
+from models.errors import ModelsError
 from models.runtimes import open_runtime
 
 _NS = 1_000_000_000
@@ -114,6 +115,8 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         runtime = open_runtime(bundle, stream.runtime)
     except DamagedBundleError as error:
         raise BundleError(f"stream {stream.name}: {error}") from error
+    except ModelsError as error:
+        raise ConfigError(f"stream {stream.name}: {error}") from error
     return StreamContext(
         name=stream.name,
         reader=RecordReader(stream.record, bundle.spec.channels, decoder(stream.record.decoder)),

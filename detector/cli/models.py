@@ -12,7 +12,15 @@ import typer
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
-app = typer.Typer(no_args_is_help=True, help="List, show and verify model bundles.")
+_HELP = """List, show and verify model bundles.
+
+Examples:
+    detector models list
+    detector models show models/servers
+    detector models verify models/servers --runtime onnx --runtime keras
+"""
+
+app = typer.Typer(no_args_is_help=True, help=_HELP)
 
 _HEADINGS = ("NAME", "VERSION", "ARCHITECTURE", "CHANNELS", "WINDOW", "THRESHOLD", "CREATED")
 _NUMBERS = frozenset({"CHANNELS", "THRESHOLD"})

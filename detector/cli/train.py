@@ -108,7 +108,7 @@ def train(
     from models.bundle import write_bundle
     from models.calibration import CalibrationOptions
     from models.errors import BundleError as UnwritableBundleError
-    from models.errors import SpecError, TrainingError
+    from models.errors import ModelsError
     from models.spec import ModelSpec
     from models.training import TrainOptions
     from models.training import train as fit
@@ -155,7 +155,7 @@ def train(
                 ),
                 progress=progress,
             )
-    except (SpecError, TrainingError) as error:
+    except ModelsError as error:
         raise ConfigError(str(error)) from error
     try:
         digest = write_bundle(out, trained, created_at=now, force=force)

@@ -19,7 +19,7 @@ from models.bundle import write_bundle
 from models.calibration import CalibrationOptions
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
-from tests.worker.support import Cluster
+from tests.worker.support import KEEP, Cluster
 
 CHANNELS = ("flow", "pressure", "temperature")
 SERIES = ("pump-1", "pump-2", "pump-3")
@@ -46,7 +46,7 @@ def bundle_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     times = START_NS - (600 - np.arange(600, dtype=np.int64)) * PERIOD_SECONDS * 1_000_000_000
     data = {name: (times, telemetry(number, 600)) for number, name in enumerate(SERIES[:2])}
     spec = ModelSpec(channels=CHANNELS, window=16, period_seconds=PERIOD_SECONDS, units=12, latent=4)
-    trained = train(data, spec, TrainOptions(epochs=8, threads=2), calibration=CalibrationOptions(risk=0.002))
+    trained = train(data, spec, TrainOptions(epochs=8), calibration=CalibrationOptions(risk=0.002))
     path = tmp_path_factory.mktemp("models") / "pumps"
     write_bundle(path, trained, created_at=datetime(2026, 1, 1, tzinfo=UTC))
     return path
@@ -102,7 +102,7 @@ def detector(tmp_path: Path) -> Iterator[Detector]:
 @pytest.fixture
 def cluster(broker: Any, topic_name: str, create_topic: Callable[..., None]) -> Iterator[Cluster]:
     found = Cluster(broker.bootstrap, topic_name)
-    create_topic(found.input, partitions=2)
+    create_topic(found.input, partitions=2, config=KEEP)
     yield found
     found.producer.close()
 

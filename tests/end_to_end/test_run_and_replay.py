@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +18,16 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from detector.alerting.events import Event, decode
-from tests.end_to_end.conftest import CHANNELS, FAULTS, START_NS, Detector, settings_document, telemetry
+from tests.end_to_end.conftest import (
+    CHANNELS,
+    FAULTS,
+    SERIES,
+    START_NS,
+    Detector,
+    records,
+    settings_document,
+    telemetry,
+)
 from tests.worker.support import Cluster
 
 pytestmark = [pytest.mark.kafka, pytest.mark.keras]
@@ -66,33 +76,51 @@ def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
     return errors
 
 
-def test_live_restarted_and_replayed_agree(
-    published: Cluster, detector: Detector, config: Path, tmp_path: Path
-) -> None:
+def send_slowly(cluster: Cluster) -> threading.Thread:
+    """All series, interleaved in time, over a few seconds: the worker can be stopped in the middle of a batch."""
+
+    def send() -> None:
+        for rows in zip(*(records(series) for series in SERIES), strict=True):
+            for series, (timestamp, value) in zip(SERIES, rows, strict=True):
+                partition = int(series == "pump-2")
+                cluster.producer.send(
+                    cluster.input, key=series.encode(), value=value, timestamp_ms=timestamp, partition=partition
+                )
+            time.sleep(0.01)
+        cluster.producer.flush()
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_live_restarted_and_replayed_agree(cluster: Cluster, detector: Detector, config: Path, tmp_path: Path) -> None:
     first = detector.start("run", "-c", config)
     Log(first).wait_for("live")
-    wait_until(lambda: committed(published)[0] >= 100)
-    stop(first)  # in mid-stream: batches are 50 records
+    sending = send_slowly(cluster)
+    wait_until(lambda: committed(cluster)[0] >= 20)
+    stop(first)  # while records keep coming
     assert first.returncode == 0
-    half = committed(published)
+    half = committed(cluster)
+    sending.join(60)
     assert 0 < half[0] < 800
 
     second = detector.start("run", "-c", config)
-    wait_until(lambda: committed(published) == {0: 800, 1: 400})
+    wait_until(lambda: committed(cluster) == {0: 800, 1: 400})
     assert "Traceback" not in stop(second)
     assert second.returncode == 0
-    live = published.events()
+    live = cluster.events()
     assert len(live) > 0
     assert {event.series for event in live} >= {series for series, faults in FAULTS.items() if faults}
 
-    before = committed(published)
+    before = committed(cluster)
     result = detector.run("replay", "-c", config, "--events", tmp_path / "events.jsonl", "--json")
     assert result.returncode == 0, result.stderr
     replayed = [decode(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
     assert by_partition(replayed) == live
     summary = json.loads(result.stdout)
     assert (summary["records"], summary["series"], summary["events"]) == (1200, 3, len(live))
-    assert committed(published) == before
+    assert committed(cluster) == before
 
 
 def test_the_fault_is_blamed_on_its_channel_in_its_own_unit(

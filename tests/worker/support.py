@@ -35,6 +35,8 @@ SECOND_NS = 1_000_000_000
 START_MS = 1_700_000_000_000
 CHANNELS = ("a", "b")
 WINDOW = 3
+KEEP = {"retention.ms": "-1"}
+"""Event times lie in 2023: with the default retention the broker deletes the records whenever it next looks."""
 
 
 class MagnitudeScorer:
@@ -206,7 +208,7 @@ class RunningWorker:
 @pytest.fixture
 def cluster(broker: Any, topic_name: str, create_topic: Callable[..., None]) -> Iterator[Cluster]:
     found = Cluster(broker.bootstrap, topic_name)
-    create_topic(found.input, partitions=2)
+    create_topic(found.input, partitions=2, config=KEEP)
     yield found
     found.producer.close()
 

@@ -16,6 +16,7 @@ from detector.kafka.source import Membership
 from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
 from tests.worker.support import (
+    KEEP,
     Cluster,
     RunningWorker,
     make_context,
@@ -174,7 +175,7 @@ def test_two_streams_share_a_worker_and_keep_apart(
     cluster: Cluster, run_worker: Start, create_topic: Callable[..., None]
 ) -> None:
     other = f"{cluster.name}.other"
-    create_topic(other, partitions=1)
+    create_topic(other, partitions=1, config=KEEP)
     settings = make_settings(cluster)
     second = settings.streams[0].model_copy(update={"name": "fans", "topic": other})
     both = settings.model_copy(update={"streams": (settings.streams[0], second)})
