@@ -41,7 +41,7 @@ def replay(
         int | None, typer.Option(min=0, help="First offset that is too late, in every partition.")
     ] = None,
     look_back: Annotated[
-        str | None, typer.Option(help="How far before the range to read, silently, so that windows are full.")
+        str | None, typer.Option(help="How far before --since to read, silently, so that windows are full.")
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0.0, help="Threshold to try instead of the calibrated one.")
@@ -85,6 +85,8 @@ def replay(
         )
     if files and (from_offset is not None or to_offset is not None):
         raise ConfigError("offsets belong to topics; for files use --since and --until")
+    if from_offset is not None and (since or look_back):
+        raise ConfigError("give either --from-offset, or --since and --look-back: a range begins in one way")
     settings = _settings(config, stream, topic, model, bootstrap_server, threshold, runtime, bool(files))
     times = _times(since, until)
     if files:
@@ -271,9 +273,8 @@ def _open_topics(
         for partition in partitions:
             if from_offset is not None:
                 counted_from[partition] = max(from_offset, first[partition])
-                # Windows before the range are filled from as many records as the look-back has samples, for every
-                # series.
-                start[partition] = first[partition] if look_back is not None else counted_from[partition]
+                # How many records fill the windows of all series is not known; a restart of the worker reads as many.
+                start[partition] = counted_from[partition] - settings.worker.state.max_replay_records
             if to_offset is not None:
                 stop[partition] = min(stop[partition], to_offset)
             ranges[partition] = (max(start[partition], first[partition]), stop[partition])

@@ -96,6 +96,7 @@ def test_options_that_do_not_go_together(detector: Detector, config: Path, tmp_p
         (("replay",), "give -c detector.yaml"),
         (("replay", "-c", config, "--since", "2026-02-01", "--until", "2026-01-01"), "is not before --until"),
         (("replay", "-c", config, "--since", "yesterday"), "neither a time"),
+        (("replay", "-c", config, "--from-offset", "5", "--since", "2026-01-01"), "a range begins in one way"),
         (("replay", "-c", config, "--stream", "valves"), "it has pumps"),
         (("replay", "-c", config, "--runtime", "torch"), "use onnx or keras"),
         (("replay", "-c", config, "--scores", tmp_path / "scores.txt"), ".parquet, .csv or .jsonl"),
