@@ -10,33 +10,24 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
 from detector.alerting.events import encode
-from detector.errors import BadInputLimitError, KafkaUnavailableError
+from detector.bad_records import BadRecordGuard
+from detector.errors import KafkaUnavailableError
 from detector.instruments import Instruments
 from detector.kafka.committer import CommitResult, Committer, OutputRecord
 from detector.kafka.errors import TransientKafkaError
 from detector.kafka.source import Membership, Poll
 from detector.observability.health import Health
-from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.pipeline import StreamContext
 from detector.records.values import InputPartition, Record
 from detector.recovery import Recovery, Restored
-from detector.settings import BadRecordSettings, Settings
-from detector.state import (
-    EPOCH_VERSION,
-    STATE_VERSION,
-    Control,
-    Epoch,
-    control_key,
-    encode_epoch,
-    encode_state,
-    epoch_key,
-    series_key,
-)
+from detector.settings import Settings
+from detector.snapshots import LivePartition, state_outputs
+from detector.state import EPOCH_VERSION, Epoch
 
 _log = structlog.get_logger(__name__)
 _IDLE_POLL_SECONDS = 0.2
@@ -44,9 +35,6 @@ _RESTORE_SLICE_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
 _LAG_EVERY_SECONDS = 5.0
 _REPORT_EVERY_SECONDS = 1.0
-# Snapshots are spread over the commits: a series is due at half of the bound, so that the bound itself is rarely met.
-_DUE_SHARE = 0.5
-_SNAPSHOTS_PER_LOOK = 64
 
 
 class Source(Protocol):
@@ -58,60 +46,6 @@ class Source(Protocol):
     def position(self, partition: InputPartition) -> int | None: ...  # noqa: D102
     def ends(self, partitions: Sequence[InputPartition]) -> Mapping[InputPartition, int]: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
-
-
-@dataclass(slots=True)
-class _Live:
-    """A partition that is being processed."""
-
-    context: StreamContext
-    pipeline: PartitionPipeline
-    next_offset: int
-    committed: int
-    epoch_from: int
-    epoch: Epoch | None
-    outputs: list[OutputRecord] = field(default_factory=list)
-    touched: set[str] = field(default_factory=set)
-    outcomes: list[Outcome] = field(default_factory=list)
-
-
-class BadRecordGuard:
-    """Stops the worker when nearly everything that arrives is invalid, over a share of recent records or in a row."""
-
-    def __init__(self, settings: BadRecordSettings) -> None:
-        self._settings = settings
-        self._recent: deque[tuple[int, int]] = deque()
-        self._total = self._bad = 0
-
-    def observe(self, partition: InputPartition, outcome: Outcome) -> None:
-        """Take a batch into account.
-
-        Raises:
-            BadInputLimitError: a limit is exceeded; nothing of this batch may be committed.
-        """
-        bad = len(outcome.dead_letters)
-        self._recent.append((outcome.records, bad))
-        self._total += outcome.records
-        self._bad += bad
-        while self._recent and self._total - self._recent[0][0] >= self._settings.ratio_records:
-            records, invalid = self._recent.popleft()
-            self._total -= records
-            self._bad -= invalid
-        where = f"{partition.topic}/{partition.partition}"
-        remedy = (
-            "Nothing of it was committed. Check that the stream's record settings fit the topic (the reasons "
-            "above and in "
-            "reconstream_records_rejected_total say what is wrong), or raise worker.bad_records"
-        )
-        if outcome.longest_bad_run >= self._settings.max_run:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(outcome.rejected.items()))
-            raise BadInputLimitError(
-                f"{outcome.longest_bad_run} records in a row of {where} are invalid ({reasons}). {remedy}"
-            )
-        if self._total >= self._settings.ratio_records and self._bad > self._settings.max_ratio * self._total:
-            raise BadInputLimitError(
-                f"{self._bad} of the last {self._total} records, up to {where}, are invalid. {remedy}"
-            )
 
 
 class Worker:
@@ -154,7 +88,7 @@ class Worker:
         self._stopping = stopping
         self._monotonic = monotonic
         self._guard = BadRecordGuard(settings.worker.bad_records)
-        self._live: dict[InputPartition, _Live] = {}
+        self._live: dict[InputPartition, LivePartition] = {}
         self._waiting: deque[InputPartition] = deque()
         self._restoring: tuple[InputPartition, Iterator[Restored | None], float] | None = None
         self._pending_records = 0
@@ -276,7 +210,7 @@ class Worker:
                 EPOCH_VERSION, context.name, partition.topic, partition.partition, restored.epoch_from,
                 identity.model, identity.model_version, identity.fingerprint,
             )  # fmt: skip
-        self._live[partition] = _Live(
+        self._live[partition] = LivePartition(
             context, restored.pipeline, restored.next_offset, restored.next_offset, restored.epoch_from, epoch
         )
         self._source.resume(partition, restored.next_offset)
@@ -332,7 +266,15 @@ class Worker:
                 live.next_offset = position  # nothing but transaction markers in between
             if live.next_offset == live.committed and not live.outputs:
                 continue
-            live.outputs.extend(self._state_of(partition, live))
+            live.outputs.extend(
+                state_outputs(
+                    partition,
+                    live,
+                    self._settings.topics,
+                    self._settings.worker.state,
+                    self._partition_counts[partition.topic],
+                )
+            )
             outputs.extend(live.outputs)
             offsets[partition] = live.next_offset
         started = self._monotonic()
@@ -368,51 +310,6 @@ class Worker:
             _log.debug("position is unknown", partition=partition.partition, error=str(error))
             return None
 
-    def _state_of(self, partition: InputPartition, live: _Live) -> Iterator[OutputRecord]:
-        name, topics, state = live.context.name, self._settings.topics, self._settings.worker.state
-        due_after = int(state.max_replay_records * _DUE_SHARE)
-        written = 0
-
-        def snapshot(series: str) -> OutputRecord:
-            data = encode_state(live.pipeline.snapshot(series, live.next_offset))
-            nonlocal written
-            written += len(data)
-            return OutputRecord(topics.state, partition.partition, series_key(name, series), data)
-
-        for series in sorted(live.touched):
-            yield snapshot(series)
-        live.touched = set()
-        while written < state.snapshot_bytes_per_commit:
-            due = live.pipeline.due(live.next_offset, due_after, _SNAPSHOTS_PER_LOOK)
-            if not due:
-                break
-            for series in due:
-                yield snapshot(series)
-        # Past the budget only what the promise of max_replay_records asks for.
-        while overdue := live.pipeline.due(live.next_offset, state.max_replay_records, _SNAPSHOTS_PER_LOOK):
-            for series in overdue:
-                yield snapshot(series)
-        replay_from = live.pipeline.replay_from(live.next_offset)
-        for series in live.pipeline.expired_markers(replay_from):
-            yield OutputRecord(topics.state, partition.partition, series_key(name, series), None)
-        identity = live.context.identity
-        control = Control(
-            STATE_VERSION,
-            live.next_offset,
-            replay_from,
-            live.pipeline.store.watermark_ns,
-            identity.model,
-            identity.fingerprint,
-            live.epoch_from,
-            self._partition_counts[partition.topic],
-        )
-        yield OutputRecord(topics.state, partition.partition, control_key(name), encode_state(control))
-        if live.epoch is not None:
-            yield OutputRecord(
-                topics.epochs, partition.partition, epoch_key(name, partition.partition), encode_epoch(live.epoch)
-            )
-            live.epoch = None
-
     # -- what people watch
     # -----------------------------------------------------------------------------------------------
 
@@ -442,8 +339,8 @@ class Worker:
             return
         self._instruments.lag({p: max(0, end - self._live[p].committed) for p, end in ends.items() if p in self._live})
 
-    def _by_stream(self) -> dict[str, list[_Live]]:
-        streams: dict[str, list[_Live]] = {context.name: [] for context in self._contexts.values()}
+    def _by_stream(self) -> dict[str, list[LivePartition]]:
+        streams: dict[str, list[LivePartition]] = {context.name: [] for context in self._contexts.values()}
         for live in self._live.values():
             streams[live.context.name].append(live)
         return streams
