@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 
 _CALL_TIMEOUT_MS = 10_000
@@ -99,7 +100,7 @@ class History:
         left = {TopicPartition(*p): end for p, (start, end) in ranges.items() if start < end}
         self._consumer.assign(list(left))
         # The client keeps a partition paused when it is assigned again, such as by an earlier read of the same one.
-        self._consumer.resume(*left)
+        resume_from_position(self._consumer, *left)
         for partition, (start, end) in ranges.items():
             if start < end:
                 self._consumer.seek(TopicPartition(*partition), start)

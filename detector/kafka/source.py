@@ -12,6 +12,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import FencedInstanceIdError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from detector.errors import FencedError, StateMismatchError
+from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 from detector.settings import WorkerSettings
 
@@ -188,7 +189,7 @@ class GroupSource:
         """Go live on a partition, from ``offset``."""
         key = TopicPartition(*partition)
         self._consumer.seek(key, offset)
-        self._consumer.resume(key)
+        resume_from_position(self._consumer, key)
         self._held.discard(partition)
 
     def position(self, partition: InputPartition) -> int | None:

@@ -59,9 +59,13 @@ def committed(cluster: Cluster) -> dict[int, int]:
         consumer.close()
 
 
-def wait_until(reached: Any, seconds: float = 60) -> None:
+def wait_until(reached: Any, worker: subprocess.Popen[str] | None = None, seconds: float = 60) -> None:
+    """Until something holds; a worker that ended, or that does not get there, shows what it logged."""
     deadline = time.monotonic() + seconds
     while not reached():
+        if worker is not None and (worker.poll() is not None or time.monotonic() > deadline):
+            worker.kill()
+            raise AssertionError(f"status {worker.returncode}: {worker.communicate()[1][-3000:]}")
         assert time.monotonic() < deadline, "not reached in time"
         time.sleep(0.05)
 
@@ -98,7 +102,7 @@ def test_live_restarted_and_replayed_agree(cluster: Cluster, detector: Detector,
     first = detector.start("run", "-c", config)
     Log(first).wait_for("live")
     sending = send_slowly(cluster)
-    wait_until(lambda: committed(cluster)[0] >= 20)
+    wait_until(lambda: committed(cluster)[0] >= 20, first)
     stop(first)  # while records keep coming
     assert first.returncode == 0
     half = committed(cluster)
@@ -106,7 +110,7 @@ def test_live_restarted_and_replayed_agree(cluster: Cluster, detector: Detector,
     assert 0 < half[0] < 800
 
     second = detector.start("run", "-c", config)
-    wait_until(lambda: committed(cluster) == {0: 800, 1: 400})
+    wait_until(lambda: committed(cluster) == {0: 800, 1: 400}, second)
     assert "Traceback" not in stop(second)
     assert second.returncode == 0
     live = cluster.events()
@@ -198,7 +202,7 @@ def test_the_endpoints_tell_how_the_worker_is(published: Cluster, detector: Dete
     worker = detector.start("run", "-c", config)
     started = Log(worker).wait_for("started")
     base = started["metrics"].removesuffix("/metrics")
-    wait_until(lambda: committed(published) == {0: 800, 1: 400})
+    wait_until(lambda: committed(published) == {0: 800, 1: 400}, worker)
 
     def ready() -> bool:
         try:
@@ -224,7 +228,7 @@ def test_a_worker_without_tensorflow_scores_the_same(
     )
     assert missing.returncode == 1
     worker = slim.start("run", "-c", config)
-    wait_until(lambda: committed(published) == {0: 800, 1: 400} or worker.poll() is not None)
+    wait_until(lambda: committed(published) == {0: 800, 1: 400}, worker)
     errors = stop(worker)
     assert worker.returncode == 0, errors
     live = published.events()
