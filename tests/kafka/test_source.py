@@ -39,6 +39,6 @@ def test_a_partition_held_in_the_middle_of_a_fetch_is_fetched_again(
             if counts == {0: 150, 1: 150}:
                 break
         if attempt == 0:
-            source.commit({partition: 50 for partition in source.owned})
+            source.commit(dict.fromkeys(source.owned, 50))
         source.close()
         assert counts == {0: 150, 1: 150}, f"at start {attempt}"
