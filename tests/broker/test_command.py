@@ -31,7 +31,8 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start(broker: LocalBroker) -> Iterator[Start]:
+    """Starts the command. The session's broker is there first, so that no test here waits for the first download."""
     running: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str, **environment: str) -> subprocess.Popen[str]:
