@@ -84,6 +84,17 @@ def producer_timeouts(transaction_timeout_seconds: float) -> dict[str, int]:
     }
 
 
+def _send(producer: Any, output: OutputRecord) -> Any:
+    """Queue a record; the future of its acknowledgement."""
+    return producer.send(
+        output.topic,
+        value=output.value,
+        key=output.key,
+        headers=list(output.headers),
+        partition=output.partition,
+    )
+
+
 class TransactionalCommitter:
     """Exactly once: outputs, state and offsets in one Kafka transaction (KIP-98, KIP-447).
 
@@ -168,13 +179,7 @@ class TransactionalCommitter:
         producer = self._producer
         producer.begin_transaction()
         for output in outputs:
-            producer.send(
-                output.topic,
-                value=output.value,
-                key=output.key,
-                headers=list(output.headers),
-                partition=output.partition,
-            )
+            _send(producer, output)
         producer.send_offsets_to_transaction(
             {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
             membership.metadata,
@@ -248,16 +253,7 @@ class AtLeastOnceCommitter:
         self._last = frozenset(last)
 
     def _write(self, outputs: Sequence[OutputRecord]) -> None:
-        futures = [
-            self._producer.send(
-                output.topic,
-                value=output.value,
-                key=output.key,
-                headers=list(output.headers),
-                partition=output.partition,
-            )
-            for output in outputs
-        ]
+        futures = [_send(self._producer, output) for output in outputs]
         self._producer.flush(timeout=self._timeout_seconds)
         for future in futures:
             future.get(timeout=0)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,9 @@ from models.bundle import write_bundle
 from models.calibration import CalibrationOptions
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
-from tests.worker.support import KEEP, Cluster
+from tests.worker.support import Cluster, cluster
+
+__all__ = ["cluster"]
 
 CHANNELS = ("flow", "pressure", "temperature")
 SERIES = ("pump-1", "pump-2", "pump-3")
@@ -97,14 +99,6 @@ def detector(tmp_path: Path) -> Iterator[Detector]:
     found = Detector(tmp_path)
     yield found
     found.kill()
-
-
-@pytest.fixture
-def cluster(broker: Any, topic_name: str, create_topic: Callable[..., None]) -> Iterator[Cluster]:
-    found = Cluster(broker.bootstrap, topic_name)
-    create_topic(found.input, partitions=2, config=KEEP)
-    yield found
-    found.producer.close()
 
 
 @pytest.fixture
