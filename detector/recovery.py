@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import structlog
 
 from detector.errors import StateMismatchError
+from detector.failpoints import Announce, silent
 from detector.kafka.history import History
 from detector.pipeline import PartitionPipeline, StreamContext
 from detector.records.values import InputPartition
@@ -72,6 +73,7 @@ class Recovery:
         policy: From the settings.
         monotonic: Clock for waiting.
         sleep: Waits; replaced in tests.
+        announce: Told of each step (`detector.failpoints`).
     """
 
     def __init__(
@@ -81,12 +83,14 @@ class Recovery:
         policy: RecoveryPolicy,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        announce: Announce = silent,
     ) -> None:
         self._history = history
         self._offsets = offsets
         self._policy = policy
         self._monotonic = monotonic
         self._sleep = sleep
+        self._announce = announce
 
     def restore(self, partition: InputPartition, context: StreamContext) -> Iterator[Restored | None]:
         """Restore one partition.
@@ -107,6 +111,7 @@ class Recovery:
                 yield None
             else:
                 control, snapshots = step
+        self._announce("state-loaded")
         start = self._start(partition, committed, control, first, end)
         pipeline = PartitionPipeline(context, partition.partition)
         fingerprint = context.identity.fingerprint
@@ -115,6 +120,7 @@ class Recovery:
         )
         windows_fit = self._restore_series(pipeline, snapshots, partition)
         if control is None:
+            self._announce("re-read")
             yield Restored(pipeline, start, start, True, 0, 0)
             return
         pipeline.store.watermark_ns = control.watermark_ns
@@ -134,6 +140,7 @@ class Recovery:
                     pipeline.rebuild(records)
             yield None
         pipeline.go_live()
+        self._announce("re-read")
         yield Restored(
             pipeline, start, control.epoch_from if same_model else start, not same_model, len(snapshots), count
         )

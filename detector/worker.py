@@ -17,6 +17,7 @@ import structlog
 from detector.alerting.events import encode
 from detector.bad_records import BadRecordGuard
 from detector.errors import KafkaUnavailableError
+from detector.failpoints import Announce, silent
 from detector.instruments import Instruments
 from detector.kafka.committer import CommitResult, Committer, OutputRecord
 from detector.kafka.errors import TransientKafkaError
@@ -62,6 +63,7 @@ class Worker:
         health: Told of progress and readiness.
         stopping: Asked before every cycle.
         monotonic: Clock for intervals.
+        announce: Told of each step (`detector.failpoints`).
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Worker:
         health: Health,
         stopping: Callable[[], bool],
         monotonic: Callable[[], float] = time.monotonic,
+        announce: Announce = silent,
     ) -> None:
         self._settings = settings
         self._contexts = contexts
@@ -87,6 +90,7 @@ class Worker:
         self._health = health
         self._stopping = stopping
         self._monotonic = monotonic
+        self._announce = announce
         self._guard = BadRecordGuard(settings.worker.bad_records)
         self._live: dict[InputPartition, LivePartition] = {}
         self._waiting: deque[InputPartition] = deque()
@@ -132,8 +136,12 @@ class Worker:
                 assigned=[f"{p.topic}/{p.partition}" for p in poll.assigned],
                 dropped=[f"{p.topic}/{p.partition}" for p in poll.dropped],
             )
+        if poll.records:
+            self._announce("polled")
         for partition, records in poll.records.items():
             self._process(partition, records)
+        if poll.records:
+            self._announce("processed")
         self._restore_some()
         if self._commit_is_due():
             self.commit(poll.membership)
@@ -214,6 +222,7 @@ class Worker:
             context, restored.pipeline, restored.next_offset, restored.next_offset, restored.epoch_from, epoch
         )
         self._source.resume(partition, restored.next_offset)
+        self._announce("resumed")
         self._instruments.restored(context.name, restored.records, seconds)
         _log.info(
             "live",
@@ -277,6 +286,7 @@ class Worker:
             )
             outputs.extend(live.outputs)
             offsets[partition] = live.next_offset
+        self._announce("state-gathered")
         started = self._monotonic()
         result = self._committer.commit(outputs, offsets, membership)
         self._last_commit = self._monotonic()
@@ -290,6 +300,7 @@ class Worker:
                 for outcome in live.outcomes:
                     self._instruments.emitted(live.context.name, outcome)
                 live.outcomes = []
+            self._announce("noted")
         elif result is CommitResult.UNKNOWN:
             _log.warning("the outcome of a commit is unknown; reading back what is committed", partitions=len(offsets))
             self._pending_records = 0

@@ -11,6 +11,7 @@ from time import monotonic
 from prometheus_client import CollectorRegistry
 
 from detector import __version__
+from detector.failpoints import Announce, silent
 from detector.instruments import Instruments, TimedScorer
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
@@ -53,6 +54,7 @@ def open_live(
     contexts_of: Callable[[str], Contexts],
     registry: CollectorRegistry,
     stopping: Callable[[], bool],
+    announce: Announce = silent,
 ) -> LiveParts:
     """Check the cluster, see to the topics, load the models, listen, and join nothing yet.
 
@@ -61,6 +63,7 @@ def open_live(
         contexts_of: Makes the streams, by input topic, given the cluster's id.
         registry: For the metrics.
         stopping: Asked by the loop.
+        announce: Told of each step of commits and restorations.
 
     Raises:
         KafkaUnavailableError: unreachable, not allowed in, or a topic is missing.
@@ -90,7 +93,7 @@ def open_live(
         worker_settings = settings.worker
         source = GroupSource(consumer_config(settings.kafka), worker_settings, inputs)
         stack.callback(source.close)
-        committer = _committer(settings, source)
+        committer = _committer(settings, source, announce)
         stack.callback(committer.close)
         history = History(consumer_config(settings.kafka), worker_settings.max_poll_records)
         stack.callback(history.close)
@@ -104,9 +107,12 @@ def open_live(
                 max_replay_records=worker_settings.state.max_replay_records,
                 exactly_once=exactly_once,
             ),
+            announce=announce,
         )
         instruments = Instruments(metrics, worker_settings.max_poll_interval_seconds)
-        worker = Worker(settings, timed, counts, source, committer, recovery, instruments, health, stopping)
+        worker = Worker(
+            settings, timed, counts, source, committer, recovery, instruments, health, stopping, announce=announce
+        )
         return LiveParts(worker, server.url, stack.pop_all())
 
 
@@ -122,10 +128,12 @@ def transactional_id(settings: Settings) -> str:
     return f"{settings.worker.group}.{settings.worker.instance}"
 
 
-def _committer(settings: Settings, source: GroupSource) -> Committer:
+def _committer(settings: Settings, source: GroupSource, announce: Announce) -> Committer:
     worker = settings.worker
     config = producer_config(settings.kafka)
     if worker.delivery == "at_least_once":
         last = (settings.topics.state, settings.topics.epochs)
-        return AtLeastOnceCommitter(config, source, worker.transaction_timeout_seconds, last)
-    return TransactionalCommitter(config, transactional_id(settings), worker.transaction_timeout_seconds)
+        return AtLeastOnceCommitter(config, source, worker.transaction_timeout_seconds, last, announce)
+    return TransactionalCommitter(
+        config, transactional_id(settings), worker.transaction_timeout_seconds, announce=announce
+    )

@@ -29,11 +29,13 @@ def run(
 
     from detector.cli.assemble import open_bundle, stream_context
     from detector.cli.live import open_live
+    from detector.failpoints import failpoints
     from detector.observability.logs import configure_logging
     from detector.settings_file import load_settings
     from detector.signals import HurryError, StopSignals
 
     settings = load_settings(config, os.environ)
+    announce = failpoints(os.environ)
     configure_logging(settings.log, sys.stderr)
     log = structlog.get_logger("detector.run")
     # Before anything is asked of the network: a damaged bundle must not wait for a broker to be noticed.
@@ -44,6 +46,7 @@ def run(
             lambda cluster: {s.topic: stream_context(s, bundles[s.name], cluster) for s in settings.streams},
             REGISTRY,
             stopping,
+            announce,
         )
         log.info(
             "started",

@@ -22,6 +22,7 @@ from kafka.errors import (
 )
 
 from detector.errors import FencedError
+from detector.failpoints import Announce, silent
 from detector.kafka.deadline import BoundedCaller
 from detector.kafka.source import GroupSource, Membership
 from detector.records.values import InputPartition
@@ -95,6 +96,16 @@ def _send(producer: Any, output: OutputRecord) -> Any:
     )
 
 
+def _send_all(producer: Any, outputs: Sequence[OutputRecord], announce: Announce) -> list[Any]:
+    """Queue all records, announcing the half and the whole; the futures of their acknowledgements."""
+    half = len(outputs) // 2
+    futures = [_send(producer, output) for output in outputs[:half]]
+    announce("some-sent")
+    futures += [_send(producer, output) for output in outputs[half:]]
+    announce("all-sent")
+    return futures
+
+
 class TransactionalCommitter:
     """Exactly once: outputs, state and offsets in one Kafka transaction (KIP-98, KIP-447).
 
@@ -108,6 +119,7 @@ class TransactionalCommitter:
         transactional_id: Stable and unique; group and instance make it so.
         transaction_timeout_seconds: After it the broker aborts a transaction by itself.
         make_producer: Replaced by tests that inject faults.
+        announce: Told of each step of a commit (`detector.failpoints`).
     """
 
     def __init__(
@@ -116,6 +128,7 @@ class TransactionalCommitter:
         transactional_id: str,
         transaction_timeout_seconds: float,
         make_producer: Callable[..., Any] = KafkaProducer,
+        announce: Announce = silent,
     ) -> None:
         self._config = {
             **config,
@@ -127,6 +140,7 @@ class TransactionalCommitter:
         self._transactional_id = transactional_id
         self._timeout_seconds = transaction_timeout_seconds + _GRACE_SECONDS
         self._make_producer = make_producer
+        self._announce = announce
         self._producer: Any = None
         self._call: BoundedCaller | None = None
 
@@ -178,13 +192,15 @@ class TransactionalCommitter:
     ) -> None:
         producer = self._producer
         producer.begin_transaction()
-        for output in outputs:
-            _send(producer, output)
+        self._announce("begun")
+        _send_all(producer, outputs, self._announce)
         producer.send_offsets_to_transaction(
             {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
             membership.metadata,
         )
+        self._announce("offsets-sent")
         producer.commit_transaction()
+        self._announce("committed")
 
     def _abort(self) -> CommitResult:
         assert self._call is not None  # noqa: S101 - for the type checker
@@ -236,6 +252,7 @@ class AtLeastOnceCommitter:
         last: Topics that say how far the worker is. They are written only once everything else is acknowledged: state
         that
             survives a crash must never be ahead of the events that it stands for.
+        announce: Told of each step of a commit (`detector.failpoints`).
     """
 
     def __init__(
@@ -244,6 +261,7 @@ class AtLeastOnceCommitter:
         source: GroupSource,
         transaction_timeout_seconds: float,
         last: Collection[str] = (),
+        announce: Announce = silent,
     ) -> None:
         self._producer = KafkaProducer(
             **{**config, **producer_timeouts(transaction_timeout_seconds), "enable_idempotence": True, "acks": "all"}
@@ -251,6 +269,7 @@ class AtLeastOnceCommitter:
         self._source = source
         self._timeout_seconds = transaction_timeout_seconds
         self._last = frozenset(last)
+        self._announce = announce
 
     def _write(self, outputs: Sequence[OutputRecord]) -> None:
         futures = [_send(self._producer, output) for output in outputs]
@@ -265,9 +284,13 @@ class AtLeastOnceCommitter:
         if not membership.valid:
             return CommitResult.UNKNOWN
         try:
+            self._announce("begun")
             self._write([output for output in outputs if output.topic not in self._last])
+            self._announce("some-sent")
             self._write([output for output in outputs if output.topic in self._last])
+            self._announce("all-sent")
             self._source.commit(offsets)
+            self._announce("committed")
         except FencedInstanceIdError as error:
             raise FencedError("another worker joined the group with the same worker.instance") from error
         except (KafkaError, TimeoutError):
