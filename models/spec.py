@@ -13,6 +13,8 @@ from models.fields import integer, known_keys, number, optional_number, text, te
 MAX_WINDOW = 4096
 MAX_CHANNELS = 1024
 MAX_UNITS = 2048
+MAX_NAME = 1024
+"""Characters of a channel's name, which is part of events and messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,10 @@ class ModelSpec:
             raise SpecError(f"{len(self.channels)} channels are too many; at most {MAX_CHANNELS} fit one model")
         if not all(self.channels):
             raise SpecError("a channel has an empty name")
+        if odd := [name for name in self.channels if len(name) > MAX_NAME or not name.isprintable()]:
+            raise SpecError(
+                f"the channel name {odd[0][:60]!r} has more than {MAX_NAME} characters or one that cannot be printed"
+            )
         if twice := sorted({name for name in self.channels if self.channels.count(name) > 1}):
             raise SpecError(f"two channels have the same name: {', '.join(twice)}")
         if not self.architecture:

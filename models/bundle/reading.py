@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import io
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +27,9 @@ from models.bundle.layout import (
     TRAINING,
     FileRecord,
 )
+from models.bundle.npy import read_npy
 from models.calibration import Calibration
-from models.errors import BundleError, SpecError
+from models.errors import BundleError
 from models.fields import integer, known_keys, mapping, text
 from models.residuals import ResidualScore
 from models.scaling import Scaler
@@ -85,23 +89,23 @@ class Bundle:
         arrays = []
         for name in (GOLDEN_INPUT, GOLDEN_OUTPUT):
             try:
-                array = np.load(io.BytesIO(self.read(name)), allow_pickle=False)
-            except (ValueError, EOFError, OSError) as error:
-                raise _damaged(self.path, name, f"it is not an array ({error})") from error
-            if (
-                array.dtype != np.float32
-                or array.ndim != 3
-                or array.shape[1:] != (self.spec.window, len(self.spec.channels))
-            ):
-                raise _damaged(self.path, name, f"{array.dtype}{list(array.shape)} does not fit the model")
-            arrays.append(array)
+                arrays.append(read_npy(self.read(name), (self.spec.window, len(self.spec.channels))))
+            except ValueError as error:
+                raise _damaged(self.path, name, str(error)) from error
         if arrays[0].shape != arrays[1].shape:
             raise _damaged(self.path, GOLDEN_OUTPUT, "it is not as long as the input")
         return arrays[0], arrays[1]
 
     def history(self) -> Mapping[str, object]:
-        """The training's history, as plain values."""
-        found = json.loads(self.read(TRAINING))
+        """The training's history, as plain values.
+
+        Raises:
+            BundleError: it is not an object.
+        """
+        try:
+            found = json.loads(self.read(TRAINING))
+        except (ValueError, RecursionError) as error:
+            raise _damaged(self.path, TRAINING, f"it is not JSON ({str(error)[:100]})") from error
         if not isinstance(found, dict):
             raise _damaged(self.path, TRAINING, "it is not an object")
         return found
@@ -123,13 +127,13 @@ def load_bundle(path: Path) -> Bundle:
         raise BundleError(
             f"{path} is not a bundle: it has no {MANIFEST}; name the directory that 'detector train' wrote"
         )
-    if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
+    raw = _read_file(path, MANIFEST, MAX_MANIFEST_BYTES)
+    if len(raw) > MAX_MANIFEST_BYTES:
         raise _damaged(path, MANIFEST, f"it is larger than {MAX_MANIFEST_BYTES:,} bytes")
-    raw = manifest_path.read_bytes()
     try:
         manifest = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, MANIFEST, f"it is not JSON ({error})") from error
+        raise _damaged(path, MANIFEST, f"it is not JSON ({str(error)[:100]})") from error
     if not isinstance(manifest, dict):
         raise _damaged(path, MANIFEST, "it is not an object")
     version = manifest.get("schema_version")
@@ -151,8 +155,9 @@ def load_bundle(path: Path) -> Bundle:
         calibration = Calibration.from_dict(mapping(manifest, "calibration"))
         libraries = {name: str(value) for name, value in mapping(manifest, "libraries").items()}
         created_at, training_data = text(manifest, "created_at"), mapping(manifest, "training_data")
-    except SpecError as error:
-        raise _damaged(path, MANIFEST, str(error)) from error
+        datetime.fromisoformat(created_at)
+    except (ValueError, KeyError, OverflowError) as error:  # SpecError is a ValueError
+        raise _damaged(path, MANIFEST, str(error)[:300]) from error
     channels = len(spec.channels)
     if scaler.centre.shape[1] != channels or len(residual.channel_weights) != channels:
         raise _damaged(path, MANIFEST, f"scaler or residual do not fit the model's {channels} channels")
@@ -205,19 +210,30 @@ def _check_directory(path: Path) -> None:
 
 
 def _read_checked(path: Path, name: str, record: FileRecord) -> bytes:
-    file = path / name
-    try:
-        size = file.stat().st_size
-        if size != record.size_bytes:
-            raise _damaged(path, name, f"it has {size:,} bytes instead of {record.size_bytes:,}")
-        data = file.read_bytes()
-    except FileNotFoundError as error:
-        raise _damaged(path, name, "it is missing") from error
-    except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror or error}; check its permissions") from error
+    data = _read_file(path, name, record.size_bytes)
+    if len(data) != record.size_bytes:
+        size = (path / name).stat().st_size
+        raise _damaged(path, name, f"it has {size:,} bytes instead of {record.size_bytes:,}")
     if hashlib.sha256(data).hexdigest() != record.sha256:
         raise _damaged(path, name, "its checksum differs from the manifest's")
     return data
+
+
+def _read_file(path: Path, name: str, most: int) -> bytes:
+    """Up to one byte more than ``most`` of a file, which must be one: no link out of the bundle, no device, no pipe."""
+    file = path / name
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _damaged(path, name, "it is not a regular file")
+            return stream.read(most + 1)
+    except FileNotFoundError as error:
+        raise _damaged(path, name, "it is missing") from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _damaged(path, name, "it is a symbolic link; a bundle holds its files itself") from error
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}; check its permissions") from error
 
 
 def _damaged(path: Path, name: str, what: str) -> BundleError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.bundle.keras_archive import check_keras_file
 from models.bundle.layout import (
     GOLDEN_INPUT,
     GOLDEN_OUTPUT,
@@ -27,6 +28,7 @@ from models.bundle.layout import (
     TRAINING,
     FileRecord,
 )
+from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError
 
 if TYPE_CHECKING:
@@ -59,6 +61,9 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     try:
         temporary.mkdir()
         contents = _contents(trained)
+        # An architecture with a layer that readers refuse is found here, where the model can still be changed.
+        check_keras_file(contents[KERAS], path / KERAS)
+        check_onnx_file(contents[ONNX], path / ONNX)
         for name, data in contents.items():
             _write(temporary / name, data)
         manifest = {
@@ -89,6 +94,8 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
 
 def _check_target(path: Path, force: bool) -> None:
     """Replacing removes the directory with all that is in it: a mistyped path must not cost anyone their files."""
+    if path.is_symlink():
+        raise BundleError(f"{path} is a symbolic link and is not replaced; name the directory that it should lead to")
     if not path.exists():
         return
     if not force:

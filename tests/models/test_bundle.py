@@ -162,17 +162,19 @@ def test_no_directory_and_no_bundle_are_told_apart(tmp_path):
 def test_a_golden_sample_that_holds_objects_is_not_unpickled(copied, tmp_path):
     np.save(tmp_path / "objects.npy", np.array([print], object), allow_pickle=True)
     replace(copied, GOLDEN_INPUT, (tmp_path / "objects.npy").read_bytes())
-    with pytest.raises(BundleError, match=r"golden_input.npy: it is not an array"):
+    with pytest.raises(BundleError, match=r"golden_input.npy: it is not an array of numbers, but of Python objects"):
         load_bundle(copied).golden()
 
 
-def test_a_forged_model_that_carries_code_is_refused_by_keras(copied, tmp_path):
+def test_a_forged_model_that_carries_code_is_never_handed_to_keras(copied, tmp_path):
     import keras
 
     inputs = keras.Input((16, 3))
     keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs)).save(tmp_path / "evil.keras")
     replace(copied, KERAS, (tmp_path / "evil.keras").read_bytes())
-    with pytest.raises(BundleError, match=r"model.keras: Keras cannot open it .*; train anew"):
+    with pytest.raises(
+        BundleError, match=r"model.keras: its configuration names 'Lambda' of 'keras.layers'; no model of this program"
+    ):
         open_runtime(load_bundle(copied), "keras")
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
 from models.architectures import build
@@ -100,8 +101,16 @@ def test_other_weights_than_those_trained_are_refused(copied, tmp_path):
         open_runtime(load_bundle(copied))
 
 
-def test_a_graph_that_is_none_is_refused(copied):
+def test_a_file_that_is_no_graph_is_refused(copied):
     forge(copied, ONNX, b"not a graph")
+    with pytest.raises(BundleError, match=r"model.onnx: it is not ONNX"):
+        open_runtime(load_bundle(copied))
+
+
+def test_a_graph_that_leads_nowhere_is_refused(copied):
+    graph = onnx.load_from_string((copied / ONNX).read_bytes())
+    del graph.graph.node[0]
+    forge(copied, ONNX, graph.SerializeToString())
     with pytest.raises(BundleError, match=r"model.onnx: ONNX Runtime cannot open it .*; train anew"):
         open_runtime(load_bundle(copied))
 
