@@ -49,6 +49,10 @@ class StateMismatchError(DetectorError):
     exit_code = 7
 
 
+class LocalStoreError(DetectorError):
+    """Series that were moved out of memory cannot be read back from the local disk; a restart makes them anew."""
+
+
 class InvalidRecordError(Exception):
     """A record that cannot become a sample. It goes to the dead-letter topic, with its reason.
 

@@ -96,6 +96,9 @@ class Instruments:
             (metrics.samples_filled, outcome.filled),
             (metrics.samples_incomplete, outcome.incomplete),
             (metrics.series_forgotten, outcome.resets.get("forgotten", 0)),
+            (metrics.series_evicted, outcome.evictions.evicted),
+            (metrics.series_reloaded, outcome.evictions.reloaded),
+            (metrics.series_eviction_failures, outcome.evictions.failures),
         ):
             if count:
                 counter.labels(stream).inc(count)
@@ -146,12 +149,14 @@ class Instruments:
     def observe(self, stream: str, pipelines: Sequence[PartitionPipeline]) -> None:
         """Take stock of a stream's series and incidents over all partitions that are live here."""
         metrics = self._metrics
-        states = {"warming_up": 0, "live": 0, "stale": 0}
+        states: dict[str, int] = {"warming_up": 0, "live": 0, "stale": 0}
         for pipeline in pipelines:
-            for state, count in pipeline.store.states().items():
-                states[state] += count
+            for name, number in pipeline.store.states().items():
+                states[name] += number
         for state, count in states.items():
             metrics.series.labels(stream, state).set(count)
+        metrics.series_not_resident.labels(stream).set(sum(pipeline.store.evicted for pipeline in pipelines))
+        metrics.series_file_bytes.labels(stream).set(sum(pipeline.store.file_bytes() for pipeline in pipelines))
         metrics.incidents_open.labels(stream).set(sum(pipeline.tracker.open_count() for pipeline in pipelines))
         watermarks = [p.store.watermark_ns for p in pipelines if p.store.watermark_ns is not None]
         if watermarks:

@@ -22,6 +22,7 @@ from detector.errors import InvalidRecordError
 from detector.records.reader import RecordReader
 from detector.records.values import Record
 from detector.scoring.scores import Scores
+from detector.series.eviction import EvictionCounters, Residency
 from detector.series.spec import WindowSpec
 from detector.series.store import SeriesStore
 from detector.series.values import Reset, WindowBatch
@@ -46,6 +47,7 @@ class StreamContext:
         identity: Of partition 0; `partition` is replaced.
         dead_letter_bytes: Longest value that a dead letter carries whole.
         keep_scores: Whether every score is kept in the outcome, for replay.
+        residency: How many series of a partition may be in memory; None: all. No outcome depends on it.
     """
 
     name: str
@@ -57,6 +59,7 @@ class StreamContext:
     runtime: str = "onnx"
     dead_letter_bytes: int = 9_000_000
     keep_scores: bool = False
+    residency: Residency | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Outcome:
         touched: Series that emitted an event or were forgotten; their snapshot goes into the same transaction.
         rejected: Number of records by reason.
         ratios: float64; score / threshold of every scored window.
+        evictions: Series that went to the local file and came back, since the last outcome.
     """
 
     records: int = 0
@@ -97,6 +101,7 @@ class Outcome:
     ratios: list[npt.NDArray[np.float64]] = field(default_factory=list)
     scores: list[ScoreRows] = field(default_factory=list)
     longest_bad_run: int = 0
+    evictions: EvictionCounters = field(default_factory=EvictionCounters)
 
 
 class PartitionPipeline:
@@ -110,7 +115,7 @@ class PartitionPipeline:
     def __init__(self, context: StreamContext, partition: int) -> None:
         self._context = context
         self._partition = partition
-        self._store = SeriesStore(context.spec, _WINDOWS_PER_BATCH)
+        self._store = SeriesStore(context.spec, _WINDOWS_PER_BATCH, context.residency)
         self._tracker = IncidentTracker(context.policy, replace(context.identity, partition=partition))
         # Series -> first offset that its snapshot lacks; in the order of these offsets, since entries are only
         # appended.
@@ -119,6 +124,7 @@ class PartitionPipeline:
         # Forgotten series -> offset from which on nothing is known of them.
         self._forgotten: dict[str, int] = {}
         self._bad_run = 0
+        self._evictions_told = EvictionCounters()
 
     @property
     def store(self) -> SeriesStore:
@@ -169,6 +175,8 @@ class PartitionPipeline:
         counts = store.counts
         outcome.late, outcome.duplicate = counts.late - before[0], counts.duplicate - before[1]
         outcome.filled, outcome.incomplete = counts.filled - before[2], counts.incomplete - before[3]
+        outcome.evictions = store.evictions.since(self._evictions_told)
+        self._evictions_told = replace(store.evictions)
         return outcome
 
     def _reject(self, record: Record, error: InvalidRecordError, outcome: Outcome) -> None:

@@ -201,12 +201,16 @@ class BadRecordSettings(Section):
 
 
 class StateSettings(Section):
-    """How much work a restart may cost."""
+    """How much work a restart may cost, and how many series are in memory; no outcome depends on any of it."""
 
     max_replay_records: Annotated[int, Field(ge=100)] = 20_000
     """At most this many records of a partition are read again, silently, after a restart."""
     snapshot_bytes_per_commit: Annotated[int, Field(ge=1024)] = 4_194_304
     """Snapshots of series are spread over commits so that one carries about this much of them."""
+    max_resident_series: Annotated[int, Field(ge=1)] = 20_000
+    """Most series of a partition in memory; beyond them, those with the oldest event time wait in a local file."""
+    directory: Path | None = None
+    """Where local files of series that are not in memory are put; without it, in the temporary directory."""
 
 
 class WorkerSettings(Section):
@@ -241,7 +245,7 @@ class WorkerSettings(Section):
     bad_records: BadRecordSettings = BadRecordSettings()
     """When invalid records stop the worker."""
     state: StateSettings = StateSettings()
-    """How much work a restart may cost."""
+    """How much work a restart may cost, and how many series are in memory."""
 
 
 class TopicSettings(Section):
@@ -319,8 +323,8 @@ class WindowSettings(Section):
     """A series this far behind is forgotten; it warms up again when it comes back."""
     min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Least share of a window's values, and of the last sample's channels, that must have been observed for a score."""
-    max_series: Annotated[int, Field(ge=1)] = 100_000
-    """Most series held in memory per partition; records of further new series go to the dead letters."""
+    max_series: Annotated[int, Field(ge=1)] = 1_000_000
+    """Most series known per partition, in memory or not; records of further new series go to the dead letters."""
 
 
 class IncidentSettings(Section):

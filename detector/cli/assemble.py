@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scorer import Scorer
+from detector.series.cold import ColdSeries
+from detector.series.eviction import Residency
 from detector.series.spec import WindowSpec
-from detector.settings import IncidentSettings, StreamSettings, WindowSettings
+from detector.settings import IncidentSettings, StateSettings, StreamSettings, WindowSettings
 from detector.settings_file import fingerprint
 from models.bundle import Bundle, load_bundle
 from models.errors import BundleError as DamagedBundleError
@@ -135,6 +139,24 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         runtime=stream.runtime,
         keep_scores=keep_scores,
     )
+
+
+def residency(state: StateSettings) -> Residency:
+    """How many series may be in memory, once it is sure that the others have a place.
+
+    Raises:
+        ConfigError: the directory cannot be written.
+    """
+    directory = Path(tempfile.gettempdir()) if state.directory is None else state.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        ColdSeries(directory).close()
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(
+            f"worker.state.directory: {directory} cannot be written: {error}. Name a directory that this user may "
+            "write to, on a disk with room for the series that are not in memory"
+        ) from error
+    return Residency(state.max_resident_series, directory)
 
 
 def for_source(context: StreamContext, cluster: str, topic: str) -> StreamContext:

@@ -11,6 +11,7 @@ from time import monotonic
 from prometheus_client import CollectorRegistry
 
 from detector import __version__
+from detector.cli.assemble import residency
 from detector.failpoints import Announce, silent
 from detector.instruments import Instruments, TimedScorer
 from detector.kafka.client import consumer_config, producer_config
@@ -68,9 +69,10 @@ def open_live(
     Raises:
         KafkaUnavailableError: unreachable, not allowed in, or a topic is missing.
         BundleError: a model does not fit.
-        ConfigError: the port is taken, or a setting does not fit the model.
+        ConfigError: the port is taken, worker.state.directory cannot be written, or a setting does not fit the model.
     """
     with ExitStack() as stack:
+        series_residency = residency(settings.worker.state)
         cluster = check_cluster(settings.kafka)
         inputs = [stream.topic for stream in settings.streams]
         counts = check_topics(settings.kafka, inputs)
@@ -89,8 +91,10 @@ def open_live(
         server = HttpServer(settings.http, registry, health)
         server.start()
         stack.callback(server.stop)
-        timed = {topic: _timed(context, metrics) for topic, context in contexts.items()}
         worker_settings = settings.worker
+        timed = {
+            topic: replace(_timed(context, metrics), residency=series_residency) for topic, context in contexts.items()
+        }
         source = GroupSource(consumer_config(settings.kafka), worker_settings, inputs)
         stack.callback(source.close)
         committer = _committer(settings, source, announce)

@@ -119,7 +119,26 @@ class Metrics:
         )
 
         make.section("Series and windows")
-        self.series = make.gauge("series", "Series in memory by state: warming_up, live or stale.", "stream", "state")
+        self.series = make.gauge(
+            "series", "Series known, in memory or not, by state: warming_up, live or stale.", "stream", "state"
+        )
+        self.series_not_resident = make.gauge(
+            "series_not_resident", "Series, of any state, that are in a local file rather than in memory.", "stream"
+        )
+        self.series_file_bytes = make.gauge(
+            "series_file_bytes", "Size of the local files of series that are not in memory.", "stream"
+        )
+        self.series_evicted = make.counter(
+            "series_evicted_total", "Series moved from memory to a local file; no outcome depends on it.", "stream"
+        )
+        self.series_reloaded = make.counter(
+            "series_reloaded_total", "Series moved back to memory since a record of theirs came.", "stream"
+        )
+        self.series_eviction_failures = make.counter(
+            "series_eviction_failures_total",
+            "Times that series stayed in memory since the local file could not be written, as on a full disk.",
+            "stream",
+        )
         self.series_forgotten = make.counter(
             "series_forgotten_total", "Series forgotten because their event time fell too far behind.", "stream"
         )
@@ -213,7 +232,7 @@ class Metrics:
         for counter in (
             self.records_consumed, self.records_ignored, self.records_late, self.records_duplicate, self.dead_letters,
             self.series_forgotten, self.samples_filled, self.samples_incomplete, self.windows_scored,
-            self.restore_records,
+            self.restore_records, self.series_evicted, self.series_reloaded, self.series_eviction_failures,
         ):  # fmt: skip
             counter.labels(stream)
         for histogram in (
@@ -221,7 +240,8 @@ class Metrics:
             self.restore_duration,
         ):  # fmt: skip
             histogram.initialise(stream)
-        self.incidents_open.labels(stream)
+        for gauge in (self.incidents_open, self.series_not_resident, self.series_file_bytes):
+            gauge.labels(stream)
         for state in SERIES_STATES:
             self.series.labels(stream, state)
         for counter, values in (

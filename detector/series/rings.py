@@ -28,14 +28,16 @@ class Rings:
         length: Rows of a window.
         channels: Values of a row.
         capacity: Windows for which room is made once more than one gathering is needed; it grows if that is not enough.
+        usual_slots: Room grows by doubling, but not past so many slots before they are really needed.
     """
 
-    def __init__(self, length: int, channels: int, capacity: int) -> None:
+    def __init__(self, length: int, channels: int, capacity: int, usual_slots: int | None = None) -> None:
         self._length = length
         self._channels = channels
         self._capacity = capacity
         self._slack = max(_LEAST_SLACK, length // 4)
         self._size = length + self._slack
+        self._usual_rows = None if usual_slots is None else usual_slots * self._size
         self._values = np.empty((_FIRST_SLOTS * self._size, channels))
         self._offsets = np.empty(_FIRST_SLOTS * self._size, np.int64)
         self._steps = np.arange(length)
@@ -165,6 +167,8 @@ class Rings:
 
     def _grow(self) -> None:
         rows = 2 * len(self._values)
+        if self._usual_rows is not None and len(self._values) < self._usual_rows:
+            rows = min(rows, self._usual_rows)
         values, offsets = np.empty((rows, self._channels)), np.empty(rows, np.int64)
         values[: len(self._values)] = self._values
         offsets[: len(self._offsets)] = self._offsets

@@ -103,12 +103,11 @@ class RowPlacer:
         self._gap(slot, time_ns, offset)
         self._slots.restart(slot, time_ns)
 
-    def drop(self, slot: int) -> None:
-        """Forget the rows of a slot, open ones too; pending windows stay."""
+    def drop(self, slot: int) -> int:
+        """Let go of the rows of a slot; pending windows stay. Returns how many rows were open."""
         assembly = self.assemblies.pop(slot, None)
-        if assembly is not None:
-            self._counts.incomplete += len(assembly.rows)
         self._rings.release(slot)
+        return 0 if assembly is None else len(assembly.rows)
 
     def _gap(self, slot: int, time_ns: int, offset: int) -> None:
         self._counts.resets_gap += 1

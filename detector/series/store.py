@@ -16,11 +16,14 @@ import numpy as np
 
 from detector.errors import InvalidRecordError
 from detector.records.values import Sample, TallSample
+from detector.series.cold import ColdHead, ColdKind
+from detector.series.eviction import Eviction, EvictionCounters, Residency
 from detector.series.jumps import Jumps
+from detector.series.residents import Residents
 from detector.series.rings import Rings
 from detector.series.rows import RowPlacer
-from detector.series.slots import NO_KEY, Slots
-from detector.series.snapshot import SnapshotError, decode_snapshot, encode_snapshot, make_snapshot
+from detector.series.slots import Slots
+from detector.series.snapshot import SnapshotError
 from detector.series.spec import WindowSpec
 from detector.series.values import Counters, Reset, SeriesStateName, WindowBatch
 from detector.series.watermark import Watermark
@@ -37,6 +40,8 @@ class SeriesStore:
     Args:
         spec: What windows look like.
         window_capacity: Pending windows at which `take` is overdue.
+        residency: How many series may be in memory, and where the others go; None keeps all in memory. Nothing that
+            the store hands out or answers depends on it, but `evictions`, `evicted` and what is taken.
 
     Attributes:
         spec: As given.
@@ -46,18 +51,23 @@ class SeriesStore:
         ValueError: ``window_capacity`` is below 1.
     """
 
-    def __init__(self, spec: WindowSpec, window_capacity: int = 1024) -> None:
+    def __init__(
+        self, spec: WindowSpec, window_capacity: int = 1024, residency: Residency | None = None
+    ) -> None:  # fmt: skip
         if window_capacity < 1:
             raise ValueError(f"window_capacity is {window_capacity}, it must be at least 1")
         self.spec = spec
         self.counts = Counters()
         self._capacity = window_capacity
         self._slots = Slots()
-        self._rings = Rings(spec.length, spec.channels, window_capacity)
+        usual = None if residency is None else residency.max_series
+        self._rings = Rings(spec.length, spec.channels, window_capacity, usual)
         self._windows = PendingWindows(spec, self._rings)
         self._rows = RowPlacer(spec, self._slots, self._rings, self._windows, self.counts)
         self._watermark = Watermark(spec.forget_after_ns)
         self._jumps = Jumps(spec.max_jump_ns, self._rows.grid.min_apart_ns)
+        self._residents = Residents(spec, self._slots, self._rings, self._rows, self._jumps)
+        self._eviction = Eviction(self._residents, residency)
         # A known series' step ahead up to this is neither a jump nor a return after having been forgotten.
         self._near_ns = min(spec.max_jump_ns, spec.forget_after_ns)
 
@@ -89,6 +99,10 @@ class SeriesStore:
 
     def _admit(self, series: str, slot: int | None, time_ns: int, offset: int) -> int:
         """Decide about a sample that is not simply the next of a known series; returns the series' slot."""
+        if slot is None and series not in self._jumps.strangers:
+            self._eviction.make_room()
+            if self._eviction.reload(series):
+                slot = self._slots.of.get(series)
         watermark = self._watermark
         elapsed_ns = 0 if slot is None else time_ns - self._slots.last_ns[slot]
         # After so long a silence the series is as good as new, whether or not a sweep came by in between.
@@ -139,6 +153,7 @@ class SeriesStore:
         last_ns = self._slots.last_ns
         silent = [(series, slot) for series, slot in self._slots if last_ns[slot] < before_ns]
         silent += [(series, -1) for series in self._jumps.aged(before_ns)]
+        silent += [(head.series, -1) for head in self._eviction.silent(before_ns)]
         # By name, since slots have other numbers after a restart.
         for series, slot in sorted(silent):
             self._forget(series, slot, time_ns, offset)
@@ -150,11 +165,8 @@ class SeriesStore:
 
     def forget(self, series: str) -> None:
         """Drop what is held of a series, without a reset; its pending windows stay. Unknown series are ignored."""
-        self._jumps.drop(series)
-        slot = self._slots.of.get(series)
-        if slot is not None:
-            self._rows.drop(slot)
-            self._slots.give_back(slot)
+        head = None if series in self._residents else self._eviction.discard(series)
+        self.counts.incomplete += self._residents.drop(series) if head is None else head.open_rows
 
     @property
     def watermark_ns(self) -> int | None:
@@ -182,15 +194,18 @@ class SeriesStore:
         return self._windows.take_resets()
 
     def __len__(self) -> int:
-        return len(self._slots) + len(self._jumps.strangers)
+        return len(self._residents) + len(self._eviction)
 
     def __contains__(self, series: object) -> bool:
-        return series in self._slots.of or series in self._jumps.strangers
+        return series in self._residents or (isinstance(series, str) and self._eviction.find(series) is not None)
 
     def __iter__(self) -> Iterator[str]:
         """Names of all series held, those included of which only an unconfirmed jump is known."""
-        yield from self._slots.of
-        yield from self._jumps.strangers
+        yield from self._residents
+        yield from self._eviction
+
+    def _head(self, series: str) -> ColdHead | None:
+        return self._residents.head(series) if series in self._residents else self._eviction.find(series)
 
     def state(self, series: str) -> SeriesStateName:
         """Whether a series gives windows (live), does not yet (warming_up), or fell behind the watermark (stale).
@@ -198,31 +213,49 @@ class SeriesStore:
         Raises:
             KeyError: the series is not held.
         """
-        if series in self._jumps.strangers:
-            return "warming_up"
-        slot = self._slots.of[series]
-        if self._slots.last_ns[slot] < self._watermark.ns - self.spec.stale_after_ns:
+        head = self._head(series)
+        if head is None:
+            raise KeyError(series)
+        if head.kind is not ColdKind.STRANGER and head.seen_ns < self._watermark.ns - self.spec.stale_after_ns:
             return "stale"
-        return "live" if self._slots.rows[slot] >= self.spec.length else "warming_up"
+        return "live" if head.kind is ColdKind.FULL else "warming_up"
 
-    def states(self) -> dict[str, int]:
+    def states(self) -> dict[SeriesStateName, int]:
         """Number of series in each state; every state is there, and the numbers add up to ``len(store)``."""
+        stale_before_ns = self._watermark.ns - self.spec.stale_after_ns
+        cold = self._eviction.count(stale_before_ns)
         held = np.fromiter(self._slots.of.values(), np.int64, len(self._slots))
         full = np.array(self._slots.rows, np.int64)[held] >= self.spec.length
         if self._watermark.known:
-            stale = np.array(self._slots.last_ns, np.int64)[held] < self._watermark.ns - self.spec.stale_after_ns
+            stale = np.array(self._slots.last_ns, np.int64)[held] < stale_before_ns
         else:
             stale = np.zeros(len(held), np.bool_)
+        (warming, warming_stale), (live, live_stale) = cold[ColdKind.WARMING_UP], cold[ColdKind.FULL]
+        strangers = len(self._jumps.strangers) + cold[ColdKind.STRANGER][0]
         return {
-            "warming_up": int((~full & ~stale).sum()) + len(self._jumps.strangers),
-            "live": int((full & ~stale).sum()),
-            "stale": int(stale.sum()),
+            "warming_up": int((~full & ~stale).sum()) + strangers + warming - warming_stale,
+            "live": int((full & ~stale).sum()) + live - live_stale,
+            "stale": int(stale.sum()) + warming_stale + live_stale,
         }
 
     def last_time_ns(self, series: str) -> int | None:
         """Greatest event time accepted of a series, nanoseconds since the epoch; None when there is none."""
-        slot = self._slots.of.get(series)
-        return None if slot is None else self._slots.last_ns[slot]
+        head = self._head(series)
+        return None if head is None or head.kind is ColdKind.STRANGER else head.seen_ns
+
+    @property
+    def evictions(self) -> EvictionCounters:
+        """How often series went to the local file and came back; it keeps counting in this one object."""
+        return self._eviction.counts
+
+    @property
+    def evicted(self) -> int:
+        """Number of series that are in the local file now."""
+        return len(self._eviction)
+
+    def file_bytes(self) -> int:
+        """Size of the local file of evicted series."""
+        return self._eviction.file_bytes
 
     def memory_bytes(self) -> int:
         """What the store takes, about: arrays with their room for growth, and names and columns."""
@@ -233,28 +266,13 @@ class SeriesStore:
 
         Raises:
             KeyError: the series is not held.
+            LocalStoreError: it was evicted and cannot be read.
         """
-        jump = self._jumps.of.get(series)
-        if series in self._jumps.strangers:
-            return encode_snapshot(make_snapshot(self.spec, jump=jump))
-        slots = self._slots
-        slot = slots.of[series]
-        rows, key = slots.rows[slot], slots.key[slot]
-        values, offsets = self._rings.last(slot, min(rows, self.spec.length - 1))
-        return encode_snapshot(
-            make_snapshot(
-                self.spec,
-                last_ns=slots.last_ns[slot],
-                anchor_ns=slots.anchor_ns[slot],
-                key=None if key == NO_KEY else key,
-                rows=rows,
-                phase=slots.phase[slot],
-                values=values,
-                offsets=offsets,
-                jump=jump,
-                assembly=self._rows.assemblies.get(slot),
-            )
-        )
+        if series not in self._residents:
+            data = self._eviction.snapshot(series)
+            if data is not None:
+                return data
+        return self._residents.pack(series)
 
     def restore(self, series: str, data: bytes) -> None:
         """Take a snapshot over, in place of what is held of the series; ``max_series`` binds new series only.
@@ -262,21 +280,10 @@ class SeriesStore:
         Raises:
             SnapshotError: another version, another shape of window, or damage. The store is as before then.
         """
-        snapshot = decode_snapshot(data, self.spec)
-        self.forget(series)
-        jump, last_ns = snapshot.remembered(), snapshot.last_ns
-        if jump is not None:
-            self._jumps.remember(series, jump, stranger=last_ns is None)
-        if last_ns is None:
-            return
-        slots = self._slots
-        slot = slots.take(series, snapshot.anchor_ns)
-        slots.last_ns[slot] = last_ns
-        slots.key[slot] = NO_KEY if snapshot.key is None else snapshot.key
-        slots.rows[slot] = snapshot.rows
-        slots.phase[slot] = snapshot.phase
-        self._rings.open(slot)
-        self._rings.load(slot, *snapshot.arrays())
-        assembly = snapshot.assembly()
-        if assembly is not None:
-            self._rows.assemblies[slot] = assembly
+        self._eviction.make_room()
+        self._residents.unpack(series, data)
+        self._eviction.discard(series)
+
+    def close(self) -> None:
+        """Give the file of evicted series back to the disk, if there is one; the store cannot be used after that."""
+        self._eviction.close()

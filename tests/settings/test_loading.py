@@ -92,7 +92,7 @@ streams:
 """
     )
     one, two = settings.streams
-    assert (one.window.stride, one.window.max_gap_steps, one.window.max_series) == (3, 1, 100_000)
+    assert (one.window.stride, one.window.max_gap_steps, one.window.max_series) == (3, 1, 1_000_000)
     assert (two.name, two.model) == ("two", one.model)
     assert (two.window.stride, two.window.max_gap_steps, two.window.max_series) == (9, 1, 5)
 
