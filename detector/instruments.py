@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import structlog
 
 from detector.observability.metrics import Metrics
 from detector.pipeline import Outcome, PartitionPipeline, WindowScorer
@@ -13,9 +14,12 @@ from detector.records.values import InputPartition
 from detector.scoring.scores import Scores
 from detector.series.values import WindowBatch
 
+_log = structlog.get_logger(__name__)
 _NS = 1e-9
 # A long interval stays visible for one to two of these, so that no scrape misses it.
 _LONGEST_POLL_PERIOD_SECONDS = 60.0
+# From here on people should know: the group gives up at 1.
+_LATE_POLL_RATIO = 0.5
 
 
 class TimedScorer:
@@ -68,6 +72,7 @@ class Instruments:
         self._now = now
         self._last_poll = self._period_began = monotonic()
         self._longest_now = self._longest_before = 0.0
+        self._late = False
 
     def polled(self) -> None:
         """A poll returned."""
@@ -78,6 +83,20 @@ class Instruments:
         self._longest_now = max(self._longest_now, interval)
         longest = max(self._longest_before, self._longest_now)
         self._metrics.poll_interval_ratio.set(longest / self._poll_limit_seconds)
+        if interval > _LATE_POLL_RATIO * self._poll_limit_seconds:
+            self._metrics.polls_late.inc()
+            if not self._late:  # once an episode, which ends when all of a period's polls were in time
+                _log.warning(
+                    "a poll came late; the group gives up on a worker at worker.max_poll_interval_seconds. Raise it, "
+                    "or look at scoring_duration_seconds and commit_duration_seconds for what takes so long",
+                    seconds=round(interval, 1),
+                    limit_seconds=self._poll_limit_seconds,
+                )
+        self._late = longest > _LATE_POLL_RATIO * self._poll_limit_seconds
+
+    def poll_limit(self, records: int) -> None:
+        """The next poll asks for so many records at most."""
+        self._metrics.poll_records_limit.set(records)
 
     def processed(self, stream: str, outcome: Outcome) -> None:
         """A batch of one partition went through the pipeline."""

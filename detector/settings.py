@@ -28,6 +28,15 @@ _UNIT_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w"
 _TOPIC_NAME = re.compile(r"^[a-zA-Z0-9._-]{1,249}$")
 _STREAM_NAME = re.compile(r"^[a-zA-Z0-9._-]{1,100}$")
 
+COMMIT_GRACE_SECONDS = 2.0
+"""How much longer than the transaction timeout a transactional call is waited for."""
+OFFSETS_CALL_SECONDS = 5.0
+"""Longest that asking for offsets, or committing them outside of a transaction, may take."""
+# In a row, at worst: create the producer, end what its predecessor left (counts twice), commit, abort.
+_TRANSACTIONAL_CALLS = 5
+_COMMIT_SHARE = 0.5
+_SHORTEST_SESSION_SECONDS = 3.0
+
 
 def parse_duration(value: object) -> object:
     """Seconds from text such as ``1h30m``; anything that is not text passes through for the type check to judge.
@@ -229,7 +238,7 @@ class WorkerSettings(Section):
     on_lost_input: Literal["stop", "continue"] = "stop"
     """What to do when retention deleted records before they were read; 'continue' goes on from the oldest one left."""
     max_poll_records: Annotated[int, Field(ge=1, le=100_000)] = 5000
-    """Most records taken from the client at once."""
+    """Most records of one poll. Fewer are asked for where processing them would take longer than a second."""
     commit_interval_seconds: Seconds = 0.5
     """Longest time between commits while records arrive; events become visible with the commit."""
     commit_records: Annotated[int, Field(ge=1)] = 20_000
@@ -246,6 +255,37 @@ class WorkerSettings(Section):
     """When invalid records stop the worker."""
     state: StateSettings = StateSettings()
     """How much work a restart may cost, and how many series are in memory."""
+
+    @property
+    def longest_commit_seconds(self) -> float:
+        """How long one commit can take when the brokers do not answer; the group waits for its end."""
+        if self.delivery == "at_least_once":
+            return 2 * self.transaction_timeout_seconds + OFFSETS_CALL_SECONDS
+        return _TRANSACTIONAL_CALLS * (self.transaction_timeout_seconds + COMMIT_GRACE_SECONDS)
+
+    @model_validator(mode="after")
+    def _timeouts_agree(self) -> WorkerSettings:
+        if self.session_timeout_seconds < _SHORTEST_SESSION_SECONDS:
+            raise ValueError(
+                f"session_timeout_seconds {self.session_timeout_seconds:g} s would let a short pause of the process "
+                f"cost its partitions; set {_SHORTEST_SESSION_SECONDS:g} s or more (brokers refuse less than 6 s "
+                "unless their group.min.session.timeout.ms is lower)"
+            )
+        if self.session_timeout_seconds > self.max_poll_interval_seconds:
+            raise ValueError(
+                f"session_timeout_seconds {self.session_timeout_seconds:g} s is longer than max_poll_interval_seconds "
+                f"{self.max_poll_interval_seconds:g} s, which would then have no effect on a worker that died; "
+                "lower the one or raise the other"
+            )
+        longest = self.longest_commit_seconds
+        if longest > _COMMIT_SHARE * self.max_poll_interval_seconds:
+            raise ValueError(
+                f"max_poll_interval_seconds {self.max_poll_interval_seconds:g} s is too short for "
+                f"transaction_timeout_seconds {self.transaction_timeout_seconds:g} s: when brokers do not answer, one "
+                f"commit takes up to {longest:g} s, and that must be at most half of it; set max_poll_interval_seconds "
+                f"to {longest / _COMMIT_SHARE:g} s or more, or lower transaction_timeout_seconds"
+            )
+        return self
 
 
 class TopicSettings(Section):

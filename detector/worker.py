@@ -24,6 +24,7 @@ from detector.kafka.errors import TransientKafkaError
 from detector.kafka.source import Membership, Poll
 from detector.observability.health import Health
 from detector.pipeline import StreamContext
+from detector.poll_size import PollSize, target_seconds
 from detector.records.values import InputPartition, Record
 from detector.recovery import Recovery, Restored
 from detector.settings import Settings
@@ -41,7 +42,7 @@ _REPORT_EVERY_SECONDS = 1.0
 class Source(Protocol):
     """The live input; `detector.kafka.source.GroupSource` is one."""
 
-    def poll(self, timeout_seconds: float) -> Poll: ...  # noqa: D102
+    def poll(self, timeout_seconds: float, max_records: int) -> Poll: ...  # noqa: D102
     def resume(self, partition: InputPartition, offset: int) -> None: ...  # noqa: D102
     def hold(self, partition: InputPartition) -> None: ...  # noqa: D102
     def position(self, partition: InputPartition) -> int | None: ...  # noqa: D102
@@ -92,6 +93,9 @@ class Worker:
         self._monotonic = monotonic
         self._announce = announce
         self._guard = BadRecordGuard(settings.worker.bad_records)
+        self._poll_size = PollSize(
+            settings.worker.max_poll_records, target_seconds(settings.worker.max_poll_interval_seconds)
+        )
         self._live: dict[InputPartition, LivePartition] = {}
         self._waiting: deque[InputPartition] = deque()
         self._restoring: tuple[InputPartition, Iterator[Restored | None], float] | None = None
@@ -118,7 +122,7 @@ class Worker:
     def cycle(self) -> Membership | None:
         """One poll and what follows from it; the membership to commit with, or None when the poll failed."""
         try:
-            poll = self._source.poll(self._poll_timeout())
+            poll = self._source.poll(self._poll_timeout(), self._poll_size.records)
         except TransientKafkaError as error:
             _log.warning("poll failed, trying again", error=str(error))
             self._pause()
@@ -138,8 +142,11 @@ class Worker:
             )
         if poll.records:
             self._announce("polled")
+        started = self._monotonic()
         for partition, records in poll.records.items():
             self._process(partition, records)
+        self._poll_size.observe(sum(map(len, poll.records.values())), self._monotonic() - started)
+        self._instruments.poll_limit(self._poll_size.records)
         if poll.records:
             self._announce("processed")
         self._restore_some()

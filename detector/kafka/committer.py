@@ -26,6 +26,7 @@ from detector.failpoints import Announce, silent
 from detector.kafka.deadline import BoundedCaller
 from detector.kafka.source import GroupSource, Membership
 from detector.records.values import InputPartition
+from detector.settings import COMMIT_GRACE_SECONDS
 
 # Another producer under this transactional id took over, or the broker aborted the transaction: this one may not go on.
 _FATAL = (ProducerFencedError, InvalidProducerEpochError, InvalidTxnStateError, FencedInstanceIdError)
@@ -33,7 +34,6 @@ _FATAL = (ProducerFencedError, InvalidProducerEpochError, InvalidTxnStateError, 
 _REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
 _DELIVERY_SHARE = 0.8
 _REQUEST_SHARE = 0.6
-_GRACE_SECONDS = 2.0
 _CLOSE_SECONDS = 0.1
 
 
@@ -138,7 +138,7 @@ class TransactionalCommitter:
             "acks": "all",
         }
         self._transactional_id = transactional_id
-        self._timeout_seconds = transaction_timeout_seconds + _GRACE_SECONDS
+        self._timeout_seconds = transaction_timeout_seconds + COMMIT_GRACE_SECONDS
         self._make_producer = make_producer
         self._announce = announce
         self._producer: Any = None

@@ -9,15 +9,21 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import FencedInstanceIdError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import (
+    FencedInstanceIdError,
+    InvalidSessionTimeoutError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
-from detector.errors import FencedError, StateMismatchError
+from detector.errors import ConfigError, FencedError, StateMismatchError
 from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
-from detector.settings import WorkerSettings
+from detector.settings import OFFSETS_CALL_SECONDS, WorkerSettings
 
 _HEARTBEATS_PER_SESSION = 3.5
-_CALL_TIMEOUT_MS = 5_000
+_CALL_TIMEOUT_MS = int(OFFSETS_CALL_SECONDS * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +114,37 @@ class GroupSource:
         self._consumer.subscribe(topics=list(topics), listener=self._recorder)
         self._owned: set[InputPartition] = set()
         self._held: set[InputPartition] = set()
+        self._member_id = ""
 
     @property
     def owned(self) -> frozenset[InputPartition]:
         """Partitions of this member as of the last poll."""
         return frozenset(self._owned)
 
-    def poll(self, timeout_seconds: float) -> Poll:
+    def poll(self, timeout_seconds: float, max_records: int | None = None) -> Poll:
         """Fetch what is there, and report what happened to the assignment meanwhile.
 
+        Args:
+            timeout_seconds: Longest wait for records.
+            max_records: Most records to bring, over all partitions; ``worker.max_poll_records`` without it.
+
         Raises:
+            ConfigError: the brokers do not accept worker.session_timeout_seconds.
             FencedError: another process joined the group under this worker's instance name.
             StateMismatchError: retention deleted records before they were read.
             KafkaError: the client gave up on something else; polling again may succeed.
         """
         fetched: Mapping[TopicPartition, Sequence[Record]] = {}
         try:
-            fetched = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
+            fetched = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except FencedInstanceIdError as error:
             raise FencedError(
                 "another worker joined the group with the same worker.instance; give each worker a name of its own"
+            ) from error
+        except InvalidSessionTimeoutError as error:
+            raise ConfigError(
+                "the brokers do not accept worker.session_timeout_seconds; set it between their "
+                "group.min.session.timeout.ms (6 s unless changed) and group.max.session.timeout.ms (30 min)"
             ) from error
         except OffsetOutOfRangeError as error:
             if self._continue_after_loss:
@@ -141,7 +158,7 @@ class GroupSource:
             # A partition assigned within this very call has no position yet; it gets one below.
             fetched = {}
         membership = Membership(self._consumer.group_metadata())
-        dropped, assigned = self._apply_changes()
+        dropped, assigned = self._apply_changes(membership)
         records = {
             partition: batch
             for partition, batch in ((InputPartition(*key), batch) for key, batch in fetched.items())
@@ -152,14 +169,14 @@ class GroupSource:
     def _begin_again(self, error: OffsetOutOfRangeError) -> Poll:
         """Hand partitions whose position was deleted back to recovery, which goes on from what is left and says so."""
         membership = Membership(self._consumer.group_metadata())
-        dropped, assigned = self._apply_changes()
+        dropped, assigned = self._apply_changes(membership)
         named = error.args[0] if error.args and isinstance(error.args[0], Mapping) else ()
         lost = {InputPartition(*partition) for partition in named} & self._owned or set(self._owned)
         for partition in lost:
             self.hold(partition)
         return Poll({}, tuple(sorted(lost | set(dropped))), tuple(sorted(lost | set(assigned))), membership)
 
-    def _apply_changes(self) -> tuple[tuple[InputPartition, ...], tuple[InputPartition, ...]]:
+    def _apply_changes(self, membership: Membership) -> tuple[tuple[InputPartition, ...], tuple[InputPartition, ...]]:
         before = set(self._owned)
         renewed: set[InputPartition] = set()
         while self._recorder.changes:
@@ -171,6 +188,13 @@ class GroupSource:
                 self._owned.difference_update(partitions)
                 renewed.difference_update(partitions)
                 self._held.difference_update(partitions)
+        member_id = membership.metadata.member_id
+        if member_id and self._member_id and member_id != self._member_id:
+            # The group had forgotten this worker. A client whose membership ends in the middle of a rebalance joins
+            # anew without a word to the listener, and is silent about partitions that it gets again; others may have
+            # owned them meanwhile.
+            renewed.update(before & self._owned)
+        self._member_id = member_id or self._member_id
         # A partition that was taken away and given back within one poll counts as both: its state may be old.
         dropped = tuple(sorted((before - self._owned) | (before & renewed)))
         assigned = tuple(sorted(renewed))

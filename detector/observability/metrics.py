@@ -201,6 +201,12 @@ class Metrics:
         self.poll_interval_ratio = make.gauge(
             "poll_interval_ratio", "Longest recent time between polls over the limit at which the group gives up on us."
         )
+        self.polls_late = make.counter(
+            "polls_late_total", "Polls that came later than half of the limit at which the group gives up on us."
+        )
+        self.poll_records_limit = make.gauge(
+            "poll_records_limit", "Most records that the next poll asks for; follows the measured processing time."
+        )
 
         make.section("Group and recovery")
         self.assigned_partitions = make.gauge("assigned_partitions", "Partitions that this worker owns.")

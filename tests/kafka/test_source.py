@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from detector.errors import ConfigError
 from detector.kafka.client import consumer_config
 from detector.kafka.source import GroupSource
 from detector.settings import KafkaSettings, WorkerSettings
@@ -42,3 +43,65 @@ def test_a_partition_held_in_the_middle_of_a_fetch_is_fetched_again(
             source.commit(dict.fromkeys(source.owned, 50))
         source.close()
         assert counts == {0: 150, 1: 150}, f"at start {attempt}"
+
+
+def test_a_poll_brings_no_more_records_than_it_asked_for(broker: Any, topic_name: str, create_topic: Any) -> None:
+    create_topic(topic_name, partitions=2)
+    producer = KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=2)
+    for number in range(100):
+        producer.send(topic_name, value=b"x", partition=number % 2)
+    producer.close()
+    worker = WorkerSettings(group=topic_name, instance="one", session_timeout_seconds=6)
+    source = GroupSource(consumer_config(KafkaSettings(bootstrap_servers=(broker.bootstrap,))), worker, [topic_name])
+    sizes = []
+    while sum(sizes) < 100:
+        poll = source.poll(0.2, 7)
+        for partition in poll.assigned:
+            source.resume(partition, 0)
+        sizes.append(sum(map(len, poll.records.values())))
+    source.close()
+    assert max(sizes) == 7
+
+
+def test_a_session_timeout_that_the_brokers_refuse_is_said(broker: Any, topic_name: str, create_topic: Any) -> None:
+    create_topic(topic_name)
+    # 30 minutes is the brokers' default limit; the local broker's lower one is less than the settings allow.
+    worker = WorkerSettings(
+        group=topic_name, instance="one", session_timeout_seconds=1900, max_poll_interval_seconds=2000
+    )
+    source = GroupSource(consumer_config(KafkaSettings(bootstrap_servers=(broker.bootstrap,))), worker, [topic_name])
+    with pytest.raises(ConfigError, match=r"worker\.session_timeout_seconds.*group\.min\.session\.timeout\.ms \(6 s"):
+        poll_often(source)
+    source.close()
+
+
+def poll_often(source: GroupSource) -> None:
+    for _ in range(100):
+        source.poll(0.2)
+
+
+def test_a_member_that_came_back_under_another_id_owns_its_partitions_anew(
+    broker: Any, topic_name: str, create_topic: Any
+) -> None:
+    # kafka-python calls no listener when a membership ends while a rebalance is under way and the new member gets the
+    # same partitions. Here the rebalance is one that the client believes to be under way.
+    create_topic(topic_name, partitions=2)
+    worker = WorkerSettings(group=topic_name, static_membership=False, session_timeout_seconds=6)
+    source = GroupSource(consumer_config(KafkaSettings(bootstrap_servers=(broker.bootstrap,))), worker, [topic_name])
+    while not (poll := source.poll(0.2)).assigned:
+        pass
+    both = poll.assigned
+    for partition in both:
+        source.resume(partition, 0)
+    first_id = poll.membership.metadata.member_id
+    assert poll.membership.valid
+    coordinator = source._consumer._coordinator
+    coordinator.rejoining = True
+    coordinator.reset_generation()
+    for _ in range(100):
+        poll = source.poll(0.2)
+        if poll.assigned:
+            break
+    source.close()
+    assert poll.membership.metadata.member_id != first_id
+    assert (poll.dropped, poll.assigned) == (both, both)

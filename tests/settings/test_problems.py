@@ -129,6 +129,28 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
             ":5: http.host: ${ does not begin ${NAME} or ${NAME:-default}; write $${ for a literal one",
         ),
         (
+            "worker: {session_timeout_seconds: 1s}",
+            ":5: worker: session_timeout_seconds 1 s would let a short pause of the process cost its partitions; set "
+            "3 s or more (brokers refuse less than 6 s unless their group.min.session.timeout.ms is lower)",
+        ),
+        (
+            "worker: {session_timeout_seconds: 10m}",
+            ":5: worker: session_timeout_seconds 600 s is longer than max_poll_interval_seconds 300 s, which would "
+            "then have no effect on a worker that died; lower the one or raise the other",
+        ),
+        (
+            "worker: {max_poll_interval_seconds: 1m}",
+            ":5: worker: max_poll_interval_seconds 60 s is too short for transaction_timeout_seconds 10 s: when "
+            "brokers do not answer, one commit takes up to 60 s, and that must be at most half of it; set "
+            "max_poll_interval_seconds to 120 s or more, or lower transaction_timeout_seconds",
+        ),
+        (
+            "worker: {delivery: at_least_once, max_poll_interval_seconds: 49s}",
+            ":5: worker: max_poll_interval_seconds 49 s is too short for transaction_timeout_seconds 10 s: when "
+            "brokers do not answer, one commit takes up to 25 s, and that must be at most half of it; set "
+            "max_poll_interval_seconds to 50 s or more, or lower transaction_timeout_seconds",
+        ),
+        (
             "http: {stalled_after_seconds: soon}",
             ":5: http.stalled_after_seconds: 'soon' is not a duration; "
             "write seconds or text such as 90s, 5m, 1h30m, 7d",

@@ -136,8 +136,8 @@ class Cluster:
         return self.read(f"{self.name}.dead-letters")
 
 
-def make_settings(cluster: Cluster, **worker: Any) -> Settings:
-    return Settings.model_validate(
+def make_settings(cluster: Cluster, max_poll_interval_seconds: float | None = None, **worker: Any) -> Settings:
+    settings = Settings.model_validate(
         {
             "kafka": {"bootstrap_servers": cluster.bootstrap},
             "worker": {
@@ -152,6 +152,11 @@ def make_settings(cluster: Cluster, **worker: Any) -> Settings:
             "streams": [{"name": "pumps", "topic": cluster.input, "model": "unused"}],
         }
     )  # fmt: skip
+    if max_poll_interval_seconds is None:
+        return settings
+    # Unchecked: an interval that a test can wait for is refused, since it is too short for a commit.
+    patience = {"max_poll_interval_seconds": max_poll_interval_seconds}
+    return settings.model_copy(update={"worker": settings.worker.model_copy(update=patience)})
 
 
 class RunningWorker:

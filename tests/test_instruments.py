@@ -1,0 +1,51 @@
+"""What the loop tells the metrics, apart from any broker."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from detector.instruments import Instruments
+from detector.observability.metrics import Metrics
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+def test_late_polls_are_counted_and_logged_once_an_episode(registry: CollectorRegistry) -> None:
+    clock = Clock()
+    instruments = Instruments(Metrics(registry), poll_limit_seconds=100.0, monotonic=clock)
+
+    def polls(*intervals: float) -> list[str]:
+        with capture_logs() as logs:
+            for interval in intervals:
+                clock.seconds += interval
+                instruments.polled()
+        return [log["log_level"] for log in logs]
+
+    assert polls(1, 50, 1) == []
+    assert polls(51, 1, 60, 1, 70) == ["warning"]
+    assert registry.get_sample_value("reconstream_polls_late_total") == 3
+    assert registry.get_sample_value("reconstream_poll_interval_ratio") == 0.7
+    # Two minutes of polls in time end the episode.
+    assert polls(*[1] * 125) == []
+    assert registry.get_sample_value("reconstream_poll_interval_ratio") == 0.01
+    assert polls(51) == ["warning"]
+
+
+def test_the_size_of_polls_is_shown(registry: CollectorRegistry) -> None:
+    Instruments(Metrics(registry), 100.0).poll_limit(250)
+    assert registry.get_sample_value("reconstream_poll_records_limit") == 250
