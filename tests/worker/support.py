@@ -25,6 +25,8 @@ from detector.cli.live import LiveParts, open_live
 from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
+from detector.records.values import InputPartition
+from detector.replay import EventTimeRange, replay
 from detector.scoring.scores import Scores
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
@@ -159,6 +161,24 @@ def make_settings(cluster: Cluster, max_poll_interval_seconds: float | None = No
     return settings.model_copy(update={"worker": settings.worker.model_copy(update=patience)})
 
 
+def kinds(events: list[Any], series: str) -> list[str]:
+    return [event.event for event in events if event.series == series]
+
+
+def straight(cluster: Cluster) -> list[Any]:
+    """What one uninterrupted pass over the input gives, live or replayed, in partition order."""
+    settings = make_settings(cluster)
+    # The identity must be the live one's: the cluster id is part of every incident's id.
+    cluster_id = cluster.events()[0].source.cluster
+    chunks: dict[InputPartition, list[Any]] = {}
+    items = cluster.read(cluster.input)
+    assert items, "nothing was read"
+    for item in items:
+        chunks.setdefault(InputPartition(item.topic, item.partition), []).append(item)
+    result = replay(sorted(chunks.items()), {cluster.input: make_context(settings, cluster_id)}, EventTimeRange())
+    return result.events
+
+
 class RunningWorker:
     """A worker on a thread of this process, stopped as SIGTERM would."""
 
@@ -211,9 +231,12 @@ class RunningWorker:
 
 
 @pytest.fixture
-def cluster(broker: Any, topic_name: str, create_topic: Callable[..., None]) -> Iterator[Cluster]:
+def cluster(
+    broker: Any, topic_name: str, create_topic: Callable[..., None], request: pytest.FixtureRequest
+) -> Iterator[Cluster]:
+    """An input topic with two partitions, or as many as the test is parametrised with (indirectly)."""
     found = Cluster(broker.bootstrap, topic_name)
-    create_topic(found.input, partitions=2, config=KEEP)
+    create_topic(found.input, partitions=getattr(request, "param", 2), config=KEEP)
     yield found
     found.producer.close()
 

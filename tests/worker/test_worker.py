@@ -18,19 +18,17 @@ from tests.worker.support import (
     START_MS,
     Cluster,
     RunningWorker,
+    kinds,
     make_context,
     make_settings,
     record,
     series_with_faults,
+    straight,
 )
 
 pytestmark = pytest.mark.kafka
 
 Start = Callable[..., RunningWorker]
-
-
-def kinds(events: list[Any], series: str) -> list[str]:
-    return [event.event for event in events if event.series == series]
 
 
 def test_one_fault_is_one_incident_with_its_channel_and_offsets(cluster: Cluster, run_worker: Start) -> None:
@@ -123,20 +121,6 @@ def test_restarts_in_mid_stream_neither_lose_nor_repeat(cluster: Cluster, run_wo
     live = cluster.events()
     assert kinds(live, "pump-1") == ["opened", "closed"] * 3
     assert live == straight(cluster)
-
-
-def straight(cluster: Cluster) -> list[Any]:
-    """What one uninterrupted pass over the input gives, live or replayed, in partition order."""
-    settings = make_settings(cluster)
-    # The identity must be the live one's: the cluster id is part of every incident's id.
-    cluster_id = cluster.events()[0].source.cluster
-    chunks: dict[InputPartition, list[Any]] = {}
-    items = cluster.read(cluster.input)
-    assert items, "nothing was read"
-    for item in items:
-        chunks.setdefault(InputPartition(item.topic, item.partition), []).append(item)
-    result = replay(sorted(chunks.items()), {cluster.input: make_context(settings, cluster_id)}, EventTimeRange())
-    return result.events
 
 
 def test_live_equals_replay_whatever_the_batches(cluster: Cluster, run_worker: Start) -> None:

@@ -1,0 +1,160 @@
+"""Members that come, go, and come too late, while records flow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from detector.kafka.committer import CommitResult
+from detector.kafka.source import Membership
+from detector.records.values import InputPartition
+from detector.scoring.scores import Scores
+from detector.series.values import WindowBatch
+from tests.worker.support import (
+    Cluster,
+    MagnitudeScorer,
+    RunningWorker,
+    kinds,
+    make_settings,
+    series_with_faults,
+    straight,
+)
+
+pytestmark = pytest.mark.kafka
+
+Start = Callable[..., RunningWorker]
+PARTITIONS = 6
+RECORDS = [*series_with_faults(1500, [(at, at + 10) for at in range(20, 1500, 50)])]
+
+
+class Flow:
+    """Sends the next few records of every partition's series whenever it is asked to."""
+
+    def __init__(self, cluster: Cluster, partitions: int) -> None:
+        self._cluster = cluster
+        self._partitions = partitions
+        self.sent = 0
+
+    def send(self, count: int = 5) -> None:
+        for partition in range(self._partitions):
+            self._cluster.send(f"pump-{partition}", RECORDS[self.sent : self.sent + count], partition)
+        self.sent += count
+
+    def until(self, what: Callable[[], bool], workers: list[RunningWorker], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            for worker in workers:
+                if worker.error is not None:
+                    raise worker.error
+            assert time.monotonic() < deadline, "it did not come to that"
+            assert self.sent < len(RECORDS), "there are no more records to send"
+            self.send()
+            time.sleep(0.1)
+
+
+def owned(*workers: RunningWorker) -> list[int]:
+    return [len(worker.worker._live) for worker in workers]
+
+
+def committed(*workers: RunningWorker) -> dict[int, int]:
+    return {p.partition: live.committed for w in workers for p, live in list(w.worker._live.items())}
+
+
+@pytest.mark.parametrize("cluster", [PARTITIONS], indirect=True)
+@pytest.mark.parametrize("static", [True, False], ids=["static", "dynamic"])
+def test_a_third_worker_joins_and_leaves_while_records_flow(cluster: Cluster, run_worker: Start, static: bool) -> None:
+    def start(name: str) -> RunningWorker:
+        return run_worker(make_settings(cluster, instance=name, static_membership=static, max_poll_records=50))
+
+    flow = Flow(cluster, PARTITIONS)
+    flow.send()
+    one, two = start("one"), start("two")
+    flow.until(lambda: owned(one, two) == [3, 3], [one, two])
+    three = start("three")
+    flow.until(lambda: owned(one, two, three) == [2, 2, 2], [one, two, three])
+    moved = set(three.worker._live)
+    flow.until(lambda: all(at >= flow.sent - 20 for at in committed(three).values()), [one, two, three])
+    three.stop()
+    # A static member's partitions move only after its session has timed out.
+    flow.until(lambda: owned(one, two) == [3, 3], [one, two])
+    assert moved <= set(one.worker._live) | set(two.worker._live)
+    flow.send()
+    ends = dict.fromkeys(range(PARTITIONS), flow.sent)
+    one.wait_for(lambda: committed(one, two) == ends)
+    events = cluster.events()
+    assert {kind for p in range(PARTITIONS) for kind in kinds(events, f"pump-{p}")} == {"opened", "closed"}
+    assert events == straight(cluster)
+
+
+def test_a_dynamic_member_that_missed_the_poll_interval_drops_its_work_and_goes_on(
+    cluster: Cluster, run_worker: Start
+) -> None:
+    class SlowOnce(MagnitudeScorer):
+        slow = False
+
+        def score(self, batch: WindowBatch) -> Scores:
+            if self.slow:
+                SlowOnce.slow = False
+                time.sleep(9)
+            return super().score(batch)
+
+    records = series_with_faults(60, [(10, 15), (40, 45)])
+    worker = run_worker(
+        make_settings(cluster, static_membership=False, max_poll_interval_seconds=6.5), scorer=SlowOnce()
+    )
+    cluster.send("pump-1", records[:30])
+    worker.wait_committed(cluster, {0: 30})
+    SlowOnce.slow = True
+    cluster.send("pump-1", records[30:])
+    worker.wait_committed(cluster, {0: 60}, seconds=60)
+    assert worker.value("commits_total", outcome="refused") + worker.value("commits_total", outcome="unknown") >= 1
+    assert worker.value("polls_late_total") >= 1
+    assert kinds(cluster.events(), "pump-1") == ["opened", "closed"] * 2
+    assert cluster.events() == straight(cluster)
+
+
+def test_a_membership_that_the_group_does_not_know_commits_nothing(cluster: Cluster, run_worker: Start) -> None:
+    worker = run_worker(make_settings(cluster, static_membership=False))
+    cluster.send("pump-1", series_with_faults(30, []))
+    worker.wait_committed(cluster, {0: 30})
+    results: list[tuple[CommitResult, int | None]] = []
+    real = worker.worker.commit
+
+    def commit_as_a_stranger(membership: Membership) -> CommitResult:
+        if results:
+            return real(membership)
+        # As kafka-python reports it after a missed poll interval; a broker lets it through without fencing.
+        nobody = Membership(membership.metadata._replace(generation_id=-1, member_id=""))
+        result = real(nobody)
+        offset = worker.worker._recovery._offsets.committed(InputPartition(cluster.input, 0))
+        results.append((result, offset))
+        return result
+
+    worker.worker.commit = commit_as_a_stranger  # type: ignore[method-assign]
+    cluster.send("pump-1", series_with_faults(60, [(40, 45)])[30:])
+    worker.wait_committed(cluster, {0: 60})
+    assert results == [(CommitResult.UNKNOWN, 30)]
+    assert cluster.events() == straight(cluster)
+
+
+def test_a_slow_scorer_makes_polls_smaller(cluster: Cluster, run_worker: Start) -> None:
+    skew = [0.0]
+    sizes: list[int] = []
+
+    class Slow(MagnitudeScorer):
+        def score(self, batch: WindowBatch) -> Scores:
+            skew[0] += 0.02 * len(batch.series)
+            sizes.append(len(batch.series))
+            return super().score(batch)
+
+    worker = run_worker(scorer=Slow())
+    worker.wait_for(lambda: len(worker.worker._live) == 2)
+    # The loop's clock runs on while it scores: a fiftieth of a second for each window.
+    worker.worker._monotonic = lambda: time.monotonic() + skew[0]
+    cluster.send("pump-1", series_with_faults(2000, []))
+    worker.wait_committed(cluster, {0: 2000})
+    # 50 windows are a second's work.
+    assert 25 <= worker.value("poll_records_limit") <= 51
+    assert max(sizes[-5:]) <= 51
