@@ -143,9 +143,14 @@ class Instruments:
         if result == "committed":
             self._metrics.commit_records.observe(records)
 
-    def assigned(self, partitions: int) -> None:
-        """So many partitions are live here."""
-        self._metrics.assigned_partitions.set(partitions)
+    def assigned(self, live: int, restoring: int) -> None:
+        """So many partitions are live here, and so many are on their way."""
+        self._metrics.assigned_partitions.set(live)
+        self._metrics.restoring_partitions.set(restoring)
+
+    def restoring(self, records_left: int) -> None:
+        """The partition that is being restored has so many records to read in its present step."""
+        self._metrics.restore_remaining_records.set(records_left)
 
     def rebalanced(self) -> None:
         """The assignment changed."""
@@ -157,6 +162,7 @@ class Instruments:
 
     def restored(self, stream: str, records: int, seconds: float) -> None:
         """A partition is live again."""
+        self._metrics.restore_remaining_records.set(0)
         self._metrics.restore_records.labels(stream).inc(records)
         self._metrics.restore_duration.observe(seconds, stream)
 

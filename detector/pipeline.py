@@ -6,9 +6,9 @@ cuts its batches. That is what makes a restart, a replay and an audit agree with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from detector.series.eviction import EvictionCounters, Residency
 from detector.series.spec import WindowSpec
 from detector.series.store import SeriesStore
 from detector.series.values import Reset, WindowBatch
-from detector.state import STATE_VERSION, SeriesState
+from detector.state import STATE_VERSION, Clock, SeriesState
 
 _WINDOWS_PER_BATCH = 1024
 # One record completes a window at most, but an assembled sample and its successor may come together.
@@ -48,6 +48,7 @@ class StreamContext:
         dead_letter_bytes: Longest value that a dead letter carries whole.
         keep_scores: Whether every score is kept in the outcome, for replay.
         residency: How many series of a partition may be in memory; None: all. No outcome depends on it.
+        shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
     """
 
     name: str
@@ -60,6 +61,7 @@ class StreamContext:
     dead_letter_bytes: int = 9_000_000
     keep_scores: bool = False
     residency: Residency | None = None
+    shaping: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class PartitionPipeline:
         self._forgotten: dict[str, int] = {}
         self._bad_run = 0
         self._evictions_told = EvictionCounters()
+        self._restored_clock: tuple[int | None, Clock | None] | None = None
 
     @property
     def store(self) -> SeriesStore:
@@ -255,13 +258,18 @@ class PartitionPipeline:
         return found
 
     def snapshot(self, series: str, next_offset: int) -> SeriesState:
-        """State of a series as of ``next_offset``, and mark it clean.
-
-        A forgotten series leaves a marker without windows: a restart that reads older records again must not revive it.
-        """
+        """State of a series as of ``next_offset``, and mark it clean."""
         self._dirty.pop(series, None)
         if series not in self._store:
             self._forgotten[series] = next_offset
+        return self.state_of(series, next_offset)
+
+    def state_of(self, series: str, next_offset: int) -> SeriesState:
+        """State of a series as of ``next_offset``.
+
+        A forgotten series leaves a marker without windows: a restart that reads older records again must not revive it.
+        """
+        if series not in self._store:
             return SeriesState(STATE_VERSION, next_offset, b"", None)
         return SeriesState(STATE_VERSION, next_offset, self._store.snapshot(series), self._tracker.snapshot(series))
 
@@ -292,12 +300,6 @@ class PartitionPipeline:
             self._store.restore(series, state.windows)
             self._included[series] = state.next_offset
 
-    def discard_windows(self) -> None:
-        """Begin with empty windows and no incidents."""
-        fresh = PartitionPipeline(self._context, self._partition)
-        self._store, self._tracker = fresh._store, fresh._tracker
-        self._dirty, self._included, self._forgotten = fresh._dirty, fresh._included, fresh._forgotten
-
     def rebuild(self, records: Sequence[Record]) -> None:
         """Put records into the windows only: nothing is scored, no incident moves, nothing comes out."""
         for record in records:
@@ -315,6 +317,21 @@ class PartitionPipeline:
         if self._store.pending:
             self._store.take()
 
+    def clock(self) -> tuple[int | None, Clock | None]:
+        """How far event time has come, for `set_clock`."""
+        return self._store.watermark_ns, None
+
+    def set_clock(self, watermark_ns: int | None, clock: Clock | None) -> None:
+        """Say how far event time had come when the snapshots' partition was last committed.
+
+        It holds while older records are read again, which must not move it, and `go_live` sets it once more.
+        """
+        self._restored_clock = (watermark_ns, clock)
+        self._store.watermark_ns = watermark_ns
+
     def go_live(self) -> None:
         """Forget which records the restored snapshots already hold; they have all been passed."""
         self._included.clear()
+        if self._restored_clock is not None:
+            self.set_clock(*self._restored_clock)
+            self._restored_clock = None

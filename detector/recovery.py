@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import structlog
@@ -14,8 +14,10 @@ from detector.failpoints import Announce, silent
 from detector.kafka.history import History
 from detector.pipeline import PartitionPipeline, StreamContext
 from detector.records.values import InputPartition
+from detector.restoring import bring_up, read_again
 from detector.series.snapshot import SnapshotError
-from detector.state import Control, SeriesState, decode_control, decode_series, parse_key
+from detector.state import EPOCH_VERSION, Control, Epoch, UnreadableStateError, Windows
+from detector.state_reading import Progress, StoredState, read_state
 
 _log = structlog.get_logger(__name__)
 # Markers of a transaction reach its partitions one after the other: the offsets may be stable a moment before the
@@ -40,17 +42,24 @@ class Restored:
 
     Attributes:
         next_offset: Of the first record to process.
+        committed: The group's offset; None when it has none yet, so that one is due.
         epoch_from: Offset from which the present model and settings hold.
-        new_epoch: Whether they differ from those before, so that an epoch record is due.
+        epoch: To be written, when something that shapes outcomes is not as it was before.
+        began_partitions: Of the input topic when the group first read this partition.
+        checkpointed_ms: Wall time of the last complete checkpoint; 0 when there is none.
+        series: How many came back.
         records: How many were read again.
     """
 
     pipeline: PartitionPipeline
     next_offset: int
+    committed: int | None
     epoch_from: int
-    new_epoch: bool
-    series: int
-    records: int
+    epoch: Epoch | None
+    began_partitions: int
+    checkpointed_ms: int = 0
+    series: int = 0
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +67,40 @@ class RecoveryPolicy:
     """Choices that the settings make."""
 
     state_topic: str
-    auto_offset_reset: Literal["earliest", "latest"]
-    on_lost_input: Literal["stop", "continue"]
-    max_replay_records: int
-    exactly_once: bool
+    auto_offset_reset: Literal["earliest", "latest"] = "earliest"
+    on_lost_input: Literal["stop", "continue"] = "stop"
+    on_lost_state: Literal["stop", "rebuild"] = "stop"
+    on_new_partitions: Literal["stop", "continue"] = "stop"
+    max_replay_records: int = 20_000
+    exactly_once: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A partition that is being restored, and what the cluster says about it.
+
+    Attributes:
+        committed: The group's offset, or None.
+        first: Oldest retained offset.
+        end: Last stable offset.
+    """
+
+    partition: InputPartition
+    context: StreamContext
+    committed: int | None
+    first: int
+    end: int
+    labels: dict[str, object] = field(init=False)
+
+    def __post_init__(self) -> None:
+        labels = {"topic": self.partition.topic, "partition": self.partition.partition}
+        object.__setattr__(self, "labels", labels)
+
+    def __str__(self) -> str:
+        return f"{self.partition.topic}/{self.partition.partition}"
+
+
+Steps = Iterator[Restored | Progress]
 
 
 class Recovery:
@@ -71,9 +110,11 @@ class Recovery:
         history: Reads the state topic and the input; used by nobody else meanwhile.
         offsets: The live source.
         policy: From the settings.
+        partition_counts: Number of partitions by input topic, now.
         monotonic: Clock for waiting.
         sleep: Waits; replaced in tests.
         announce: Told of each step (`detector.failpoints`).
+        now: Wall clock, seconds since the epoch of Unix; it is noted down and decides nothing.
     """
 
     def __init__(
@@ -81,181 +122,244 @@ class Recovery:
         history: History,
         offsets: Offsets,
         policy: RecoveryPolicy,
+        partition_counts: Mapping[str, int],
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         announce: Announce = silent,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._history = history
         self._offsets = offsets
         self._policy = policy
+        self._partition_counts = partition_counts
         self._monotonic = monotonic
         self._sleep = sleep
         self._announce = announce
+        self._now = now
 
-    def restore(self, partition: InputPartition, context: StreamContext) -> Iterator[Restored | None]:
+    def restore(self, partition: InputPartition, context: StreamContext) -> Steps:
         """Restore one partition.
 
         Yields:
-            None, often, so that the caller can poll; at last the result.
+            Progress, often, so that the caller can poll; at last the result.
 
         Raises:
             StateMismatchError: state, offsets and input contradict each other.
             KafkaError: the cluster did not answer; the restoration can be started again.
         """
-        committed = self._offsets.committed(partition)
-        first, end = self._offsets.range(partition)
-        control: Control | None = None
-        snapshots: dict[str, SeriesState] = {}
-        for step in self._load(partition, context.name, committed):
-            if step is None:
-                yield None
-            else:
-                control, snapshots = step
+        place = _Place(partition, context, self._offsets.committed(partition), *self._offsets.range(partition))
+        stored, unusable = yield from self._load(place)
         self._announce("state-loaded")
-        start = self._start(partition, committed, control, first, end)
-        pipeline = PartitionPipeline(context, partition.partition)
-        fingerprint = context.identity.fingerprint
-        same_model = (
-            control is not None and control.model == context.identity.model and control.fingerprint == fingerprint
-        )
-        windows_fit = self._restore_series(pipeline, snapshots, partition)
-        if control is None:
-            self._announce("re-read")
-            yield Restored(pipeline, start, start, True, 0, 0)
-            return
-        pipeline.store.watermark_ns = control.watermark_ns
-        again_from = control.replay_from if windows_fit else max(first, start - self._policy.max_replay_records)
-        if again_from < first:
-            self._lost(partition, f"the state needs records from offset {again_from} on, the oldest left is {first}")
-            again_from = first
-        count = 0
-        for chunk in self._history.read({partition: (again_from, start)}):
-            if chunk is not None:
-                records = chunk[1]
-                count += len(records)
-                if same_model and windows_fit:
-                    pipeline.process(records)  # what comes out was committed already
-                else:
-                    # Another model would judge them otherwise than the one whose events are out.
-                    pipeline.rebuild(records)
-            yield None
-        pipeline.go_live()
-        self._announce("re-read")
-        yield Restored(
-            pipeline, start, control.epoch_from if same_model else start, not same_model, len(snapshots), count
-        )
+        if unusable is not None:
+            yield from self._rebuild(place, unusable)
+        elif stored.control is None:
+            yield from self._begin(place)
+        else:
+            try:
+                yield from self._resume(place, stored, stored.control)
+            except (UnreadableStateError, SnapshotError) as error:
+                yield from self._rebuild(place, str(error), stored.control)
 
-    def _load(
-        self, partition: InputPartition, stream: str, committed: int | None
-    ) -> Iterator[tuple[Control | None, dict[str, SeriesState]] | None]:
+    # -- reading the state topic
+    # -----------------------------------------------------------------------------------------
+
+    def _load(self, place: _Place) -> Generator[Progress, None, tuple[StoredState, str | None]]:
+        """The stored state, and why it is of no use, if it is not."""
+        topic, committed = self._policy.state_topic, place.committed
         give_up = self._monotonic() + _MARKER_PATIENCE_SECONDS
         while True:
-            raw: dict[bytes, bytes] = {}
-            for chunk in self._read_state(partition):
-                if chunk is not None:
-                    raw.update(chunk)
-                yield None
-            control, snapshots = _decode(raw, stream)
-            reached = -1 if control is None else control.next_offset
+            stored = StoredState()
+            try:
+                yield from read_state(self._history, topic, place.partition.partition, place.context.name, stored)
+            except UnreadableStateError as error:
+                return stored, str(error)
+            except StateMismatchError as error:
+                return stored, self._accept_lost_state(str(error))
+            reached = -1 if stored.control is None else stored.control.next_offset
             if committed is None or reached >= committed:
-                yield control, snapshots
-                return
+                return stored, None
             if self._monotonic() > give_up:
-                raise StateMismatchError(
-                    f"the group has committed offset {committed} of {partition.topic}/{partition.partition}, but topic "
-                    f"{self._policy.state_topic} holds "
-                    + ("no state for it" if control is None else f"state up to {reached} only")
-                    + ": it was deleted, or belongs to another worker.group. Restore the topic, or set a new "
-                    "worker.group and "
-                    "topics.state to begin anew"
+                found = "no state for it" if stored.control is None else f"state up to {reached} only"
+                return stored, self._accept_lost_state(
+                    f"the group has committed offset {committed} of {place}, but topic {topic} holds {found}: it was "
+                    "deleted, or belongs to another worker.group"
                 )
             self._sleep(_MARKER_PAUSE_SECONDS)
-            yield None
+            yield Progress(0, 1)
 
-    def _read_state(self, partition: InputPartition) -> Iterator[Mapping[bytes, bytes] | None]:
-        state = InputPartition(self._policy.state_topic, partition.partition)
-        first = self._history.first_offsets([state])[state]
-        end = self._history.end_offsets([state])[state]
-        for chunk in self._history.read({state: (first, end)}):
-            yield None if chunk is None else {record.key or b"": record.value or b"" for record in chunk[1]}
+    def _accept_lost_state(self, what: str) -> str:
+        if self._policy.on_lost_state == "rebuild":
+            return what
+        raise StateMismatchError(
+            f"{what}. Restore the topic; or start once with RECONSTREAM_WORKER__ON_LOST_STATE=rebuild "
+            "(worker.on_lost_state), which makes windows and incidents anew from the last "
+            f"{self._policy.max_replay_records} records of each partition and loses incidents that opened before; or "
+            "set a new worker.group and topics.state to begin anew"
+        )
 
-    def _start(
-        self, partition: InputPartition, committed: int | None, control: Control | None, first: int, end: int
-    ) -> int:
-        if control is None:
-            start = (
-                committed if committed is not None else first if self._policy.auto_offset_reset == "earliest" else end
+    # -- three ways to a live partition
+    # ----------------------------------------------------------------------------------
+
+    def _begin(self, place: _Place) -> Steps:
+        """Nobody has read the partition for this group before."""
+        start = place.first
+        if self._policy.auto_offset_reset == "latest" and not (yield from self._was_added(place)):
+            start = place.end
+        pipeline = PartitionPipeline(place.context, place.partition.partition)
+        epoch = self._epoch(place, pipeline, start, "empty", start)
+        self._announce("re-read")
+        yield Restored(pipeline, start, None, start, epoch, self._count(place))
+
+    def _resume(self, place: _Place, stored: StoredState, control: Control) -> Steps:
+        """From snapshots, and the records that they lack."""
+        self._check_partitions(place, control)
+        start = self._resume_at(place, control)
+        lost = start != control.next_offset
+        identity = place.context.identity
+        same = (control.model, control.fingerprint) == (identity.model, identity.fingerprint)
+        windows: Windows = "carried"
+        try:
+            pipeline = bring_up(place.context, place.partition.partition, control, stored.snapshots())
+        except SnapshotError as error:
+            _log.warning("windows are rebuilt from the input", **place.labels, reason=str(error))
+            windows = "rebuilt"
+            pipeline = bring_up(place.context, place.partition.partition, control, stored.snapshots(), windows=False)
+        again_from = control.replay_from
+        if windows == "rebuilt":
+            again_from = max(place.first, start - self._policy.max_replay_records)
+        if again_from < place.first:
+            self._lost_input(
+                place, f"the state needs records from offset {again_from} on, the oldest left is {place.first}"
             )
-        elif committed is None:
-            # The group expired, or its offsets were deleted; the state knows better than any reset policy.
-            start = control.next_offset
-        elif control.next_offset > committed and self._policy.exactly_once:
+            again_from, lost = place.first, True
+        records = yield from self._read_again(place, pipeline, again_from, start, same and windows == "carried")
+        epoch = None
+        if lost or not same or windows == "rebuilt":
+            epoch = self._epoch(place, pipeline, start, windows, again_from if windows == "rebuilt" else start)
+        yield Restored(
+            pipeline,
+            start,
+            place.committed,
+            control.epoch_from if epoch is None else start,
+            epoch,
+            control.began_partitions or control.partitions,
+            control.checkpointed_ms if epoch is None else 0,  # replay can then begin soon after the epoch does
+            len(stored.raw),
+            records,
+        )
+
+    def _rebuild(self, place: _Place, why: str, control: Control | None = None) -> Steps:
+        """From the input alone, as if the partition's last records were new; what they lead to is not told again."""
+        start = place.committed
+        if start is None:
+            start = place.end if control is None else control.next_offset
+        start = self._within(place, start)
+        again_from = max(place.first, start - self._policy.max_replay_records)
+        _log.error(
+            "state is rebuilt from the input; incidents that opened before are lost",
+            **place.labels,
+            reason=why,
+            from_offset=again_from,
+            next_offset=start,
+        )
+        pipeline = PartitionPipeline(place.context, place.partition.partition)
+        records = yield from self._read_again(place, pipeline, again_from, start, True)
+        epoch = self._epoch(place, pipeline, start, "rebuilt", again_from)
+        yield Restored(
+            pipeline, start, place.committed, start, epoch, self._count(place), 0, len(pipeline.store), records
+        )
+
+    def _read_again(
+        self, place: _Place, pipeline: PartitionPipeline, start: int, stop: int, judge: bool
+    ) -> Generator[Progress, None, int]:
+        done = 0
+        batches = (
+            None if chunk is None else chunk[1] for chunk in self._history.read({place.partition: (start, stop)})
+        )
+        for records in read_again(pipeline, batches, judge=judge):
+            done += records or 0
+            yield Progress(done, stop - start)
+        self._announce("re-read")
+        return done
+
+    # -- where to go on
+    # --------------------------------------------------------------------------------------------------
+
+    def _resume_at(self, place: _Place, control: Control) -> int:
+        start, committed = control.next_offset, place.committed
+        # Without a committed offset the group expired, or its offsets were deleted; the state knows better than any
+        # reset policy.
+        if committed is not None and start > committed and self._policy.exactly_once:
             raise StateMismatchError(
-                f"the state of {partition.topic}/{partition.partition} is at offset {control.next_offset}, "
-                "ahead of the group's "
-                f"{committed}: the group's offsets were moved back by hand, or a transaction was torn. To read "
-                "history again use "
-                "'detector replay'; to begin anew set a new worker.group and topics.state"
+                f"the state of {place} is at offset {start}, ahead of the group's {committed}: the group's offsets "
+                "were moved back by hand, or a transaction was torn. To read history again use 'detector replay'; to "
+                "begin anew set a new worker.group and topics.state"
             )
-        else:
-            start = max(committed, control.next_offset)
-        if start > end:
+        return self._within(place, start)
+
+    def _within(self, place: _Place, start: int) -> int:
+        if start > place.end:
             raise StateMismatchError(
-                f"the group stands at offset {start} of {partition.topic}/{partition.partition}, beyond its end "
-                f"{end}: the topic was "
-                "deleted and created again, or lost records. Set a new worker.group and topics.state to begin anew"
+                f"the group stands at offset {start} of {place}, beyond its end {place.end}: the topic was deleted and "
+                "created again, or lost records. Set a new worker.group and topics.state to begin anew"
             )
-        if start < first:
-            self._lost(partition, f"records {start} to {first - 1} were deleted by retention before they were read")
-            return first
+        if start < place.first:
+            self._lost_input(
+                place, f"records {start} to {place.first - 1} were deleted by retention before they were read"
+            )
+            return place.first
         return start
 
-    def _lost(self, partition: InputPartition, what: str) -> None:
-        message = f"{partition.topic}/{partition.partition}: {what}"
+    def _lost_input(self, place: _Place, what: str) -> None:
         if self._policy.on_lost_input == "stop":
             raise StateMismatchError(
-                f"{message}. To go on without them, set worker.on_lost_input to 'continue'; the windows they belong to "
-                "have a gap then"
+                f"{place}: {what}. To go on without them, start once with RECONSTREAM_WORKER__ON_LOST_INPUT=continue, "
+                "or set worker.on_lost_input to 'continue'; the windows they belong to have a gap then"
             )
-        _log.error("input was lost", topic=partition.topic, partition=partition.partition, detail=what)
+        _log.error("input was lost", **place.labels, detail=what)
 
-    def _restore_series(
-        self, pipeline: PartitionPipeline, snapshots: Mapping[str, SeriesState], partition: InputPartition
-    ) -> bool:
-        try:
-            for series, state in snapshots.items():
-                pipeline.restore(series, state)
-        except SnapshotError as error:
-            _log.warning(
-                "windows are rebuilt from the input",
-                topic=partition.topic,
-                partition=partition.partition,
-                reason=str(error),
-            )
-        else:
-            return True
-        pipeline.discard_windows()
-        try:
-            for series, state in snapshots.items():
-                pipeline.restore(series, state, windows=False)
-        except SnapshotError as error:
+    def _check_partitions(self, place: _Place, control: Control) -> None:
+        now = self._count(place)
+        if now == control.partitions:
+            return
+        if self._policy.on_new_partitions == "stop":
             raise StateMismatchError(
-                f"the snapshots of {partition.topic}/{partition.partition} on topic {self._policy.state_topic} "
-                "cannot be read: "
-                f"{error}. Restore the topic, or set a new worker.group and topics.state to begin anew"
-            ) from error
-        return False
+                f"topic {place.partition.topic} has {now} partitions, and had {control.partitions} when the state of "
+                f"partition {place.partition.partition} was written: keys have moved, so a series that moved begins "
+                "anew where it lands, and what it left behind is forgotten with time. To go on that way start once "
+                "with RECONSTREAM_WORKER__ON_NEW_PARTITIONS=continue (worker.on_new_partitions); to keep each series "
+                "whole write the history into a correctly keyed topic with 'detector repartition', and read that one "
+                "with a new worker.group and topics.state"
+            )
+        _log.warning(
+            "the input has another number of partitions", **place.labels, partitions=now, before=control.partitions
+        )
 
+    def _was_added(self, place: _Place) -> Generator[Progress, None, bool]:
+        """Whether the partition did not exist yet when the group began; its records then are all new."""
+        beside = StoredState()
+        yield from read_state(self._history, self._policy.state_topic, 0, place.context.name, beside)
+        return beside.control is not None and beside.control.began_partitions <= place.partition.partition
 
-def _decode(raw: Mapping[bytes, bytes], stream: str) -> tuple[Control | None, dict[str, SeriesState]]:
-    control: Control | None = None
-    snapshots: dict[str, SeriesState] = {}
-    for key, value in raw.items():
-        owner, series = parse_key(key)
-        if owner != stream or not value:  # an empty value is a tombstone
-            continue
-        if series is None:
-            control = decode_control(value)
-        else:
-            snapshots[series] = decode_series(value)
-    return control, snapshots
+    def _count(self, place: _Place) -> int:
+        return self._partition_counts[place.partition.topic]
+
+    def _epoch(
+        self, place: _Place, pipeline: PartitionPipeline, start: int, windows: Windows, windows_from: int
+    ) -> Epoch:
+        identity = place.context.identity
+        return Epoch(
+            version=EPOCH_VERSION,
+            stream=place.context.name,
+            topic=place.partition.topic,
+            partition=place.partition.partition,
+            from_offset=start,
+            model=identity.model,
+            model_version=identity.model_version,
+            fingerprint=identity.fingerprint,
+            settings=dict(place.context.shaping),
+            windows=windows,
+            windows_from=windows_from,
+            under_way=pipeline.tracker.under_way(),
+            written_ms=int(self._now() * 1000),
+        )

@@ -215,7 +215,10 @@ class StateSettings(Section):
     max_replay_records: Annotated[int, Field(ge=100)] = 20_000
     """At most this many records of a partition are read again, silently, after a restart."""
     snapshot_bytes_per_commit: Annotated[int, Field(ge=1024)] = 4_194_304
-    """Snapshots of series are spread over commits so that one carries about this much of them."""
+    """Snapshots of series are spread over commits so that one carries about this much of them; a checkpoint that is
+    being written adds as much again."""
+    checkpoint_interval_seconds: Seconds = 3600.0
+    """How often each partition's whole state is kept on the epochs topic, so that replay and audit can begin there."""
     max_resident_series: Annotated[int, Field(ge=1)] = 20_000
     """Most series of a partition in memory; beyond them, those with the oldest event time wait in a local file."""
     directory: Path | None = None
@@ -237,6 +240,12 @@ class WorkerSettings(Section):
     """Where to begin on a partition that has neither a committed offset nor state."""
     on_lost_input: Literal["stop", "continue"] = "stop"
     """What to do when retention deleted records before they were read; 'continue' goes on from the oldest one left."""
+    on_lost_state: Literal["stop", "rebuild"] = "stop"
+    """What to do when the state topic was deleted or is damaged; 'rebuild' makes windows and incidents anew from the
+    last ``state.max_replay_records`` records of each partition, and loses incidents that opened before them."""
+    on_new_partitions: Literal["stop", "continue"] = "stop"
+    """What to do when an input topic has another number of partitions than when its state was written: keys move, and a
+    series that moved begins anew where it lands."""
     max_poll_records: Annotated[int, Field(ge=1, le=100_000)] = 5000
     """Most records of one poll. Fewer are asked for where processing them would take longer than a second."""
     commit_interval_seconds: Seconds = 0.5

@@ -1,4 +1,4 @@
-"""What a commit says about state: snapshots of the series that are due, the control record, and a new epoch.
+"""What a commit says about state: snapshots of the series that are due, the control record, epochs and checkpoints.
 
 Rewriting every series that changed would cost more than the scoring. A series is due once it has been dirty for half of
 ``max_replay_records``: snapshots spread over the commits, and a restart never reads more than that many records
@@ -8,16 +8,16 @@ again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from detector.kafka.committer import OutputRecord
-from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.live_partition import LivePartition
 from detector.records.values import InputPartition
 from detector.settings import StateSettings, TopicSettings
 from detector.state import (
     STATE_VERSION,
     Control,
-    Epoch,
     control_key,
     encode_epoch,
     encode_state,
@@ -27,31 +27,6 @@ from detector.state import (
 
 _DUE_SHARE = 0.5
 _SNAPSHOTS_PER_LOOK = 64
-
-
-@dataclass(slots=True)
-class LivePartition:
-    """A partition that is being processed.
-
-    Attributes:
-        next_offset: Of the first record that was not processed.
-        committed: As of the last commit.
-        epoch_from: Offset from which the present model and settings hold.
-        epoch: To be written with the next commit, if it is new.
-        outputs: Waiting for a commit.
-        touched: Series whose snapshot goes with it, whatever their turn.
-        outcomes: Counted once they are committed.
-    """
-
-    context: StreamContext
-    pipeline: PartitionPipeline
-    next_offset: int
-    committed: int
-    epoch_from: int
-    epoch: Epoch | None
-    outputs: list[OutputRecord] = field(default_factory=list)
-    touched: set[str] = field(default_factory=set)
-    outcomes: list[Outcome] = field(default_factory=list)
 
 
 def state_outputs(
@@ -78,9 +53,10 @@ def state_outputs(
         written += len(data)
         return OutputRecord(topics.state, partition.partition, series_key(name, series), data)
 
-    for series in sorted(live.touched):
-        yield snapshot(series)
+    touched = sorted(live.touched)
     live.touched = set()
+    for series in touched:
+        yield snapshot(series)
     while written < state.snapshot_bytes_per_commit:
         due = live.pipeline.due(live.next_offset, due_after, _SNAPSHOTS_PER_LOOK)
         if not due:
@@ -94,20 +70,17 @@ def state_outputs(
     replay_from = live.pipeline.replay_from(live.next_offset)
     for series in live.pipeline.expired_markers(replay_from):
         yield OutputRecord(topics.state, partition.partition, series_key(name, series), None)
-    identity = live.context.identity
-    control = Control(
-        STATE_VERSION,
-        live.next_offset,
-        replay_from,
-        live.pipeline.store.watermark_ns,
-        identity.model,
-        identity.fingerprint,
-        live.epoch_from,
-        partitions,
-    )
-    yield OutputRecord(topics.state, partition.partition, control_key(name), encode_state(control))
     if live.epoch is not None:
-        yield OutputRecord(
-            topics.epochs, partition.partition, epoch_key(name, partition.partition), encode_epoch(live.epoch)
-        )
-        live.epoch = None
+        epoch, live.epoch = live.epoch, None
+        key = epoch_key("e", name, partition.partition, epoch.from_offset)
+        yield OutputRecord(topics.epochs, partition.partition, key, encode_epoch(epoch))
+    identity = live.context.identity
+    watermark_ns, clock = live.pipeline.clock()
+    control = Control(
+        STATE_VERSION, live.next_offset, replay_from, watermark_ns, identity.model, identity.fingerprint,
+        live.epoch_from, partitions, clock, live.began_partitions, live.checkpoint.completed_ms,
+    )  # fmt: skip
+    yield from live.checkpoint.outputs(live.pipeline, touched, control)
+    if live.checkpoint.completed_ms != control.checkpointed_ms:
+        control = msgspec.structs.replace(control, checkpointed_ms=live.checkpoint.completed_ms)
+    yield OutputRecord(topics.state, partition.partition, control_key(name), encode_state(control))

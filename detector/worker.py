@@ -9,27 +9,30 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from detector.alerting.events import encode
 from detector.bad_records import BadRecordGuard
-from detector.errors import KafkaUnavailableError
+from detector.checkpointing import CheckpointPolicy, CheckpointWriter
+from detector.errors import KafkaUnavailableError, StateMismatchError
 from detector.failpoints import Announce, silent
 from detector.instruments import Instruments
 from detector.kafka.committer import CommitResult, Committer, OutputRecord
 from detector.kafka.errors import TransientKafkaError
 from detector.kafka.source import Membership, Poll
+from detector.live_partition import LivePartition
 from detector.observability.health import Health
 from detector.pipeline import StreamContext
 from detector.poll_size import PollSize, target_seconds
 from detector.records.values import InputPartition, Record
-from detector.recovery import Recovery, Restored
+from detector.recovery import Recovery, Restored, Steps
 from detector.settings import Settings
-from detector.snapshots import LivePartition, state_outputs
-from detector.state import EPOCH_VERSION, Epoch
+from detector.snapshots import state_outputs
+from detector.state_reading import Progress
 
 _log = structlog.get_logger(__name__)
 _IDLE_POLL_SECONDS = 0.2
@@ -37,6 +40,7 @@ _RESTORE_SLICE_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
 _LAG_EVERY_SECONDS = 5.0
 _REPORT_EVERY_SECONDS = 1.0
+_RESTORE_LOG_SECONDS = 5.0
 
 
 class Source(Protocol):
@@ -48,6 +52,21 @@ class Source(Protocol):
     def position(self, partition: InputPartition) -> int | None: ...  # noqa: D102
     def ends(self, partitions: Sequence[InputPartition]) -> Mapping[InputPartition, int]: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class _Restoration:
+    """The partition that is being restored.
+
+    Attributes:
+        started: Monotonic seconds.
+        log_at: When to say how far it is, monotonic seconds.
+    """
+
+    partition: InputPartition
+    steps: Steps
+    started: float
+    log_at: float
 
 
 class Worker:
@@ -63,8 +82,10 @@ class Worker:
         instruments: Told of everything that is counted.
         health: Told of progress and readiness.
         stopping: Asked before every cycle.
+        reloaded: Asked after every cycle for streams whose model was replaced, by input topic.
         monotonic: Clock for intervals.
         announce: Told of each step (`detector.failpoints`).
+        now: Wall clock, seconds since the epoch of Unix; it only says when a checkpoint is due.
     """
 
     def __init__(
@@ -78,11 +99,13 @@ class Worker:
         instruments: Instruments,
         health: Health,
         stopping: Callable[[], bool],
+        reloaded: Callable[[], Mapping[str, StreamContext]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
         announce: Announce = silent,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._contexts = contexts
+        self._contexts = dict(contexts)
         self._partition_counts = partition_counts
         self._source = source
         self._committer = committer
@@ -90,15 +113,22 @@ class Worker:
         self._instruments = instruments
         self._health = health
         self._stopping = stopping
+        self._reloaded = reloaded
         self._monotonic = monotonic
         self._announce = announce
+        self._now = now
+        self._checkpoints = CheckpointPolicy(
+            settings.topics.epochs,
+            int(settings.worker.state.checkpoint_interval_seconds * 1000),
+            settings.worker.state.snapshot_bytes_per_commit,
+        )
         self._guard = BadRecordGuard(settings.worker.bad_records)
         self._poll_size = PollSize(
             settings.worker.max_poll_records, target_seconds(settings.worker.max_poll_interval_seconds)
         )
         self._live: dict[InputPartition, LivePartition] = {}
         self._waiting: deque[InputPartition] = deque()
-        self._restoring: tuple[InputPartition, Iterator[Restored | None], float] | None = None
+        self._restoring: _Restoration | None = None
         self._pending_records = 0
         self._last_commit = monotonic()
         self._last_lag = monotonic() - _LAG_EVERY_SECONDS
@@ -152,6 +182,7 @@ class Worker:
         self._restore_some()
         if self._commit_is_due():
             self.commit(poll.membership)
+        self._change_models(poll.membership)
         self._report()
         return poll.membership
 
@@ -194,39 +225,65 @@ class Worker:
             if not self._waiting or self._monotonic() < self._retry_at:
                 return
             partition = self._waiting.popleft()
+            self._check_known(partition)
             _log.info("restoring", topic=partition.topic, partition=partition.partition)
-            self._restoring = (
-                partition,
-                self._recovery.restore(partition, self._contexts[partition.topic]),
-                self._monotonic(),
-            )
-        partition, steps, started = self._restoring
+            started = self._monotonic()
+            steps = self._recovery.restore(partition, self._contexts[partition.topic])
+            self._restoring = _Restoration(partition, steps, started, started + _RESTORE_LOG_SECONDS)
+        now = self._restoring
         until = self._monotonic() + _RESTORE_SLICE_SECONDS
         try:
-            for restored in steps:
-                if restored is not None:
+            for step in now.steps:
+                if isinstance(step, Restored):
                     self._restoring = None
-                    self._go_live(partition, restored, self._monotonic() - started)
+                    self._go_live(now.partition, step, self._monotonic() - now.started)
                     return
+                self._progress(now, step)
                 if self._monotonic() > until:
                     return
         except (TransientKafkaError, KafkaUnavailableError) as error:
-            _log.warning("restoring failed, trying again", partition=partition.partition, error=str(error))
+            _log.warning("restoring failed, trying again", partition=now.partition.partition, error=str(error))
             self._restoring = None
-            self._waiting.appendleft(partition)
+            self._waiting.appendleft(now.partition)
             self._retry_at = self._monotonic() + _RETRY_SECONDS
+
+    def _check_known(self, partition: InputPartition) -> None:
+        count = self._partition_counts[partition.topic]
+        if partition.partition >= count:
+            raise StateMismatchError(
+                f"topic {partition.topic} has got a partition {partition.partition}, and had {count} partitions when "
+                "this worker started. Start it again: it then checks whether the other topics have enough partitions, "
+                "and what becomes of the keys that moved (worker.on_new_partitions)"
+            )
+
+    def _progress(self, now: _Restoration, step: Progress) -> None:
+        self._instruments.restoring(max(0, step.total - step.done))
+        if self._monotonic() < now.log_at:
+            return
+        now.log_at = self._monotonic() + _RESTORE_LOG_SECONDS
+        _log.info(
+            "still restoring",
+            topic=now.partition.topic,
+            partition=now.partition.partition,
+            records=step.done,
+            of=step.total,
+            seconds=round(self._monotonic() - now.started, 1),
+        )
 
     def _go_live(self, partition: InputPartition, restored: Restored, seconds: float) -> None:
         context = self._contexts[partition.topic]
-        epoch = None
-        if restored.new_epoch:
-            identity = context.identity
-            epoch = Epoch(
-                EPOCH_VERSION, context.name, partition.topic, partition.partition, restored.epoch_from,
-                identity.model, identity.model_version, identity.fingerprint,
-            )  # fmt: skip
+        checkpoint = CheckpointWriter(
+            self._checkpoints, context.name, partition, restored.checkpointed_ms, lambda: int(self._now() * 1000)
+        )
         self._live[partition] = LivePartition(
-            context, restored.pipeline, restored.next_offset, restored.next_offset, restored.epoch_from, epoch
+            context,
+            restored.pipeline,
+            restored.next_offset,
+            restored.committed,
+            restored.epoch_from,
+            restored.epoch,
+            checkpoint,
+            restored.began_partitions,
         )
         self._source.resume(partition, restored.next_offset)
         self._announce("resumed")
@@ -246,15 +303,35 @@ class Worker:
         self._live.pop(partition, None)
         if partition in self._waiting:
             self._waiting.remove(partition)
-        if self._restoring is not None and self._restoring[0] == partition:
+        if self._restoring is not None and self._restoring.partition == partition:
             self._restoring = None
         self._instruments.dropped(partition)
+
+    def _restore_anew(self, partition: InputPartition) -> None:
+        """Read back what is committed of a partition that this worker keeps."""
+        self._drop(partition)
+        self._source.hold(partition)
+        self._waiting.append(partition)
+
+    def _change_models(self, membership: Membership) -> None:
+        """Put new models in place, as a restart would, but without leaving the group."""
+        replaced = self._reloaded()
+        if not replaced:
+            return
+        if self._has_pending():
+            self.commit(membership)
+        self._contexts.update(replaced)
+        affected = [p for p in (*self._live, *self._waiting) if p.topic in replaced]
+        if self._restoring is not None and self._restoring.partition.topic in replaced:
+            affected.append(self._restoring.partition)
+        for partition in affected:
+            self._restore_anew(partition)
 
     # -- commit
     # ----------------------------------------------------------------------------------------------------------
 
     def _has_pending(self) -> bool:
-        return any(live.next_offset > live.committed or live.outputs for live in self._live.values())
+        return any(live.is_pending for live in self._live.values())
 
     def _commit_is_due(self) -> bool:
         if not self._has_pending():
@@ -280,7 +357,7 @@ class Worker:
             position = self._position(partition)
             if position is not None and position > live.next_offset:
                 live.next_offset = position  # nothing but transaction markers in between
-            if live.next_offset == live.committed and not live.outputs:
+            if not live.is_pending:
                 continue
             live.outputs.extend(
                 state_outputs(
@@ -312,9 +389,7 @@ class Worker:
             _log.warning("the outcome of a commit is unknown; reading back what is committed", partitions=len(offsets))
             self._pending_records = 0
             for partition in offsets:
-                self._drop(partition)
-                self._source.hold(partition)
-                self._waiting.append(partition)
+                self._restore_anew(partition)
             self._pause()
         else:
             _log.info("the group refused a commit; outcomes of partitions still owned are sent again")
@@ -344,7 +419,7 @@ class Worker:
         if now - self._last_report < _REPORT_EVERY_SECONDS:
             return
         self._last_report = now
-        self._instruments.assigned(len(self._live))
+        self._instruments.assigned(len(self._live), restoring)
         for stream, lives in self._by_stream().items():
             self._instruments.observe(stream, [live.pipeline for live in lives])
         if now - self._last_lag < _LAG_EVERY_SECONDS:
@@ -355,7 +430,12 @@ class Worker:
         except TransientKafkaError as error:
             _log.debug("lag is unknown", error=str(error))
             return
-        self._instruments.lag({p: max(0, end - self._live[p].committed) for p, end in ends.items() if p in self._live})
+        behind = {
+            partition: max(0, ends[partition] - (live.next_offset if live.committed is None else live.committed))
+            for partition, live in self._live.items()
+            if partition in ends
+        }
+        self._instruments.lag(behind)
 
     def _by_stream(self) -> dict[str, list[LivePartition]]:
         streams: dict[str, list[LivePartition]] = {context.name: [] for context in self._contexts.values()}

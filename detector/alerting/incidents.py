@@ -7,6 +7,7 @@ snapshots are taken, nor on whether quiet samples of quiet series are handed in 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,6 +167,20 @@ class IncidentTracker:
             self._tracks[series] = track
         if not track.lifecycle.is_open and track.lifecycle.cool_down_until_ns != NEVER_NS:
             self._cooling[series] = track.lifecycle.cool_down_until_ns
+
+    def under_way(self) -> dict[str, bytes]:
+        """Snapshots of all series with a run or an incident under way; others have at most a cool-down."""
+        return {series: encode_track(track) for series, track in sorted(self._tracks.items())}
+
+    def take_over(self, under_way: Mapping[str, bytes]) -> None:
+        """Put runs and incidents in place of those that are under way; cool-downs of other series stay.
+
+        Raises:
+            SnapshotError: one is of another version or damaged.
+        """
+        self._tracks.clear()
+        for series, data in under_way.items():
+            self.restore(series, data)
 
     def open_count(self) -> int:
         """How many incidents are open now."""

@@ -18,7 +18,7 @@ from detector.series.cold import ColdSeries
 from detector.series.eviction import Residency
 from detector.series.spec import WindowSpec
 from detector.settings import IncidentSettings, StateSettings, StreamSettings, WindowSettings
-from detector.settings_file import fingerprint
+from detector.settings_file import fingerprint, shaping_settings
 from models.bundle import Bundle, load_bundle
 from models.errors import BundleError as DamagedBundleError
 from models.errors import ModelsError
@@ -138,6 +138,7 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         ),
         runtime=stream.runtime,
         keep_scores=keep_scores,
+        shaping=shaping_settings(stream),
     )
 
 

@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from detector import __version__
 from detector.cli.assemble import residency
+from detector.cli.reload import BundleReloader, measured
 from detector.failpoints import Announce, silent
-from detector.instruments import Instruments, TimedScorer
+from detector.instruments import Instruments
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
 from detector.kafka.history import History
@@ -24,7 +25,6 @@ from detector.observability.health import Health
 from detector.observability.http import HttpServer
 from detector.observability.metrics import Metrics
 from detector.pipeline import StreamContext
-from detector.records.reasons import REASONS
 from detector.recovery import Recovery, RecoveryPolicy
 from detector.settings import Settings
 from detector.worker import Worker
@@ -56,6 +56,7 @@ def open_live(
     registry: CollectorRegistry,
     stopping: Callable[[], bool],
     announce: Announce = silent,
+    reload_asked: Callable[[], bool] = lambda: False,
 ) -> LiveParts:
     """Check the cluster, see to the topics, load the models, listen, and join nothing yet.
 
@@ -65,6 +66,7 @@ def open_live(
         registry: For the metrics.
         stopping: Asked by the loop.
         announce: Told of each step of commits and restorations.
+        reload_asked: Asked by the loop: whether to load the bundles again.
 
     Raises:
         KafkaUnavailableError: unreachable, not allowed in, or a topic is missing.
@@ -91,10 +93,12 @@ def open_live(
         server = HttpServer(settings.http, registry, health)
         server.start()
         stack.callback(server.stop)
+
+        def ready(context: StreamContext) -> StreamContext:
+            return replace(measured(context, metrics), residency=series_residency)
+
+        streams = {topic: ready(context) for topic, context in contexts.items()}
         worker_settings = settings.worker
-        timed = {
-            topic: replace(_timed(context, metrics), residency=series_residency) for topic, context in contexts.items()
-        }
         source = GroupSource(consumer_config(settings.kafka), worker_settings, inputs)
         stack.callback(source.close)
         committer = _committer(settings, source, announce)
@@ -108,23 +112,30 @@ def open_live(
                 state_topic=settings.topics.state,
                 auto_offset_reset=worker_settings.auto_offset_reset,
                 on_lost_input=worker_settings.on_lost_input,
+                on_lost_state=worker_settings.on_lost_state,
+                on_new_partitions=worker_settings.on_new_partitions,
                 max_replay_records=worker_settings.state.max_replay_records,
                 exactly_once=exactly_once,
             ),
+            counts,
             announce=announce,
         )
         instruments = Instruments(metrics, worker_settings.max_poll_interval_seconds)
+        reloader = BundleReloader(settings.streams, streams, ready, metrics, reload_asked)
         worker = Worker(
-            settings, timed, counts, source, committer, recovery, instruments, health, stopping, announce=announce
+            settings,
+            streams,
+            counts,
+            source,
+            committer,
+            recovery,
+            instruments,
+            health,
+            stopping,
+            reloader,
+            announce=announce,
         )
         return LiveParts(worker, server.url, stack.pop_all())
-
-
-def _timed(context: StreamContext, metrics: Metrics) -> StreamContext:
-    metrics.add_stream(context.name, REASONS)
-    identity = context.identity
-    metrics.set_model(context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime)
-    return replace(context, scorer=TimedScorer(context.scorer, metrics, context.name))
 
 
 def transactional_id(settings: Settings) -> str:

@@ -14,7 +14,8 @@ def run(
     """Watch live topics and report incidents, until SIGTERM or Ctrl-C.
 
     The first signal finishes and commits what was polled; a second one leaves at once, and the next start does it
-    again. Nothing is lost or reported twice either way.
+    again. Nothing is lost or reported twice either way. SIGHUP loads the bundles again: one that passes its checks
+    takes over where the old one stopped, one that does not is refused, and the old model goes on.
 
     Examples:
         detector run -c detector.yaml
@@ -29,6 +30,7 @@ def run(
 
     from detector.cli.assemble import open_bundle, stream_context
     from detector.cli.live import open_live
+    from detector.cli.reload import HangUp
     from detector.failpoints import failpoints
     from detector.observability.logs import configure_logging
     from detector.settings_file import load_settings
@@ -40,13 +42,14 @@ def run(
     log = structlog.get_logger("detector.run")
     # Before anything is asked of the network: a damaged bundle must not wait for a broker to be noticed.
     bundles = {stream.name: open_bundle(stream.model) for stream in settings.streams}
-    with StopSignals(settings.worker.drain_timeout_seconds) as stopping:
+    with StopSignals(settings.worker.drain_timeout_seconds) as stopping, HangUp() as reload_asked:
         parts = open_live(
             settings,
             lambda cluster: {s.topic: stream_context(s, bundles[s.name], cluster) for s in settings.streams},
             REGISTRY,
             stopping,
             announce,
+            reload_asked,
         )
         log.info(
             "started",

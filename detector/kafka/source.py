@@ -147,13 +147,16 @@ class GroupSource:
                 "group.min.session.timeout.ms (6 s unless changed) and group.max.session.timeout.ms (30 min)"
             ) from error
         except OffsetOutOfRangeError as error:
-            if self._continue_after_loss:
+            named = self._named(error)
+            if named and named <= self._newly_assigned():
+                pass  # the client tried the committed offset; recovery decides where to begin, and says what was lost
+            elif self._continue_after_loss:
                 return self._begin_again(error)
-            raise StateMismatchError(
-                f"records were deleted before they were read ({error}); the topic's retention is shorter than "
-                "the worker's "
-                "lag. Set worker.on_lost_input to 'continue' to go on from the oldest record that is left"
-            ) from error
+            else:
+                raise StateMismatchError(
+                    f"records were deleted before they were read ({error}); the topic's retention is shorter than the "
+                    "worker's lag. Set worker.on_lost_input to 'continue' to go on from the oldest record that is left"
+                ) from error
         except NoOffsetForPartitionError:
             # A partition assigned within this very call has no position yet; it gets one below.
             fetched = {}
@@ -170,11 +173,20 @@ class GroupSource:
         """Hand partitions whose position was deleted back to recovery, which goes on from what is left and says so."""
         membership = Membership(self._consumer.group_metadata())
         dropped, assigned = self._apply_changes(membership)
-        named = error.args[0] if error.args and isinstance(error.args[0], Mapping) else ()
-        lost = {InputPartition(*partition) for partition in named} & self._owned or set(self._owned)
+        lost = self._named(error) & self._owned or set(self._owned)
         for partition in lost:
             self.hold(partition)
         return Poll({}, tuple(sorted(lost | set(dropped))), tuple(sorted(lost | set(assigned))), membership)
+
+    @staticmethod
+    def _named(error: OffsetOutOfRangeError) -> set[InputPartition]:
+        """Partitions whose position is out of range."""
+        named = error.args[0] if error.args and isinstance(error.args[0], Mapping) else ()
+        return {InputPartition(*partition) for partition in named}
+
+    def _newly_assigned(self) -> set[InputPartition]:
+        """Partitions that came within the poll that is under way; none of their records is of use yet."""
+        return {partition for gained, partitions in self._recorder.changes if gained for partition in partitions}
 
     def _apply_changes(self, membership: Membership) -> tuple[tuple[InputPartition, ...], tuple[InputPartition, ...]]:
         before = set(self._owned)

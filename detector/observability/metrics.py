@@ -28,6 +28,7 @@ SEVERITIES: Final = ("info", "warning", "critical")
 EVENT_KINDS: Final = ("opened", "updated", "closed")
 RESET_REASONS: Final = ("gap", "forgotten")
 UNSCORED_REASONS: Final = ("coverage", "unknown")
+RELOAD_OUTCOMES: Final = ("replaced", "unchanged", "refused")
 COMMIT_OUTCOMES: Final = ("committed", "refused", "unknown")
 
 
@@ -209,7 +210,14 @@ class Metrics:
         )
 
         make.section("Group and recovery")
-        self.assigned_partitions = make.gauge("assigned_partitions", "Partitions that this worker owns.")
+        self.assigned_partitions = make.gauge("assigned_partitions", "Partitions that are live on this worker.")
+        self.restoring_partitions = make.gauge(
+            "restoring_partitions", "Partitions that this worker owns and has yet to restore."
+        )
+        self.restore_remaining_records = make.gauge(
+            "restore_remaining_records",
+            "Records that the partition being restored has yet to read in its present step: state, then input.",
+        )
         self.rebalances = make.counter("rebalances_total", "Times that this worker's assignment changed.")
         self.restore_records = make.counter(
             "restore_records_total", "Records read again, silently, to restore state.", "stream"
@@ -220,6 +228,11 @@ class Metrics:
         )  # fmt: skip
 
         make.section("What is running")
+        self.model_reloads = make.counter(
+            "model_reloads_total",
+            "Reloads of a stream's bundle that were asked for, by outcome: replaced, unchanged, refused.",
+            "stream", "outcome",
+        )  # fmt: skip
         self.model_info = make.info(
             "model", "The model that scores a stream; always 1.", ("stream",), ("model", "version", "runtime")
         )
@@ -255,6 +268,7 @@ class Metrics:
             (self.windows_reset, RESET_REASONS),
             (self.windows_unscored, UNSCORED_REASONS),
             (self.anomalies, SEVERITIES),
+            (self.model_reloads, RELOAD_OUTCOMES),
         ):
             for value in values:
                 counter.labels(stream, value)

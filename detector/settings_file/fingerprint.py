@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from detector.settings import StreamSettings
 
@@ -14,6 +15,12 @@ def fingerprint(stream: StreamSettings) -> str:
     It is part of the identity of incidents and of state. A default counts as its value, written or not, and 900 as 15m,
     so the same settings have the same fingerprint on every machine. Name, topic and model have identities of their own.
     """
-    shaping = stream.model_dump(mode="json", include={"record", "window", "incidents"})
-    text = json.dumps(shaping, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(
+        shaping_settings(stream), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def shaping_settings(stream: StreamSettings) -> dict[str, Any]:
+    """What `fingerprint` stands for, as values that JSON can hold."""
+    return stream.model_dump(mode="json", include={"record", "window", "incidents"})

@@ -31,6 +31,7 @@ from detector.scoring.scores import Scores
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import Settings
+from detector.state import Checkpoint, Epoch, decode_checkpoint, decode_epoch, parse_epoch_key
 from detector.worker import Worker
 
 SECOND_NS = 1_000_000_000
@@ -134,6 +135,14 @@ class Cluster:
     def events(self) -> list[Event]:
         return [decode(r.value) for r in self.read(f"{self.name}.events")]
 
+    def epochs(self) -> list[Epoch]:
+        found = [(parse_epoch_key(r.key), r.value) for r in self.read(f"{self.name}.epochs")]
+        return [decode_epoch(value) for key, value in found if key is None or key.kind == "e"]
+
+    def checkpoints(self) -> list[Checkpoint]:
+        found = [(parse_epoch_key(r.key), r.value) for r in self.read(f"{self.name}.epochs")]
+        return [decode_checkpoint(value) for key, value in found if key is not None and key.kind == "k"]
+
     def dead_letters(self) -> list[Any]:
         return self.read(f"{self.name}.dead-letters")
 
@@ -224,7 +233,7 @@ class RunningWorker:
         live = self.worker._live  # the tests' own look inside; no public need for it
 
         def reached() -> bool:
-            at = {p.partition: state.committed for p, state in list(live.items())}
+            at = {p.partition: state.committed or 0 for p, state in list(live.items())}
             return all(at.get(partition, -1) >= offset for partition, offset in offsets.items())
 
         self.wait_for(reached, seconds)

@@ -13,7 +13,6 @@ from detector.kafka.client import producer_config
 from detector.kafka.committer import CommitResult, TransactionalCommitter
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, replay
-from detector.state import decode_epoch
 from tests.worker.support import (
     START_MS,
     Cluster,
@@ -289,9 +288,9 @@ def test_an_epoch_says_from_where_on_a_model_holds(cluster: Cluster, run_worker:
     again = run_worker()  # the same model: no new epoch
     cluster.send("pump-1", series_with_faults(30, [])[20:])
     again.wait_committed(cluster, {0: 30})
-    epochs = [decode_epoch(item.value) for item in cluster.read(f"{cluster.name}.epochs")]
-    assert [(e.stream, e.partition, e.from_offset, e.model) for e in epochs if e.partition == 0] == [
-        ("pumps", 0, 0, "0" * 64)
+    epochs = cluster.epochs()
+    assert [(e.stream, e.partition, e.from_offset, e.model, e.windows) for e in epochs if e.partition == 0] == [
+        ("pumps", 0, 0, "0" * 64, "empty")
     ]
 
 

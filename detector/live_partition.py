@@ -1,0 +1,44 @@
+"""A partition that is being processed, and what of it waits for a commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from detector.checkpointing import CheckpointWriter
+from detector.kafka.committer import OutputRecord
+from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.state import Epoch
+
+
+@dataclass(slots=True)
+class LivePartition:
+    """A partition that is being processed.
+
+    Attributes:
+        next_offset: Of the first record that was not processed.
+        committed: As of the last commit; None before the group's first, which is then due at once.
+        epoch_from: Offset from which the present model and settings hold.
+        epoch: To be written with the next commit, if it is new.
+        checkpoint: Keeps the whole state on the epochs topic now and then.
+        began_partitions: Of the input topic when the group first read this partition.
+        outputs: Waiting for a commit.
+        touched: Series whose snapshot goes with it, whatever their turn.
+        outcomes: Counted once they are committed.
+    """
+
+    context: StreamContext
+    pipeline: PartitionPipeline
+    next_offset: int
+    committed: int | None
+    epoch_from: int
+    epoch: Epoch | None
+    checkpoint: CheckpointWriter
+    began_partitions: int
+    outputs: list[OutputRecord] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there is something to commit."""
+        return self.committed is None or self.next_offset > self.committed or bool(self.outputs)

@@ -1,0 +1,64 @@
+"""From a control record and snapshots back to a pipeline, for a restart, for replay and for audit alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from detector.pipeline import PartitionPipeline, StreamContext
+from detector.records.values import Record
+from detector.state import Control, SeriesState
+
+
+def bring_up(
+    context: StreamContext,
+    partition: int,
+    control: Control,
+    snapshots: Iterable[tuple[str, SeriesState]],
+    *,
+    windows: bool = True,
+) -> PartitionPipeline:
+    """A pipeline as the snapshots have it; `read_again` then makes it complete.
+
+    Args:
+        context: Of the stream.
+        partition: Number of the partition.
+        control: Says where the partition stands.
+        snapshots: Series with their states, each series once.
+        windows: False leaves the windows to be rebuilt from the records, for a bundle of another shape.
+
+    Raises:
+        SnapshotError: a snapshot does not fit this stream, or is of another version.
+    """
+    pipeline = PartitionPipeline(context, partition)
+    for series, state in snapshots:
+        pipeline.restore(series, state, windows)
+    pipeline.set_clock(control.watermark_ns, control.clock)
+    return pipeline
+
+
+def read_again(
+    pipeline: PartitionPipeline, batches: Iterable[Sequence[Record] | None], *, judge: bool
+) -> Iterator[int | None]:
+    """Put the records from ``control.replay_from`` to ``control.next_offset`` into the pipeline; nothing comes out.
+
+    What they led to was committed when they were processed first. Afterwards the pipeline is live.
+
+    Args:
+        pipeline: From `bring_up`.
+        batches: Of these records, in offset order; None where there is nothing for the moment.
+        judge: Whether scores and incidents follow the records too, as they must with the model that judged them first.
+            Another model would judge them otherwise than the one whose events are out, so only windows follow.
+
+    Yields:
+        Number of records of each batch, or None.
+    """
+    for records in batches:
+        if records is None:
+            yield None
+            continue
+        if judge:
+            pipeline.process(records)
+        else:
+            pipeline.rebuild(records)
+        yield len(records)
+    pipeline.go_live()
