@@ -428,6 +428,41 @@ class StreamSettings(Section):
     """How scores become incidents."""
 
 
+class HttpTlsSettings(Section):
+    """Encrypts the endpoints; where ``client_ca_file`` is given, clients must show a certificate (mutual TLS)."""
+
+    cert_file: Path
+    """PEM file of the server's certificate, with those between it and its authority; a renewed one is taken up."""
+    key_file: Path
+    """PEM file of its private key."""
+    key_password: SecretStr | None = None
+    """Of the private key, where it is encrypted."""
+    client_ca_file: Path | None = None
+    """PEM file of the authorities whose certificates let a client in, probes too; without it, none is asked for."""
+
+
+class HttpAuthSettings(Section):
+    """A name and password (HTTP basic authentication) that /metrics asks for; use it together with section tls."""
+
+    username: Annotated[str, Field(min_length=1, pattern="^[^:]*$")]
+    """What clients log in as; without a colon."""
+    password: SecretStr | None = None
+    """Better not written here: use ``${VARIABLE}``, the environment or password_file."""
+    password_file: Path | None = None
+    """A file that holds the password, read at start; instead of password."""
+    open_probes: bool = True
+    """Orchestrators send no password: /healthz and /readyz answer without one, but then say only whether, not why."""
+
+    @model_validator(mode="after")
+    def _one_password(self) -> HttpAuthSettings:
+        if (self.password is None) == (self.password_file is None):
+            have = "neither" if self.password is None else "both"
+            raise ValueError(f"needs exactly one of password and password_file; it has {have}")
+        if self.password is not None and not self.password.get_secret_value():
+            raise ValueError("password is empty; set one, or remove the section")
+        return self
+
+
 class HttpSettings(Section):
     """The endpoints /metrics, /healthz and /readyz."""
 
@@ -437,6 +472,10 @@ class HttpSettings(Section):
     """0 takes a free port and logs it."""
     stalled_after_seconds: Seconds = 60.0
     """/healthz fails when the loop made no progress for this long."""
+    tls: HttpTlsSettings | None = None
+    """Encrypts the endpoints."""
+    auth: HttpAuthSettings | None = None
+    """A name and password for the endpoints."""
 
 
 class LogSettings(Section):

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from detector.errors import ConfigError, KafkaUnavailableError
+from detector.secret_files import file_problem, key_pair, read_secret
 from detector.settings import KafkaSettings, SaslSettings, TlsSettings
 
 MAX_RECORD_BYTES = 10 * 1024 * 1024
@@ -51,7 +52,7 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc] # kafka-python has
         Raises:
             ConfigError: the file cannot be read or is empty.
         """
-        return _read_secret(self._path, "kafka.sasl.token_file")
+        return read_secret(self._path, "kafka.sasl.token_file")
 
 
 def consumer_config(settings: KafkaSettings) -> dict[str, Any]:
@@ -157,23 +158,9 @@ def tls_context(tls: TlsSettings) -> ssl.SSLContext:
         try:
             context.load_verify_locations(tls.ca_file)
         except OSError as error:  # ssl.SSLError is one
-            raise ConfigError(f"kafka.tls.ca_file: {_file_problem(tls.ca_file, error)}") from error
+            raise ConfigError(f"kafka.tls.ca_file: {file_problem(tls.ca_file, error)}") from error
     if tls.cert_file is not None and tls.key_file is not None:
-        # Without a function OpenSSL would ask for the password on the terminal.
-        password = tls.key_password.get_secret_value() if tls.key_password is not None else ""
-        _check_readable(tls.cert_file, "kafka.tls.cert_file")
-        _check_readable(tls.key_file, "kafka.tls.key_file")
-        try:
-            context.load_cert_chain(tls.cert_file, tls.key_file, lambda: password)
-        except ssl.SSLError as error:
-            if error.reason == "KEY_VALUES_MISMATCH":
-                problem = f"the key in {tls.key_file} does not belong to the certificate in {tls.cert_file}"
-            else:
-                problem = (
-                    f"{tls.cert_file} and {tls.key_file} are no usable PEM certificate and key, "
-                    "or key_password is wrong or missing"
-                )
-            raise ConfigError(f"kafka.tls: {problem} ({error.reason})") from error
+        key_pair(context, tls.cert_file, tls.key_file, tls.key_password, "kafka.tls")
     return context
 
 
@@ -191,32 +178,7 @@ def _sasl_config(sasl: SaslSettings) -> dict[str, Any]:
         return found
     found["sasl_plain_username"] = sasl.username
     if sasl.password_file is not None:
-        found["sasl_plain_password"] = Secret(_read_secret(sasl.password_file, "kafka.sasl.password_file"))
+        found["sasl_plain_password"] = Secret(read_secret(sasl.password_file, "kafka.sasl.password_file"))
     elif sasl.password is not None:
         found["sasl_plain_password"] = Secret(sasl.password.get_secret_value())
     return found
-
-
-def _read_secret(path: Path, setting: str) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip("\r\n")
-    except OSError as error:
-        raise ConfigError(f"{setting}: {_file_problem(path, error)}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{setting}: {path} is not a text file") from error
-    if not text:
-        raise ConfigError(f"{setting}: {path} is empty")
-    return text
-
-
-def _check_readable(path: Path, setting: str) -> None:
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise ConfigError(f"{setting}: {_file_problem(path, error)}") from error
-
-
-def _file_problem(path: Path, error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return f"{path} holds no PEM certificate"
-    return f"cannot read {path}: {error.strerror}"

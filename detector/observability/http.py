@@ -1,4 +1,9 @@
-"""The endpoints ``/metrics``, ``/healthz`` and ``/readyz``."""
+"""The endpoints ``/metrics``, ``/healthz`` and ``/readyz``.
+
+prometheus_client encodes the metrics; its own server is not used, for what it cannot do. It answers on every path, has
+neither a login nor a time limit, and shakes hands for TLS on the one thread that accepts connections, so that a single
+client that says nothing keeps all others out.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,9 @@ import errno
 import json
 import socket
 import threading
+import time
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,10 +24,15 @@ from prometheus_client.exposition import choose_encoder
 
 from detector.errors import ConfigError
 from detector.observability.health import Health, Verdict
+from detector.observability.http_access import BasicAuth, ServerTls, warn_if_exposed
+from detector.observability.http_connections import SILENCE_SECONDS, BoundedServer
+from detector.printable import printable
 from detector.settings import HttpSettings
 
-_PATHS: Final = ("/metrics", "/healthz", "/readyz")
-_REQUEST_TIMEOUT_SECONDS: Final = 10.0
+_PROBES: Final = ("/healthz", "/readyz")
+_PATHS: Final = ("/metrics", *_PROBES)
+_REFUSALS_TOLD_EVERY_SECONDS: Final = 60.0
+_CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="reconstream", charset="UTF-8"'}
 _JSON: Final = "application/json; charset=utf-8"
 _LOG = structlog.get_logger(__name__)
 
@@ -31,8 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers GET and HEAD; everything else is answered 501 by the base class."""
 
     server: _Server
-    # A client that connects and says nothing must not hold a thread for ever.
-    timeout = _REQUEST_TIMEOUT_SECONDS
+    timeout = SILENCE_SECONDS
     server_version = "reconstream"
     sys_version = ""
 
@@ -44,12 +53,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         try:
-            status, content_type, body = self._respond(urlsplit(self.path).path)
+            path = urlsplit(self.path).path
+        except ValueError:  # such as //[
+            path = ""
+        headers: dict[str, str] = {}
+        try:
+            known = self.server.knows(self.headers.get("Authorization"))
+            if known or (path in _PROBES and self.server.open_probes):
+                status, content_type, body = self._respond(path, known=known)
+            else:
+                self.server.refused(str(self.client_address[0]))
+                headers = _CHALLENGE
+                status, content_type, body = _json(HTTPStatus.UNAUTHORIZED, {"error": "log in"})
         except Exception:
-            _LOG.exception("endpoint failed", path=self.path)
+            _LOG.exception("endpoint failed", path=printable(path[:100]))
             status, content_type, body = _json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "see the worker's log"})
         try:
             self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
@@ -59,46 +81,59 @@ class _Handler(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             self.close_connection = True  # the client went away, which is its own affair
 
-    def _respond(self, path: str) -> tuple[HTTPStatus, str, bytes]:
+    def _respond(self, path: str, *, known: bool) -> tuple[HTTPStatus, str, bytes]:
         if path == "/metrics":
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))
             return HTTPStatus.OK, content_type, encode(self.server.registry)
         if path == "/healthz":
-            return _probe(self.server.health.live())
+            return _probe(self.server.health.live(), in_full=known)
         if path == "/readyz":
-            return _probe(self.server.health.ready())
+            return _probe(self.server.health.ready(), in_full=known)
         return _json(HTTPStatus.NOT_FOUND, {"error": "no such path", "paths": list(_PATHS)})
 
     def log_message(self, format: str, *args: Any) -> None:
-        _LOG.debug("http request", detail=format % args)
+        _LOG.debug("http request", detail=printable(format % args))
 
 
 def _json(status: HTTPStatus, body: dict[str, object]) -> tuple[HTTPStatus, str, bytes]:
     return status, _JSON, json.dumps(body).encode() + b"\n"
 
 
-def _probe(verdict: Verdict) -> tuple[HTTPStatus, str, bytes]:
-    return _json(HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE, verdict.to_dict())
+def _probe(verdict: Verdict, *, in_full: bool) -> tuple[HTTPStatus, str, bytes]:
+    body = verdict.to_dict() if in_full else {"status": verdict.to_dict()["status"]}
+    return _json(HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE, body)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(BoundedServer):
     def __init__(
-        self, family: socket.AddressFamily, address: tuple[str, int], registry: CollectorRegistry, health: Health
+        self,
+        family: socket.AddressFamily,
+        settings: HttpSettings,
+        registry: CollectorRegistry,
+        health: Health,
     ) -> None:
-        self.address_family = family
         self.registry = registry
         self.health = health
-        super().__init__(address, _Handler)
+        self.open_probes = settings.auth is not None and settings.auth.open_probes
+        self._auth = None if settings.auth is None else BasicAuth(settings.auth)
+        self._refusals = 0
+        self._refusals_told: float | None = None
+        tls = None if settings.tls is None else ServerTls(settings.tls)
+        super().__init__(family, (settings.host, settings.port), _Handler, tls)
 
-    def server_bind(self) -> None:
-        # HTTPServer's own looks up the host's name, which can take seconds where DNS is slow; nothing here needs it.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[0], self.server_address[1]  # type: ignore[assignment]
+    def knows(self, authorization: str | None) -> bool:
+        """Whether a request may see everything."""
+        return self._auth is None or self._auth.allows(authorization)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class calls it
-        _LOG.debug("http connection failed", client=str(client_address), exc_info=True)
+    def refused(self, client: str) -> None:
+        """Count a request without the right login; told once a minute, since anyone can make a million of them."""
+        with self._lock:
+            self._refusals += 1
+            now = time.monotonic()
+            if self._refusals_told is not None and now - self._refusals_told < _REFUSALS_TOLD_EVERY_SECONDS:
+                return
+            count, self._refusals, self._refusals_told = self._refusals, 0, now
+        _LOG.warning("requests without the right login", count=count, client=client)
 
 
 class HttpServer:
@@ -131,25 +166,28 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """``http://host:port`` of the running server."""
+        """``http://host:port`` of the running server, or ``https``."""
         host, port = self.address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._settings.tls is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def start(self) -> None:
         """Listen.
 
         Raises:
-            ConfigError: the address cannot be used; names the setting.
+            ConfigError: the address, a certificate or the password file cannot be used; names the setting.
             RuntimeError: it runs already.
         """
         if self._server is not None:
             raise RuntimeError("the server runs already")
-        host, port = self._settings.host, self._settings.port
+        settings = self._settings
+        host, port = settings.host, settings.port
         try:
             family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-            self._server = _Server(family, (host, port), self._registry, self._health)
+            self._server = _Server(family, settings, self._registry, self._health)
         except OSError as error:
             raise _bind_error(host, port, error) from error
+        warn_if_exposed(settings)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True
         )

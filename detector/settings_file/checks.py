@@ -58,6 +58,7 @@ def check_files(settings: Settings, problem: MakeProblem) -> Iterator[Problem]:
         if message:
             yield problem(("streams", position, "model"), message)
     yield from _missing_files(settings.kafka, ("kafka",), problem)
+    yield from _missing_files(settings.http, ("http",), problem)
 
 
 def _bundle_problem(directory: Path) -> str | None:

@@ -37,6 +37,10 @@ _EXAMPLES: dict[Key, str] = {
     ("kafka", "sasl", "mechanism"): "SCRAM-SHA-512",
     ("kafka", "sasl", "username"): "reconstream",
     ("kafka", "sasl", "password"): "${KAFKA_PASSWORD}",
+    ("http", "tls", "cert_file"): "server.pem",
+    ("http", "tls", "key_file"): "server.key",
+    ("http", "auth", "username"): "prometheus",
+    ("http", "auth", "password"): "${METRICS_PASSWORD}",
 }
 _NOTES: dict[Key, str] = {("worker", "instance"): "Default: the name of the host."}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.settings import Settings, StreamSettings
+from detector.settings import HttpSettings, Settings, StreamSettings
 from detector.settings_file.fingerprint import fingerprint
 
 
@@ -17,7 +17,7 @@ def summary_lines(settings: Settings) -> Iterator[str]:
     for stream in settings.streams:
         yield _stream_line(stream)
     yield f"writes: {topics.events}, {topics.dead_letters}, {topics.state}, {topics.epochs}"
-    yield f"serves: http://{settings.http.host}:{settings.http.port}/metrics"
+    yield f"serves: {_endpoints(settings.http)}"
 
 
 def _stream_line(stream: StreamSettings) -> str:
@@ -27,3 +27,10 @@ def _stream_line(stream: StreamSettings) -> str:
     layout = f"{record.decoder}, {record.layout}; series: {series}; time: {time}"
     model = f"model {stream.model}, settings {fingerprint(stream)[:12]}"
     return f"stream {stream.name}: topic {stream.topic} ({layout}), {model}"
+
+
+def _endpoints(http: HttpSettings) -> str:
+    asked = ["certificate"] if http.tls is not None and http.tls.client_ca_file is not None else []
+    asked += ["login"] if http.auth is not None else []
+    scheme = "http" if http.tls is None else "https"
+    return f"{scheme}://{http.host}:{http.port}/metrics" + (f" (asks for: {', '.join(asked)})" if asked else "")

@@ -112,7 +112,10 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
     ("text", "message"),
     [
         ("x: 1", ":5: x: there is no such setting; known here: kafka, worker, topics, streams, http, log"),
-        ("http: {5: 1}", ":5: http.5: there is no such setting; known here: host, port, stalled_after_seconds"),
+        (
+            "http: {5: 1}",
+            ":5: http.5: there is no such setting; known here: host, port, stalled_after_seconds, tls, auth",
+        ),
         ("http: {[a]: 1}", ":5: http: a key must be plain text; put text with brackets or braces in quotes"),
         ("http: {port: 1, port: 1}", ":5: http.port: given twice, first on line 5; remove one"),
         ("http: {port: 70000}", ":5: http.port: 70000 is out of range; write a number that is at most 65535"),

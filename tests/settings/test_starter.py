@@ -42,9 +42,13 @@ def test_every_setting_is_there_and_explained():
 
 
 def test_an_optional_section_works_once_it_is_uncommented(load):
-    text = re.sub(r"^  #(?=sasl:|  )", "  ", starter_text(), flags=re.MULTILINE)
+    text = re.sub(r"^  #(?=(?:sasl|tls|auth):|  )", "  ", starter_text(), flags=re.MULTILINE)
     text = text.replace("#security_protocol: PLAINTEXT", "security_protocol: SASL_SSL")
-    sasl = load(text, {"KAFKA_PASSWORD": "secret"}).kafka.sasl
+    settings = load(text, {"KAFKA_PASSWORD": "secret", "METRICS_PASSWORD": "other"})
+    sasl, http = settings.kafka.sasl, settings.http
+    assert http.tls is not None
+    assert http.auth is not None
+    assert (http.tls.cert_file.name, http.auth.username, http.auth.open_probes) == ("server.pem", "prometheus", True)
     assert sasl is not None
     assert (sasl.mechanism, sasl.username) == ("SCRAM-SHA-512", "reconstream")
     assert sasl.password is not None
