@@ -171,6 +171,10 @@ class Instruments:
         for partition, records in lags.items():
             self._metrics.set_lag(partition.topic, partition.partition, records)
 
+    def spread(self, stream: str, series: int) -> None:
+        """So many series are in several of the partitions that are live here."""
+        self._metrics.series_in_several_partitions.labels(stream).set(series)
+
     def observe(self, stream: str, pipelines: Sequence[PartitionPipeline]) -> None:
         """Take stock of a stream's series and incidents over all partitions that are live here."""
         metrics = self._metrics

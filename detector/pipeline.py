@@ -6,7 +6,7 @@ cuts its batches. That is what makes a restart, a replay and an audit agree with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -84,6 +84,7 @@ class Outcome:
         touched: Series that emitted an event or were forgotten; their snapshot goes into the same transaction.
         rejected: Number of records by reason.
         ratios: float64; score / threshold of every scored window.
+        active: Series whose first record since their last snapshot is among the records; all new series are.
         evictions: Series that went to the local file and came back, since the last outcome.
     """
 
@@ -103,6 +104,7 @@ class Outcome:
     ratios: list[npt.NDArray[np.float64]] = field(default_factory=list)
     scores: list[ScoreRows] = field(default_factory=list)
     longest_bad_run: int = 0
+    active: list[str] = field(default_factory=list)
     evictions: EvictionCounters = field(default_factory=EvictionCounters)
 
 
@@ -172,6 +174,7 @@ class PartitionPipeline:
             self._bad_run = 0
             if series not in dirty:
                 dirty[series] = offset
+                outcome.active.append(series)
             if store.pending >= flush_at:
                 self._flush(outcome)
         self._flush(outcome)
@@ -240,6 +243,11 @@ class PartitionPipeline:
         for event in events:
             outcome.events.append((series, event))
             outcome.touched.add(series)
+
+    @property
+    def unsaved(self) -> Collection[str]:
+        """Series with records that their snapshot lacks."""
+        return self._dirty.keys()
 
     # -- what recovery needs
     # ---------------------------------------------------------------------------------------------

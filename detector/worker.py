@@ -27,6 +27,7 @@ from detector.kafka.source import Membership, Poll
 from detector.live_partition import LivePartition
 from detector.observability.health import Health
 from detector.pipeline import StreamContext
+from detector.placement import Placement
 from detector.poll_size import PollSize, target_seconds
 from detector.records.values import InputPartition, Record
 from detector.recovery import Recovery, Restored, Steps
@@ -126,6 +127,7 @@ class Worker:
         self._poll_size = PollSize(
             settings.worker.max_poll_records, target_seconds(settings.worker.max_poll_interval_seconds)
         )
+        self._placement = Placement()
         self._live: dict[InputPartition, LivePartition] = {}
         self._waiting: deque[InputPartition] = deque()
         self._restoring: _Restoration | None = None
@@ -204,6 +206,7 @@ class Worker:
         outcome = live.pipeline.process(records)
         self._instruments.processed(live.context.name, outcome)
         self._guard.observe(partition, outcome)
+        self._placement.observe(live.context.name, partition, outcome.active)
         live.outputs.extend(
             OutputRecord(self._settings.topics.events, partition.partition, series.encode(), encode(event))
             for series, event in outcome.events
@@ -285,6 +288,7 @@ class Worker:
             checkpoint,
             restored.began_partitions,
         )
+        self._placement.observe(context.name, partition, restored.pipeline.unsaved)
         self._source.resume(partition, restored.next_offset)
         self._announce("resumed")
         self._instruments.restored(context.name, restored.records, seconds)
@@ -301,6 +305,7 @@ class Worker:
     def _drop(self, partition: InputPartition) -> None:
         """Let go of a partition: pending outcomes, windows and incidents are its next owner's business."""
         self._live.pop(partition, None)
+        self._placement.drop(self._contexts[partition.topic].name, partition)
         if partition in self._waiting:
             self._waiting.remove(partition)
         if self._restoring is not None and self._restoring.partition == partition:
@@ -422,6 +427,7 @@ class Worker:
         self._instruments.assigned(len(self._live), restoring)
         for stream, lives in self._by_stream().items():
             self._instruments.observe(stream, [live.pipeline for live in lives])
+            self._instruments.spread(stream, self._placement.several(stream))
         if now - self._last_lag < _LAG_EVERY_SECONDS:
             return
         self._last_lag = now

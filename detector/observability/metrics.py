@@ -140,6 +140,11 @@ class Metrics:
             "Times that series stayed in memory since the local file could not be written, as on a full disk.",
             "stream",
         )
+        self.series_in_several_partitions = make.gauge(
+            "series_in_several_partitions",
+            "Series that are in more than one of this worker's partitions, and so are watched as one series in each.",
+            "stream",
+        )
         self.series_forgotten = make.counter(
             "series_forgotten_total", "Series forgotten because their event time fell too far behind.", "stream"
         )
@@ -259,7 +264,9 @@ class Metrics:
             self.restore_duration,
         ):  # fmt: skip
             histogram.initialise(stream)
-        for gauge in (self.incidents_open, self.series_not_resident, self.series_file_bytes):
+        for gauge in (
+            self.incidents_open, self.series_not_resident, self.series_file_bytes, self.series_in_several_partitions,
+        ):  # fmt: skip
             gauge.labels(stream)
         for state in SERIES_STATES:
             self.series.labels(stream, state)
