@@ -49,6 +49,7 @@ class Restored:
         checkpointed_ms: Wall time of the last complete checkpoint; 0 when there is none.
         series: How many came back.
         records: How many were read again.
+        partitions_changed: Whether the input has another number of partitions than when the state was written.
     """
 
     pipeline: PartitionPipeline
@@ -60,6 +61,7 @@ class Restored:
     checkpointed_ms: int = 0
     series: int = 0
     records: int = 0
+    partitions_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,7 @@ class Recovery:
             control.checkpointed_ms if epoch is None else 0,  # replay can then begin soon after the epoch does
             len(stored.raw),
             records,
+            control.partitions != self._count(place),
         )
 
     def _rebuild(self, place: _Place, why: str, control: Control | None = None) -> Steps:

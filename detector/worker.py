@@ -50,6 +50,8 @@ class Source(Protocol):
     def poll(self, timeout_seconds: float, max_records: int) -> Poll: ...  # noqa: D102
     def resume(self, partition: InputPartition, offset: int) -> None: ...  # noqa: D102
     def hold(self, partition: InputPartition) -> None: ...  # noqa: D102
+    def rejoin(self) -> None: ...  # noqa: D102
+    def partition_count(self, topic: str) -> int: ...  # noqa: D102
     def position(self, partition: InputPartition) -> int | None: ...  # noqa: D102
     def ends(self, partitions: Sequence[InputPartition]) -> Mapping[InputPartition, int]: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
@@ -136,6 +138,7 @@ class Worker:
         self._last_lag = monotonic() - _LAG_EVERY_SECONDS
         self._last_report = monotonic() - _REPORT_EVERY_SECONDS
         self._was_assigned = False
+        self._rejoined = False
         self._retry_at = 0.0
 
     def run(self) -> None:
@@ -228,7 +231,7 @@ class Worker:
             if not self._waiting or self._monotonic() < self._retry_at:
                 return
             partition = self._waiting.popleft()
-            self._check_known(partition)
+            self._check_known(partition.topic, partition.partition + 1)
             _log.info("restoring", topic=partition.topic, partition=partition.partition)
             started = self._monotonic()
             steps = self._recovery.restore(partition, self._contexts[partition.topic])
@@ -250,13 +253,12 @@ class Worker:
             self._waiting.appendleft(now.partition)
             self._retry_at = self._monotonic() + _RETRY_SECONDS
 
-    def _check_known(self, partition: InputPartition) -> None:
-        count = self._partition_counts[partition.topic]
-        if partition.partition >= count:
+    def _check_known(self, topic: str, partitions: int) -> None:
+        count = self._partition_counts[topic]
+        if partitions > count:
             raise StateMismatchError(
-                f"topic {partition.topic} has got a partition {partition.partition}, and had {count} partitions when "
-                "this worker started. Start it again: it then checks whether the other topics have enough partitions, "
-                "and what becomes of the keys that moved (worker.on_new_partitions)"
+                f"topic {topic} has {partitions} partitions now, and had {count} when this worker started. Start it "
+                "again: it then checks whether the other topics have enough partitions, and what becomes of the keys that moved (worker.on_new_partitions)"
             )
 
     def _progress(self, now: _Restoration, step: Progress) -> None:
@@ -282,7 +284,8 @@ class Worker:
             context,
             restored.pipeline,
             restored.next_offset,
-            restored.committed,
+            # An idle partition, too, must note that the new number was accepted.
+            None if restored.partitions_changed else restored.committed,
             restored.epoch_from,
             restored.epoch,
             checkpoint,
@@ -290,6 +293,9 @@ class Worker:
         )
         self._placement.observe(context.name, partition, restored.pipeline.unsaved)
         self._source.resume(partition, restored.next_offset)
+        if restored.partitions_changed and not self._rejoined:
+            self._rejoined = True
+            self._source.rejoin()
         self._announce("resumed")
         self._instruments.restored(context.name, restored.records, seconds)
         _log.info(
@@ -431,6 +437,8 @@ class Worker:
         if now - self._last_lag < _LAG_EVERY_SECONDS:
             return
         self._last_lag = now
+        for topic in self._contexts:
+            self._check_known(topic, self._source.partition_count(topic))
         try:
             ends = self._source.ends(list(self._live))
         except TransientKafkaError as error:

@@ -228,6 +228,18 @@ class GroupSource:
         resume_from_position(self._consumer, key)
         self._held.discard(partition)
 
+    def rejoin(self) -> None:
+        """Ask the group for a new assignment within the next polls.
+
+        A static member that comes back is given its old assignment without a rebalance, and kafka-python's leader then
+        does not notice that a topic has got further partitions: nobody would ever read them.
+        """
+        self._consumer._coordinator.request_rejoin()
+
+    def partition_count(self, topic: str) -> int:
+        """Partitions of a topic as far as the client knows; its knowledge may be a minute old."""
+        return len(self._consumer.partitions_for_topic(topic) or ())
+
     def position(self, partition: InputPartition) -> int | None:
         """Offset of the next record; unlike the last offset plus one it has stepped past transaction markers."""
         position: int | None = self._consumer.position(TopicPartition(*partition), timeout_ms=_CALL_TIMEOUT_MS)

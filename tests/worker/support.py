@@ -147,6 +147,13 @@ class Cluster:
         return self.read(f"{self.name}.dead-letters")
 
 
+class Nowhere(Cluster):
+    """Names for settings of tests that need no broker."""
+
+    def __post_init__(self) -> None:
+        pass
+
+
 def make_settings(cluster: Cluster, max_poll_interval_seconds: float | None = None, **worker: Any) -> Settings:
     settings = Settings.model_validate(
         {

@@ -18,6 +18,7 @@ from detector.records.values import InputPartition, PlainRecord
 from tests.worker.support import (
     KEEP,
     Cluster,
+    Nowhere,
     RunningWorker,
     make_context,
     make_settings,
@@ -27,13 +28,6 @@ from tests.worker.support import (
 
 Start = Callable[..., RunningWorker]
 FORGET_SECONDS = 600
-
-
-class Nowhere(Cluster):
-    """Names for settings of tests that need no broker."""
-
-    def __post_init__(self) -> None:
-        pass
 
 
 def pipeline() -> PartitionPipeline:
