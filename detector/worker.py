@@ -258,7 +258,8 @@ class Worker:
         if partitions > count:
             raise StateMismatchError(
                 f"topic {topic} has {partitions} partitions now, and had {count} when this worker started. Start it "
-                "again: it then checks whether the other topics have enough partitions, and what becomes of the keys that moved (worker.on_new_partitions)"
+                "again: it then checks whether the other topics have enough partitions, and what becomes of the keys "
+                "that moved (worker.on_new_partitions)"
             )
 
     def _progress(self, now: _Restoration, step: Progress) -> None:
