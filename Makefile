@@ -3,6 +3,7 @@
 #   make demo           the whole thing on a real Kafka, with the telemetry in examples/ (KEEP=1, KAFKA=host:port)
 #   make test           lint, then every test, the Kafka ones against a real broker
 #   make lint           ruff, mypy, import contracts
+#   make fuzz           hostile input for every reader of bytes (MINUTES=10, TARGETS='config state')
 #   make setup          only the environment
 #   make constraints    pin the newest allowed versions in constraints.txt (needs a look and a test run afterwards)
 #   make clean          remove what the above left behind, except .venv
@@ -22,7 +23,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test demo constraints clean
+.PHONY: help setup lint test fuzz demo constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -50,6 +51,10 @@ lint: $(STAMP)
 # PYTEST takes further arguments: make test PYTEST='-k replay -x'
 test: lint
 	$(RUN) -m pytest $(PYTEST)
+
+MINUTES ?= 10
+fuzz: $(STAMP)
+	$(RUN) -m tests.fuzz $(MINUTES) $(TARGETS)
 
 demo: $(STAMP)
 	@$(RUN) examples/demo.py $(if $(KEEP),--keep) $(if $(KAFKA),--kafka $(KAFKA))

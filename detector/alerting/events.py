@@ -132,7 +132,7 @@ def decode(data: bytes) -> Event:
     """
     try:
         version = _version_decoder.decode(data).schema_version
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidEventError(f"not an event: {error}") from error
     if version != SCHEMA_VERSION:
         raise InvalidEventError(
@@ -140,5 +140,5 @@ def decode(data: bytes) -> Event:
         )
     try:
         return _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidEventError(f"not an event of schema version {SCHEMA_VERSION}: {error}") from error

@@ -55,7 +55,7 @@ def decode_track(data: bytes) -> TrackState:
         raise SnapshotError(f"an incident snapshot of {len(data)} bytes is damaged: its checksum does not match")
     try:
         state = _decode(payload)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
         raise SnapshotError(f"an incident snapshot cannot be read: {error}") from error
     lifecycle = state.lifecycle
     if (state.opened is not None) != lifecycle.is_open or (state.evidence is not None) != lifecycle.under_way:

@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Entry] =
     import typer
 
     from detector.cli.app import build
+    from detector.printable import printable_lines
 
     try:
         build(commands)(arguments, prog_name="detector")
@@ -70,5 +71,6 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Entry] =
         code = EXIT_USAGE
     else:
         sys.exit(0)
+    message = printable_lines(message)  # it may quote names from outside, which must not steer the terminal
     typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {message}", err=True)
     sys.exit(code)

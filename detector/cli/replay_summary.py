@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from detector.alerting.summaries import summarise
 from detector.alerting.timestamps import format_time
 from detector.pipeline import StreamContext
+from detector.printable import printable
 from detector.replay import ReplayResult
 
 _DAY_NS = 86_400 * 1_000_000_000
@@ -66,6 +67,7 @@ def as_document(result: ReplayResult, contexts: Mapping[str, StreamContext]) -> 
 def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
     """The summary for people, on ``stream``."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(file=stream, highlight=False, soft_wrap=True)
@@ -78,8 +80,10 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
             style = {"critical": "red", "warning": "yellow"}.get(incident["severity"], "blue")
             lasted = "open" if incident["ended_at"] is None else _span(incident["duration_seconds"])
             blamed = ", ".join(f"{channel} {share:.0%}" for channel, share in incident["channels"][:3])
+            # Names come from the records: brackets in them are no markup, and control characters steer no terminal.
+            series, blamed = escape(printable(incident["series"])), escape(printable(blamed))
             table.add_row(
-                incident["started_at"][:16].replace("T", " "), incident["series"],
+                incident["started_at"][:16].replace("T", " "), series,
                 f"[{style}]{incident['severity']}[/]", lasted, f"{incident['peak_score_over_threshold']:.1f}", blamed,
             )  # fmt: skip
         console.print(table)

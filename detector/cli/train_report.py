@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     expected = calibration["expected_alerts_per_day"]
     if expected is not None:
         console.print(f"  expected alerts  {expected:.3g} per series and day of normal operation")
-    console.print(f"bundle [bold]{document['bundle']}[/] ({document['digest'][:12]})")
+    console.print(f"bundle [bold]{escape(document['bundle'])}[/] ({document['digest'][:12]})")
 
 
 def sparkline(values: Sequence[float]) -> str:

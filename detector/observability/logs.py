@@ -6,17 +6,20 @@ Messages are constant, what varies is in fields: ``log.warning("record rejected"
 from __future__ import annotations
 
 import logging
+from textwrap import indent
 from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import Processor
 
 from detector.observability.masking import mask_secrets
+from detector.printable import printable, printable_lines
 from detector.settings import LogSettings
 
 # Libraries that report their inner life at levels meant for ours. Their warnings and errors are still seen.
 _CHATTY: Final = ("kafka", "onnxruntime", "tensorflow", "absl", "h5py", "urllib3", "asyncio")
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_OF_SEVERAL_LINES: Final = ("exception", "stack")
 _HANDLER_NAME: Final = "reconstream"
 
 
@@ -78,6 +81,7 @@ def _renderers(stream: TextIO, *, console: bool) -> list[Processor]:
             # Rendered to text first, so that secrets in a traceback are masked too.
             structlog.processors.format_exc_info,
             mask_secrets,
+            _one_line_each,
             structlog.dev.ConsoleRenderer(
                 colors=stream.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
             ),
@@ -88,6 +92,22 @@ def _renderers(stream: TextIO, *, console: bool) -> list[Processor]:
         mask_secrets,
         structlog.processors.JSONRenderer(sort_keys=False, default=str),
     ]
+
+
+def _one_line_each(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Keep what a field holds from looking like a line of the log, or from steering the terminal.
+
+    Names of series and words of foreign errors come from outside. JSON escapes by itself. Tracebacks keep their lines,
+    set in so that none of them looks like the beginning of another entry.
+    """
+    for key, value in event.items():
+        if not isinstance(value, str):
+            event[key] = value if isinstance(value, int | float | None) else printable(str(value))
+        elif key in _OF_SEVERAL_LINES:
+            event[key] = indent(printable_lines(value), "  | ")
+        else:
+            event[key] = printable(value)
+    return event
 
 
 def _order_fields(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -14,7 +14,8 @@ _WORDS: Final = r"pass(?:word|wd|phrase)|secret|token|credential|private_?key|ap
 _SECRET_KEY: Final = re.compile(_WORDS, re.IGNORECASE)
 # name=value, name: value and 'name': 'value' in the text of foreign messages, such as a client's configuration.
 _SECRET_IN_TEXT: Final = re.compile(
-    rf"""(?P<name>["']?[\w.-]*(?:{_WORDS})[\w.-]*["']?\s*[=:]\s*)"""
+    # Not password_file: where a secret lies is none, and messages about that setting must stay readable.
+    rf"""(?P<name>["']?[\w.-]*(?:{_WORDS})(?!_file\b)[\w.-]*["']?\s*[=:]\s*)"""
     r"""(?P<value>[bB]?"(?:[^"\\]|\\.)*"|[bB]?'(?:[^'\\]|\\.)*'|(?:Bearer\s+|Basic\s+)?[^\s,;)}\]]+)""",
     re.IGNORECASE,
 )

@@ -7,6 +7,8 @@ bit by bit. A window of ``length`` rows is continued by its last ``length - 1``;
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -17,8 +19,10 @@ from detector.series.spec import WindowSpec
 from detector.series.values import Float64, Int64
 
 SNAPSHOT_VERSION = 1
-# Beyond this something else than a snapshot was compressed; real ones take (length - 1) * (channels + 1) * 8 bytes.
-_MOST_BYTES = 1 << 30
+# Besides the rows of the window, (length - 1) * (channels + 1) * 8 bytes: rows under assembly, and what frames them.
+# Beyond this something else than a snapshot was compressed; zlib can unfold to a thousand times as much.
+_ROOM_BYTES = 64 << 20
+_EARLIEST_NS, _LATEST_NS = -(1 << 63), (1 << 63) - 1
 
 
 class SnapshotError(Exception):
@@ -153,11 +157,11 @@ def decode_snapshot(data: bytes, spec: WindowSpec) -> SeriesSnapshot:
         raise SnapshotError(f"the snapshot has version {data[0]}, this program reads version {SNAPSHOT_VERSION}")
     try:
         inflate = zlib.decompressobj()
-        raw = inflate.decompress(memoryview(data)[1:], _MOST_BYTES)
+        raw = inflate.decompress(memoryview(data)[1:], _ROOM_BYTES + spec.length * (spec.channels + 1) * 8)
         if not inflate.eof or inflate.unused_data:
             raise SnapshotError("the snapshot is damaged: it is cut off or too long")
         snapshot = _decode(raw)
-    except (zlib.error, msgspec.DecodeError) as error:
+    except (zlib.error, ValueError, RecursionError) as error:
         raise SnapshotError(f"the snapshot is damaged: {error}") from error
     _check_shape(snapshot, spec)
     _check_sizes(snapshot)
@@ -179,11 +183,28 @@ def _check_sizes(snapshot: SeriesSnapshot) -> None:
         and (snapshot.last_ns is not None or snapshot.rows == 0)
         and (snapshot.rows == 0) == (snapshot.key is None)
         and snapshot.phase >= 0
+        and all(_EARLIEST_NS <= time_ns <= _LATEST_NS for time_ns in _times(snapshot))
         and len(snapshot.values) == kept * row_bytes
         and len(snapshot.offsets) == kept * 8
         and all(len(row.values) == row_bytes for row in snapshot.open_rows)
+        and all(_mask(mask) >> snapshot.channels == 0 for mask in _masks(snapshot))
+        and all(before.key < row.key for before, row in pairwise(snapshot.open_rows))
     ):
         raise SnapshotError("the snapshot is damaged: its parts do not fit together")
+
+
+def _times(snapshot: SeriesSnapshot) -> Iterator[int]:
+    yield snapshot.anchor_ns
+    yield snapshot.last_ns or 0
+    yield snapshot.key or 0
+    yield from snapshot.jump or ()
+    for row in snapshot.open_rows:
+        yield from (row.key, row.time_ns, row.first_offset)
+
+
+def _masks(snapshot: SeriesSnapshot) -> Iterator[bytes]:
+    yield snapshot.last_mask
+    yield from (row.mask for row in snapshot.open_rows)
 
 
 def _mask_bytes(mask: int) -> bytes:

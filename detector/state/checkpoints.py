@@ -88,7 +88,7 @@ def decode_part(data: bytes) -> CheckpointPart:
 def _checked(decode: Callable[[bytes], T], data: bytes) -> T:
     try:
         value = decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
         raise StateMismatchError(f"a checkpoint on the epochs topic cannot be read: {error}") from error
     if value.version != CHECKPOINT_VERSION:
         raise StateMismatchError(

@@ -65,7 +65,7 @@ def decode_epoch(data: bytes) -> Epoch:
     """
     try:
         epoch = _decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
         raise StateMismatchError(f"a record on the epochs topic cannot be read: {error}") from error
     if not 1 <= epoch.version <= EPOCH_VERSION:
         raise StateMismatchError(

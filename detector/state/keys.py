@@ -54,6 +54,11 @@ def parse_key(key: bytes) -> tuple[str, str | None]:
     raise StateMismatchError(f"the state topic holds a foreign key {key[:80]!r}; give topics.state a topic of its own")
 
 
+def _is_number(text: str) -> bool:
+    # str.isdigit() alone holds for superscripts, and int() refuses thousands of digits.
+    return text.isascii() and text.isdigit() and len(text) <= 20
+
+
 def epoch_key(kind: EpochKind, stream: str, partition: int, offset: int) -> bytes:
     """Key of a record on the epochs topic."""
     return f"{kind} {stream} {partition} {offset}".encode()
@@ -67,9 +72,9 @@ def parse_epoch_key(key: bytes) -> EpochKey | None:
     """
     words = key.decode("utf-8", "replace").split(" ")
     match words:
-        case ["e" | "p" | "k" as kind, stream, partition, offset] if partition.isdigit() and offset.isdigit():
+        case ["e" | "p" | "k" as kind, stream, partition, offset] if _is_number(partition) and _is_number(offset):
             return EpochKey(kind, stream, int(partition), int(offset))
-        case [_, partition] if partition.isdigit():
+        case [_, partition] if _is_number(partition):
             return None
     raise StateMismatchError(
         f"the epochs topic holds a foreign key {key[:80]!r}; give topics.epochs a topic of its own"

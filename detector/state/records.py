@@ -104,7 +104,7 @@ def _checked(decode: Callable[[bytes], T], data: bytes, what: str) -> T:
     # The version comes first, whatever follows it: another one may have fields of other types.
     try:
         version = _decode_version(_decode_any(data)[0])
-    except (msgspec.DecodeError, IndexError, RecursionError) as error:
+    except (ValueError, IndexError, RecursionError) as error:
         raise StateMismatchError(f"a {what} on the state topic is damaged: {error}") from error
     if not _OLDEST_VERSION <= version <= STATE_VERSION:
         raise UnreadableStateError(
@@ -113,5 +113,5 @@ def _checked(decode: Callable[[bytes], T], data: bytes, what: str) -> T:
         )
     try:
         return decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
         raise StateMismatchError(f"a {what} on the state topic is damaged: {error}") from error

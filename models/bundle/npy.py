@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ def read_npy(data: bytes, row_shape: tuple[int, ...]) -> npt.NDArray[np.float32]
         version = np.lib.format.read_magic(stream)
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     # Besides ValueError, what the parser of the header's Python literal may raise.
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, EOFError, KeyError) as error:
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise ValueError(f"it is not an array ({str(error)[:100]})") from error
     if dtype.hasobject:
         raise ValueError("it is not an array of numbers, but of Python objects")
