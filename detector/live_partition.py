@@ -18,7 +18,7 @@ class LivePartition:
         next_offset: Of the first record that was not processed.
         committed: As of the last commit; None before the group's first, which is then due at once.
         epoch_from: Offset from which the present model and settings hold.
-        epoch: To be written with the next commit, if it is new.
+        epoch: To be written with the next commit, if it is new. Of two from the same offset the later one counts.
         checkpoint: Keeps the whole state on the epochs topic now and then.
         began_partitions: Of the input topic when the group first read this partition.
         outputs: Waiting for a commit.
@@ -41,4 +41,9 @@ class LivePartition:
     @property
     def is_pending(self) -> bool:
         """Whether there is something to commit."""
-        return self.committed is None or self.next_offset > self.committed or bool(self.outputs)
+        return (
+            self.committed is None
+            or self.next_offset > self.committed
+            or bool(self.outputs)
+            or self.epoch is not None  # who looks at the topic sees at once what is in force
+        )

@@ -246,7 +246,7 @@ class Recovery:
             epoch,
             control.began_partitions or control.partitions,
             control.checkpointed_ms if epoch is None else 0,  # replay can then begin soon after the epoch does
-            len(stored.raw),
+            len(pipeline.store),
             records,
             control.partitions != self._count(place),
         )
