@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "run": Entry("detector.cli.run:run", "Run the worker: watch live topics and report incidents."),
         "replay": Entry("detector.cli.replay:replay", "Send history, from topics or files, through the same pipeline."),
         "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
+        "repartition": Entry("detector.cli.repartition:repartition", "Copy a topic into one that is keyed by series."),
         "config": Entry("detector.cli.config:app", "Write, check and describe configuration files."),
         "models": Entry("detector.cli.models:app", "List, show and verify model bundles."),
     }

@@ -10,7 +10,18 @@ from detector.kafka.topics import TopicInfo
 _NS_PER_MS = 1_000_000
 
 
-def check_keeps(topic: TopicInfo, first_ns: int, last_ns: int, now_ns: int, ahead_ns: int, bootstrap: str) -> None:
+_PUBLISH_ADVICE = "Publish to a new topic with --create, which keeps records of any time for ever"
+
+
+def check_keeps(
+    topic: TopicInfo,
+    first_ns: int,
+    last_ns: int,
+    now_ns: int,
+    ahead_ns: int,
+    bootstrap: str,
+    advice: str = _PUBLISH_ADVICE,
+) -> None:
     """Make sure that records with these times will be kept, as they are.
 
     Brokers delete by record timestamp, so history published to a topic with the default retention of seven days is gone
@@ -23,6 +34,7 @@ def check_keeps(topic: TopicInfo, first_ns: int, last_ns: int, now_ns: int, ahea
         now_ns: Wall-clock time.
         ahead_ns: How far a record's time will lie ahead of the moment at which it is sent, at most.
         bootstrap: Address of the cluster, for the remedy.
+        advice: The other remedy, without a full stop.
 
     Raises:
         KafkaUnavailableError: it will not keep them; says why and what to do.
@@ -32,8 +44,8 @@ def check_keeps(topic: TopicInfo, first_ns: int, last_ns: int, now_ns: int, ahea
         return
     what, config = problem
     raise KafkaUnavailableError(
-        f"the topic {topic.name!r} {what}. Publish to a new topic with --create, which keeps records of any time for "
-        f"ever, or change this one:\n  kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics "
+        f"the topic {topic.name!r} {what}. {advice}, or change this one:\n  kafka-configs.sh "
+        f"--bootstrap-server {bootstrap} --alter --entity-type topics "
         f"--entity-name {topic.name} --add-config {config}"
     )
 

@@ -190,6 +190,17 @@ def _kept_topic(settings: TopicSettings, name: str, partitions: int) -> TopicSpe
     )
 
 
+def topic_ids(settings: KafkaSettings, names: Sequence[str]) -> dict[str, str]:
+    """Ids of topics that exist; one that is deleted and created again under its name gets another.
+
+    Raises:
+        ConfigError: a file that the settings name cannot be used.
+        KafkaUnavailableError: the cluster cannot be asked.
+    """
+    with _admin(settings) as admin:
+        return {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics(list(names))}
+
+
 def _partitions(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
     found = {}
     for topic in admin.describe_topics(list(names)) if names else []:
