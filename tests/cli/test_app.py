@@ -70,7 +70,17 @@ class TestOverview:
         assert listed == [(name, entry.summary) for name, entry in COMMANDS.items()]
 
     def test_the_commands_are_those_that_scripts_rely_on(self):
-        assert list(COMMANDS) == ["broker", "publish", "train", "run", "replay", "evaluate", "config", "models"]
+        assert list(COMMANDS) == [
+            "broker",
+            "publish",
+            "train",
+            "run",
+            "replay",
+            "evaluate",
+            "repartition",
+            "config",
+            "models",
+        ]
 
     def test_without_arguments_the_help_is_shown_as_a_usage_error(self):
         result = detector()
@@ -303,7 +313,7 @@ class TestCompletion:
 
     def test_command_names_are_completed_without_importing_them(self):
         result = detector(_DETECTOR_COMPLETE="complete_bash", COMP_WORDS="detector r", COMP_CWORD="1")
-        assert result.stdout.split() == ["run", "replay"]
+        assert result.stdout.split() == ["run", "replay", "repartition"]
 
     def test_options_of_a_command_are_completed(self, offer, capsys, monkeypatch):
         def publish(speed: Annotated[str, typer.Option()] = "1") -> None:
