@@ -26,7 +26,8 @@ from detector.series.eviction import EvictionCounters, Residency
 from detector.series.spec import WindowSpec
 from detector.series.store import SeriesStore
 from detector.series.values import Reset, WindowBatch
-from detector.state import STATE_VERSION, Clock, SeriesState
+from detector.series.watermark import ClockState
+from detector.state import STATE_VERSION, SeriesState
 
 _WINDOWS_PER_BATCH = 1024
 # One record completes a window at most, but an assembled sample and its successor may come together.
@@ -129,7 +130,6 @@ class PartitionPipeline:
         self._forgotten: dict[str, int] = {}
         self._bad_run = 0
         self._evictions_told = EvictionCounters()
-        self._restored_clock: tuple[int | None, Clock | None] | None = None
 
     @property
     def store(self) -> SeriesStore:
@@ -325,21 +325,22 @@ class PartitionPipeline:
         if self._store.pending:
             self._store.take()
 
-    def clock(self) -> tuple[int | None, Clock | None]:
-        """How far event time has come, for `set_clock`."""
-        return self._store.watermark_ns, None
-
-    def set_clock(self, watermark_ns: int | None, clock: Clock | None) -> None:
+    def set_clock(self, watermark_ns: int | None, clock: ClockState | None) -> None:
         """Say how far event time had come when the snapshots' partition was last committed.
 
-        It holds while older records are read again, which must not move it, and `go_live` sets it once more.
+        It stands still while older records are read again, until `go_live`: they are part of it already.
+
+        Args:
+            watermark_ns: Used where no clock was kept, as by state of version 1.
+            clock: From `SeriesStore.clock_state`.
         """
-        self._restored_clock = (watermark_ns, clock)
-        self._store.watermark_ns = watermark_ns
+        if clock is None:
+            self._store.watermark_ns = watermark_ns
+        else:
+            self._store.restore_clock(clock)
+        self._store.hold_clock(True)
 
     def go_live(self) -> None:
-        """Forget which records the restored snapshots already hold; they have all been passed."""
+        """Let time go on, and forget which records the restored snapshots already hold; they have all been passed."""
         self._included.clear()
-        if self._restored_clock is not None:
-            self.set_clock(*self._restored_clock)
-            self._restored_clock = None
+        self._store.hold_clock(False)

@@ -367,7 +367,7 @@ class WindowSettings(Section):
     max_jump_seconds: Seconds = 86_400.0 * 7
     """A step forward in time longer than this must be confirmed by a second sample before it is believed."""
     stale_after_seconds: Seconds = 900.0
-    """A series this far behind its partition's watermark counts as stale."""
+    """A series so far behind the event time that two series of its partition have reached counts as stale."""
     forget_after_seconds: Seconds = 86_400.0 * 7
     """A series this far behind is forgotten; it warms up again when it comes back."""
     min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.5

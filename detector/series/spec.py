@@ -21,6 +21,8 @@ class WindowSpec:
         forget_after_ns: A series further behind than this is forgotten.
         min_coverage: Least observed share of a window's values, and of its last row's, for the window to be scored.
         max_series: Most series held at once.
+        claims_alone: The watermark follows a series far ahead after so many readings of it, if no other reports.
+        claims_shared: It follows several series that agree after so many of theirs.
 
     Raises:
         ValueError: a number is out of its range; the message names it.
@@ -37,9 +39,14 @@ class WindowSpec:
     forget_after_ns: int
     min_coverage: float
     max_series: int
+    claims_alone: int = 64
+    claims_shared: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("length", "channels", "stride", "max_jump_ns", "stale_after_ns", "forget_after_ns", "max_series"):
+        for name in (
+            "length", "channels", "stride", "max_jump_ns", "stale_after_ns", "forget_after_ns", "max_series",
+            "claims_alone", "claims_shared",
+        ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, it must be at least 1")
         for name in ("max_gap_steps", "lateness_ns"):

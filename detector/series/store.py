@@ -5,7 +5,8 @@ snapshot was taken and restored. A store never looks at a clock.
 
 Two times matter. A series' own last time decides what is late, a duplicate, a gap or a jump. The partition's watermark,
 the greatest event time believed, decides only which series are stale or forgotten, and whether a new series' first
-sample lies too far ahead. So old records can be read again behind a watermark that was restored before them.
+sample lies too far ahead. So old records can be read again behind a watermark that was restored before them, if it is
+held meanwhile.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from detector.series.slots import Slots
 from detector.series.snapshot import SnapshotError
 from detector.series.spec import WindowSpec
 from detector.series.values import Counters, Reset, SeriesStateName, WindowBatch
-from detector.series.watermark import Watermark
+from detector.series.watermark import ClockState, Watermark
 from detector.series.windows import PendingWindows
 
 __all__ = ["Counters", "Reset", "SeriesStore", "SnapshotError", "WindowBatch", "WindowSpec"]
@@ -64,7 +65,13 @@ class SeriesStore:
         self._rings = Rings(spec.length, spec.channels, window_capacity, usual)
         self._windows = PendingWindows(spec, self._rings)
         self._rows = RowPlacer(spec, self._slots, self._rings, self._windows, self.counts)
-        self._watermark = Watermark(spec.forget_after_ns)
+        self._watermark = Watermark(
+            spec.forget_after_ns,
+            spec.max_jump_ns,
+            self._rows.grid.min_apart_ns,
+            spec.claims_alone,
+            spec.claims_shared,
+        )
         self._jumps = Jumps(spec.max_jump_ns, self._rows.grid.min_apart_ns)
         self._residents = Residents(spec, self._slots, self._rings, self._rows, self._jumps)
         self._eviction = Eviction(self._residents, residency)
@@ -88,10 +95,14 @@ class SeriesStore:
             raise RuntimeError(f"{self._capacity} windows are pending: take() them before adding more samples")
         series, time_ns = sample.series, sample.time_ns
         slot = self._slots.of.get(series)
-        if slot is None or time_ns - self._slots.last_ns[slot] > self._near_ns or series in self._jumps.of:
+        if slot is None or series in self._jumps.of:
             slot = self._admit(series, slot, time_ns, offset)
-        elif time_ns > self._watermark.ns and self._watermark.advance(time_ns):
-            self._sweep(time_ns, offset)
+        else:
+            elapsed_ns = time_ns - self._slots.last_ns[slot]
+            if elapsed_ns > self._near_ns:
+                slot = self._admit(series, slot, time_ns, offset)
+            elif elapsed_ns > 0 and self._watermark.observe(series, time_ns):
+                self._sweep(time_ns, offset)
         if isinstance(sample, TallSample):
             self._rows.tall(slot, sample, offset)
         else:
@@ -121,7 +132,7 @@ class SeriesStore:
         elif slot is not None and far:
             self._rows.restart(slot, time_ns, offset)
         # Before asking for room: a store full of silent series would otherwise never see time pass.
-        if time_ns > watermark.ns and watermark.advance(time_ns):
+        if (slot is None or elapsed_ns > 0) and watermark.observe(series, time_ns):
             self._sweep(time_ns, offset)
         if slot is None:
             self._require_room(series)
@@ -149,7 +160,7 @@ class SeriesStore:
             )
 
     def _sweep(self, time_ns: int, offset: int) -> None:
-        before_ns = time_ns - self.spec.forget_after_ns
+        before_ns = self._watermark.ns - self.spec.forget_after_ns
         last_ns = self._slots.last_ns
         silent = [(series, slot) for series, slot in self._slots if last_ns[slot] < before_ns]
         silent += [(series, -1) for series in self._jumps.aged(before_ns)]
@@ -170,12 +181,28 @@ class SeriesStore:
 
     @property
     def watermark_ns(self) -> int | None:
-        """Greatest event time believed so far, nanoseconds since the epoch; set it when a partition is restored."""
+        """Greatest event time believed so far, nanoseconds since the epoch."""
         return self._watermark.ns if self._watermark.known else None
 
     @watermark_ns.setter
     def watermark_ns(self, time_ns: int | None) -> None:
-        self._watermark.set(time_ns)
+        """Restore it where nothing else is known of the clock, as from state of an older version."""
+        self.restore_clock(None if time_ns is None else ClockState(time_ns, None, time_ns, 0, None))
+
+    def clock_state(self) -> ClockState | None:
+        """All that the watermark depends on; None before the first sample."""
+        return self._watermark.state
+
+    def restore_clock(self, state: ClockState | None) -> None:
+        """Take over what `clock_state` gave."""
+        self._watermark.state = state
+
+    def hold_clock(self, held: bool) -> None:
+        """Whether `add` leaves the watermark, and all it depends on, as it is.
+
+        For records that are read again after a restart: the clock was restored to where it stood after them.
+        """
+        self._watermark.hold(held)
 
     @property
     def pending(self) -> int:
@@ -208,7 +235,9 @@ class SeriesStore:
         return self._residents.head(series) if series in self._residents else self._eviction.find(series)
 
     def state(self, series: str) -> SeriesStateName:
-        """Whether a series gives windows (live), does not yet (warming_up), or fell behind the watermark (stale).
+        """Whether a series gives windows (live), does not yet (warming_up), or fell behind (stale).
+
+        Behind what at least two series have reached, or the only one left: one clock ahead makes nobody stale.
 
         Raises:
             KeyError: the series is not held.
@@ -216,13 +245,13 @@ class SeriesStore:
         head = self._head(series)
         if head is None:
             raise KeyError(series)
-        if head.kind is not ColdKind.STRANGER and head.seen_ns < self._watermark.ns - self.spec.stale_after_ns:
+        if head.kind is not ColdKind.STRANGER and head.seen_ns < self._watermark.agreed_ns - self.spec.stale_after_ns:
             return "stale"
         return "live" if head.kind is ColdKind.FULL else "warming_up"
 
     def states(self) -> dict[SeriesStateName, int]:
         """Number of series in each state; every state is there, and the numbers add up to ``len(store)``."""
-        stale_before_ns = self._watermark.ns - self.spec.stale_after_ns
+        stale_before_ns = self._watermark.agreed_ns - self.spec.stale_after_ns
         cold = self._eviction.count(stale_before_ns)
         held = np.fromiter(self._slots.of.values(), np.int64, len(self._slots))
         full = np.array(self._slots.rows, np.int64)[held] >= self.spec.length

@@ -13,7 +13,6 @@ from detector.state.epochs import EPOCH_VERSION, Epoch, Windows, decode_epoch, e
 from detector.state.keys import EpochKey, EpochKind, control_key, epoch_key, parse_epoch_key, parse_key, series_key
 from detector.state.records import (
     STATE_VERSION,
-    Clock,
     Control,
     SeriesState,
     UnreadableStateError,
@@ -28,7 +27,6 @@ __all__ = [
     "STATE_VERSION",
     "Checkpoint",
     "CheckpointPart",
-    "Clock",
     "Control",
     "Epoch",
     "EpochKey",

@@ -8,11 +8,10 @@ from typing import TypeVar
 import msgspec
 
 from detector.errors import StateMismatchError
+from detector.series.watermark import ClockState
 
 STATE_VERSION = 2
 _OLDEST_VERSION = 1
-
-Clock = tuple[int, ...]
 
 
 class UnreadableStateError(StateMismatchError):
@@ -33,7 +32,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
         fingerprint: Of the settings that shape outcomes.
         epoch_from: Offset from which model and fingerprint are in force.
         partitions: Of the input topic, at that time.
-        clock: From `SeriesStore.clock_state`: what the watermark depends on besides its value; None in version 1.
+        clock: From `SeriesStore.clock_state`: all that the watermark depends on; None in version 1.
         began_partitions: Of the input topic when the group first read this partition; 0 in version 1.
         checkpointed_ms: Wall time of the last complete checkpoint, milliseconds since the epoch; 0 when there is none.
     """
@@ -46,7 +45,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
     fingerprint: str
     epoch_from: int
     partitions: int
-    clock: Clock | None = None
+    clock: ClockState | None = None
     began_partitions: int = 0
     checkpointed_ms: int = 0
 

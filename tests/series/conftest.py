@@ -85,7 +85,10 @@ def feed_samples(store: SeriesStore, items: Iterable[Sequence[Any]], first_offse
 
 @pytest.fixture
 def make_spec() -> Callable[..., WindowSpec]:
-    """A spec of windows of 3 rows of one channel every 10 s; the arguments are seconds where they are times."""
+    """A spec of windows of 3 rows of one channel every 10 s; the arguments are seconds where they are times.
+
+    With one claim to believe, the watermark is the greatest time accepted; tests of the clock set the real numbers.
+    """
 
     def make(
         *,
@@ -100,6 +103,8 @@ def make_spec() -> Callable[..., WindowSpec]:
         forget_after: float = 100_000,
         min_coverage: float = 0.5,
         max_series: int = 100,
+        claims_alone: int = 1,
+        claims_shared: int = 1,
     ) -> WindowSpec:
         return WindowSpec(
             length=length,
@@ -113,6 +118,8 @@ def make_spec() -> Callable[..., WindowSpec]:
             forget_after_ns=seconds(forget_after),
             min_coverage=min_coverage,
             max_series=max_series,
+            claims_alone=claims_alone,
+            claims_shared=claims_shared,
         )
 
     return make

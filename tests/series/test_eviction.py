@@ -32,7 +32,7 @@ def everything(store: SeriesStore) -> tuple[object, ...]:
         [store.state(series) for series in sorted(store)],
         [(series in store, store.last_time_ns(series)) for series in SERIES],
         [store.snapshot(series) for series in sorted(store)],
-        store.watermark_ns,
+        store.clock_state(),
         dataclasses.asdict(store.counts),
     )
 
@@ -54,7 +54,7 @@ def test_a_bound_changes_nothing(spec, samples, cuts, restarts, most, data):
             moved = []
             for old, bound_of in ((free, None), (bound, residency)):
                 fresh = SeriesStore(spec, residency=bound_of)
-                fresh.watermark_ns = old.watermark_ns
+                fresh.restore_clock(old.clock_state())
                 for series in sorted(old):
                     fresh.restore(series, old.snapshot(series))
                 moved.append(fresh)
@@ -195,7 +195,7 @@ def test_a_series_comes_back_from_a_full_disk(make_bounded):
         store.add(WideSample(f"s{number}", (5_000 + number) * SECOND, [1.0]), 5_000 + number)
     assert store.evictions.reloaded == 2_000
     assert (len(store), store.evicted, len(cold._gone)) == (3_000, 996, 2_000)
-    assert store.states() == {"warming_up": 0 + 1_001, "live": 0, "stale": 3_000 - 1_001}
+    assert store.states() == {"warming_up": 1_002, "live": 0, "stale": 1_998}
     cold._query("PRAGMA query_only = OFF")
     feed_series(store, range(3_000, 3_600), 4_000)
     assert len(store._residents) <= 4

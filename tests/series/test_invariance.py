@@ -34,6 +34,8 @@ specs = st.builds(
     forget_after_ns=st.sampled_from([80, 400, 10_000]),
     min_coverage=st.just(0.5),
     max_series=st.sampled_from([2, 3, 100]),
+    claims_alone=st.sampled_from([1, 2, 3, 64]),
+    claims_shared=st.sampled_from([1, 2, 3]),
 )
 # Mostly small steps, so that windows come about; now and then a step that is a gap, a jump or a long silence.
 steps = st.one_of(
@@ -100,7 +102,7 @@ def run(spec: WindowSpec, samples: list[Sample], cuts: set[int], restarts: set[i
         if offset in restarts:
             log.add_counts(store)
             fresh = SeriesStore(spec)
-            fresh.watermark_ns = store.watermark_ns
+            fresh.restore_clock(store.clock_state())
             for series in sorted(store, reverse=True):  # in another order, so that slots differ
                 fresh.restore(series, store.snapshot(series))
             store = fresh
@@ -122,7 +124,7 @@ def test_cuts_and_restarts_change_nothing(spec, samples, cuts, restarts):
     whole, store = run(spec, samples, set(), set())
     parts, other = run(spec, samples, cuts, restarts)
     assert parts == whole
-    assert other.watermark_ns == store.watermark_ns
+    assert other.clock_state() == store.clock_state()
     assert other.states() == store.states()
     assert {series: other.snapshot(series) for series in other} == {series: store.snapshot(series) for series in store}
 
@@ -161,10 +163,13 @@ def test_recovery_behind_a_restored_watermark_is_exact(spec, samples, saves):
     for series, (_, snapshot) in saved.items():
         if snapshot is not None:
             recovered.restore(series, snapshot)
-    recovered.watermark_ns = store.watermark_ns
+    recovered.restore_clock(store.clock_state())
+    recovered.hold_clock(True)
     for offset, sample in enumerate(samples):
         if offset >= saved.get(sample.series, (0, None))[0]:
             recovered.add(sample, offset)  # whatever is refused is not read again
+    recovered.hold_clock(False)
+    assert recovered.clock_state() == store.clock_state()
     assert {series: recovered.snapshot(series) for series in recovered} == {
         series: store.snapshot(series) for series in store
     }

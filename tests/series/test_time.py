@@ -264,7 +264,7 @@ class TestStates:
     def test_states(self, make_store, feed):
         # a is full, b is not, c is far behind
         store = make_store(stale_after=1000)
-        samples = [("c", 0, 1), *(("a", 1000 + 10 * row, row) for row in range(3)), ("b", 1000, 1)]
+        samples = [("c", 0, 1), *(("a", 1000 + 10 * row, row) for row in range(3)), ("b", 1010, 1)]
         feed(store, samples)
         assert {series: store.state(series) for series in store} == {"c": "stale", "a": "live", "b": "warming_up"}
         assert store.states() == {"warming_up": 1, "live": 1, "stale": 1}

@@ -41,34 +41,49 @@ def as_records(series: str, items: Sequence[tuple[int, bytes]], first_offset: in
     ]
 
 
+def after_an_outage(first_offset: int) -> list[PlainRecord]:
+    """Two series that go on, each with a sample at 0 and some long after: so much agrees that the rest is forgotten."""
+    seconds = [0, *(FORGET_SECONDS * 2 + i for i in range(5))]
+    return [
+        record_
+        for i, second in enumerate(seconds)
+        for record_ in (
+            *as_records("stays", [record(second, 0.0)], first_offset + 2 * i),
+            *as_records("stays-too", [record(second, 0.0)], first_offset + 2 * i + 1),
+        )
+    ]
+
+
 def test_a_forgotten_series_is_not_revived_by_reading_old_records_again() -> None:
     faulty = as_records("gone", series_with_faults(20, [(10, 15)]), 0)
-    later = as_records("stays", [record(i, 0.0) for i in (0, FORGET_SECONDS * 2, FORGET_SECONDS * 2 + 1)], 20)
+    later = after_an_outage(20)
     first = pipeline()
     outcome = first.process([*faulty, *later])
     assert "gone" in outcome.touched
     assert "gone" not in first.store
-    marker = first.snapshot("gone", 23)
-    assert (marker.windows, marker.next_offset) == (b"", 23)
+    marker = first.snapshot("gone", 32)
+    assert (marker.windows, marker.next_offset) == (b"", 32)
 
     second = pipeline()
     second.restore("gone", marker)
     again = second.process(faulty)
     assert (len(second.store), again.events) == (0, [])
     second.go_live()
-    # A restart that reads from offset 5 on still needs the marker; one that reads from 23 on does not.
+    # A restart that reads from offset 5 on still needs the marker; one that reads from 32 on does not.
     assert second.expired_markers(5) == []
-    assert second.expired_markers(23) == ["gone"]
+    assert second.expired_markers(32) == ["gone"]
     assert second.expired_markers(99) == []
 
 
 def test_a_series_that_came_back_keeps_its_state() -> None:
     first = pipeline()
     first.process(as_records("gone", [record(0, 0.0)], 0))
-    first.process(as_records("stays", [record(i, 0.0) for i in (0, FORGET_SECONDS * 2, FORGET_SECONDS * 2 + 1)], 1))
-    first.snapshot("gone", 4)
-    first.process(as_records("gone", [record(FORGET_SECONDS * 2 + 2, 0.0)], 4))
-    assert first.expired_markers(10) == []
+    first.process(after_an_outage(1))
+    assert "gone" not in first.store
+    first.snapshot("gone", 13)
+    first.process(as_records("gone", [record(FORGET_SECONDS * 2 + 2, 0.0)], 13))
+    assert "gone" in first.store
+    assert first.expired_markers(20) == []
 
 
 def test_an_unconfirmed_jump_is_part_of_the_state() -> None:
