@@ -325,6 +325,10 @@ class PartitionPipeline:
         if self._store.pending:
             self._store.take()
 
+    def clock(self) -> tuple[int | None, ClockState | None]:
+        """How far event time has come, for `set_clock`."""
+        return self._store.watermark_ns, self._store.clock_state()
+
     def set_clock(self, watermark_ns: int | None, clock: ClockState | None) -> None:
         """Say how far event time had come when the snapshots' partition was last committed.
 

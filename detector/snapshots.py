@@ -75,10 +75,10 @@ def state_outputs(
         key = epoch_key("e", name, partition.partition, epoch.from_offset)
         yield OutputRecord(topics.epochs, partition.partition, key, encode_epoch(epoch))
     identity = live.context.identity
-    store = live.pipeline.store
+    watermark_ns, clock = live.pipeline.clock()
     control = Control(
-        STATE_VERSION, live.next_offset, replay_from, store.watermark_ns, identity.model, identity.fingerprint,
-        live.epoch_from, partitions, store.clock_state(), live.began_partitions, live.checkpoint.completed_ms,
+        STATE_VERSION, live.next_offset, replay_from, watermark_ns, identity.model, identity.fingerprint,
+        live.epoch_from, partitions, clock, live.began_partitions, live.checkpoint.completed_ms,
     )  # fmt: skip
     yield from live.checkpoint.outputs(live.pipeline, touched, control)
     if live.checkpoint.completed_ms != control.checkpointed_ms:
