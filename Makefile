@@ -4,6 +4,7 @@
 #   make test           lint, then every test, the Kafka ones against a real broker
 #   make lint           ruff, mypy, import contracts
 #   make fuzz           hostile input for every reader of bytes (MINUTES=10, TARGETS='config state')
+#   make audit-dependencies  pinned versions and allowed ranges against known holes, offline
 #   make setup          only the environment
 #   make constraints    pin the newest allowed versions in constraints.txt (needs a look and a test run afterwards)
 #   make clean          remove what the above left behind, except .venv
@@ -23,7 +24,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test fuzz demo constraints clean
+.PHONY: help setup lint test fuzz audit-dependencies demo constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +48,10 @@ lint: $(STAMP)
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
+	$(RUN) -m security.audit_dependencies
+
+audit-dependencies: $(STAMP)
+	$(RUN) -m security.audit_dependencies
 
 # PYTEST takes further arguments: make test PYTEST='-k replay -x'
 test: lint

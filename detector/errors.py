@@ -52,6 +52,8 @@ class StateMismatchError(DetectorError):
 class LocalStoreError(DetectorError):
     """Series that were moved out of memory cannot be read back from the local disk; a restart makes them anew."""
 
+    exit_code = 8
+
 
 class InvalidRecordError(Exception):
     """A record that cannot become a sample. It goes to the dead-letter topic, with its reason.
