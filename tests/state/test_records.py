@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from detector.errors import StateMismatchError
+from detector.series.watermark import Claim, ClockState
 from detector.state import (
     CHECKPOINT_VERSION,
     EPOCH_VERSION,
@@ -33,7 +34,9 @@ from detector.state import (
     series_key,
 )
 
-CONTROL = Control(STATE_VERSION, 120, 90, 1_700_000_000_000_000_000, "m" * 64, "f" * 64, 3, 4, (1, 2), 2, 1_700_000)
+NOW_NS = 1_700_000_000_000_000_000
+CLOCK = ClockState(NOW_NS, "pump-1", NOW_NS - 1, 3, Claim("pump-2", 2 * NOW_NS, None, 1, 0))
+CONTROL = Control(STATE_VERSION, 120, 90, NOW_NS, "m" * 64, "f" * 64, 3, 4, CLOCK, 2, 1_700_000)
 EPOCH = Epoch(
     version=EPOCH_VERSION, stream="pumps", topic="in", partition=1, from_offset=7, model="m", model_version="1",
     fingerprint="f", settings={"window": {"stride": 2}}, windows="rebuilt", windows_from=3,
