@@ -288,13 +288,16 @@ class PartitionPipeline:
             del self._forgotten[series]
         return [series for series in passed if series not in self._store]
 
-    def restore(self, series: str, state: SeriesState, windows: bool = True) -> None:
+    def restore(
+        self, series: str, state: SeriesState, windows: bool = True, *, read_again_from: int = 0
+    ) -> None:  # fmt: skip
         """Take a series' snapshot over; its records below ``state.next_offset`` are skipped from now on.
 
         Args:
             series: Name.
             state: From `snapshot`.
             windows: False leaves the window to be rebuilt from the records, for a bundle of another shape.
+            read_again_from: No older records will come; what a snapshot says of them need not be remembered.
 
         Raises:
             SnapshotError: the snapshot does not fit this stream.
@@ -306,7 +309,8 @@ class PartitionPipeline:
             self._tracker.restore(series, state.incidents)
         if windows:
             self._store.restore(series, state.windows)
-            self._included[series] = state.next_offset
+            if state.next_offset > read_again_from:
+                self._included[series] = state.next_offset
 
     def rebuild(self, records: Sequence[Record]) -> None:
         """Put records into the windows only: nothing is scored, no incident moves, nothing comes out."""

@@ -16,6 +16,7 @@ from detector.pipeline import PartitionPipeline, StreamContext
 from detector.records.values import InputPartition
 from detector.restoring import bring_up, read_again
 from detector.series.snapshot import SnapshotError
+from detector.staging import Staging
 from detector.state import EPOCH_VERSION, Control, Epoch, UnreadableStateError, Windows
 from detector.state_reading import Progress, StoredState, read_state
 
@@ -170,7 +171,7 @@ class Recovery:
         topic, committed = self._policy.state_topic, place.committed
         give_up = self._monotonic() + _MARKER_PATIENCE_SECONDS
         while True:
-            stored = StoredState()
+            stored = StoredState(raw=_staging(place.context))
             try:
                 yield from read_state(self._history, topic, place.partition.partition, place.context.name, stored)
             except UnreadableStateError as error:
@@ -340,7 +341,7 @@ class Recovery:
 
     def _was_added(self, place: _Place) -> Generator[Progress, None, bool]:
         """Whether the partition did not exist yet when the group began; its records then are all new."""
-        beside = StoredState()
+        beside = StoredState(raw=_staging(place.context))
         yield from read_state(self._history, self._policy.state_topic, 0, place.context.name, beside)
         return beside.control is not None and beside.control.began_partitions <= place.partition.partition
 
@@ -366,3 +367,7 @@ class Recovery:
             under_way=pipeline.tracker.under_way(),
             written_ms=int(self._now() * 1000),
         )
+
+
+def _staging(context: StreamContext) -> Staging:
+    return Staging(None if context.residency is None else context.residency.directory)

@@ -31,7 +31,7 @@ def bring_up(
     """
     pipeline = PartitionPipeline(context, partition)
     for series, state in snapshots:
-        pipeline.restore(series, state, windows)
+        pipeline.restore(series, state, windows, read_again_from=control.replay_from)
     pipeline.set_clock(control.watermark_ns, control.clock)
     return pipeline
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from detector.kafka.history import History
 from detector.records.values import InputPartition
+from detector.staging import Staging
 from detector.state import Control, SeriesState, decode_control, decode_series, parse_key
 
 
@@ -16,14 +17,14 @@ class StoredState:
 
     Attributes:
         control: None when the stream was never there.
-        raw: Encoded snapshots by series, the latest of each.
+        raw: Encoded snapshots by series, the latest of each; on disk where they are many.
     """
 
     control: Control | None = None
-    raw: dict[str, bytes] = field(default_factory=dict)
+    raw: Staging = field(default_factory=lambda: Staging(None))
 
     def snapshots(self) -> Iterator[tuple[str, SeriesState]]:
-        """Series with their states.
+        """Series with their states, in the order of their names.
 
         Raises:
             UnreadableStateError: a version that this release does not know.
@@ -72,8 +73,8 @@ def read_state(history: History, topic: str, partition: int, stream: str, found:
                 if series is None:
                     raw_control = record.value
                 elif record.value:
-                    found.raw[series] = record.value
+                    found.raw.put(series, record.value)
                 else:
-                    found.raw.pop(series, None)  # a tombstone
+                    found.raw.discard(series)  # a tombstone
         yield Progress(done, end - first)
     found.control = None if not raw_control else decode_control(raw_control)

@@ -1,18 +1,12 @@
 """Series that are not in memory: a file of SQLite that holds their snapshots, and what a look over all of them asks.
 
-The file can be made anew from the state topic and the input, so nothing in it is ever synced to disk, and on POSIX it
-has no name once it is open: whatever ends the process, nothing is left behind.
-
 Rows that came back to memory are only noted as gone, and deleted together, with the next rows that are written. So a
 series comes back without a write, even on a disk that is full.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
-import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import LocalStoreError
+from detector.series.local_file import as_blob, as_text, open_local_file, transaction
 
 _INT64 = (-(1 << 63), (1 << 63) - 1)
-_CACHE_KIB = 4096
 _FLUSH_GONE = 1024
 _SCHEMA = """
 CREATE TABLE series (
@@ -71,7 +65,7 @@ class ColdSeries:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._connection = _open(directory)
+        self._connection = open_local_file(directory, _SCHEMA)
         # Closes when this object goes, whoever let go of it: partitions are dropped in many ways.
         self._close = weakref.finalize(self, self._connection.close)
         self._rows = 0
@@ -88,7 +82,7 @@ class ColdSeries:
     def __iter__(self) -> Iterator[str]:
         """All names, in their own order."""
         for (name,) in self._query("SELECT name FROM series ORDER BY name"):
-            series = _text(name)
+            series = as_text(name)
             if series not in self._gone:
                 yield series
 
@@ -101,7 +95,7 @@ class ColdSeries:
         if not self._rows or series in self._gone:
             return None
         for seen_ns, kind, open_rows in self._query(
-            "SELECT seen_ns, kind, open_rows FROM series WHERE name = ?", (_blob(series),)
+            "SELECT seen_ns, kind, open_rows FROM series WHERE name = ?", (as_blob(series),)
         ):
             return ColdHead(series, seen_ns, ColdKind(kind), open_rows)
         return None
@@ -110,7 +104,7 @@ class ColdSeries:
         """The snapshot of a series, or None."""
         if not self._rows or series in self._gone:
             return None
-        for (data,) in self._query("SELECT data FROM series WHERE name = ?", (_blob(series),)):
+        for (data,) in self._query("SELECT data FROM series WHERE name = ?", (as_blob(series),)):
             return bytes(data)
         return None
 
@@ -127,7 +121,9 @@ class ColdSeries:
             "SELECT name, seen_ns, kind, open_rows FROM series WHERE kind IN (0, 1, 2) AND seen_ns < ?",
             (_int64(before_ns),),
         )
-        heads = [ColdHead(_text(name), seen_ns, ColdKind(kind), open_rows) for name, seen_ns, kind, open_rows in found]
+        heads = [
+            ColdHead(as_text(name), seen_ns, ColdKind(kind), open_rows) for name, seen_ns, kind, open_rows in found
+        ]
         return [head for head in heads if head.series not in self._gone]
 
     def count(self, stale_before_ns: int) -> dict[ColdKind, tuple[int, int]]:
@@ -171,16 +167,10 @@ class ColdSeries:
 
     def _write(self, entries: Sequence[tuple[ColdHead, bytes]]) -> None:
         connection, gone = self._connection, self._gone
-        rows = ((_blob(head.series), head.seen_ns, head.kind.value, head.open_rows, data) for head, data in entries)
-        try:
-            connection.execute("BEGIN")
-            connection.executemany("DELETE FROM series WHERE name = ?", ((_blob(series),) for series in gone))
+        rows = ((as_blob(head.series), head.seen_ns, head.kind.value, head.open_rows, data) for head, data in entries)
+        with transaction(connection):
+            connection.executemany("DELETE FROM series WHERE name = ?", ((as_blob(series),) for series in gone))
             connection.executemany("INSERT INTO series VALUES (?, ?, ?, ?, ?)", rows)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
         self._rows += len(entries) - len(gone)
         for head in gone.values():
             self._kinds[head.kind] -= 1
@@ -197,39 +187,6 @@ class ColdSeries:
                 f"series that were moved to a local file cannot be read back: {error}. Nothing is lost: start again, "
                 "and they are restored from the state topic; check the disk of worker.state.directory first"
             ) from error
-
-
-def _open(directory: Path) -> sqlite3.Connection:
-    handle, name = tempfile.mkstemp(prefix="reconstream-", suffix=".sqlite", dir=directory)
-    os.close(handle)
-    connection = None
-    try:
-        # A pipeline may be dropped on another thread than the one that made it, never used by two at a time.
-        connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
-        # The journal in memory lets a write that failed half-way be undone; nothing needs to survive the process.
-        for pragma in (
-            "page_size = 8192", "journal_mode = MEMORY", "synchronous = OFF", "locking_mode = EXCLUSIVE",
-            "temp_store = MEMORY", f"cache_size = -{_CACHE_KIB}",
-        ):  # fmt: skip
-            connection.execute(f"PRAGMA {pragma}")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        if connection is not None:
-            connection.close()
-        raise
-    finally:
-        # Windows keeps an open file's name; it is in the temporary directory then until that is cleaned.
-        with contextlib.suppress(PermissionError):
-            os.unlink(name)
-    return connection
-
-
-def _blob(series: str) -> bytes:
-    return series.encode("utf-8", "surrogatepass")
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogatepass")
 
 
 def _int64(value: int) -> int:
