@@ -5,6 +5,7 @@
 #   make lint           ruff, mypy, import contracts
 #   make fuzz           hostile input for every reader of bytes (MINUTES=10, TARGETS='config state')
 #   make audit-dependencies  pinned versions and allowed ranges against known holes, offline
+#   make chaos          workers killed over and over, the outcome compared (KILLS=100 SEED=n RECORDS=100000 BROKERS=1|3|both JSON=file)
 #   make setup          only the environment
 #   make constraints    pin the newest allowed versions in constraints.txt (needs a look and a test run afterwards)
 #   make clean          remove what the above left behind, except .venv
@@ -24,7 +25,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test fuzz audit-dependencies demo constraints clean
+.PHONY: help setup lint test fuzz audit-dependencies demo chaos constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -63,6 +64,12 @@ fuzz: $(STAMP)
 
 demo: $(STAMP)
 	@$(RUN) examples/demo.py $(if $(KEEP),--keep) $(if $(KAFKA),--kafka $(KAFKA))
+
+KILLS ?= 100
+RECORDS ?= 100000
+BROKERS ?= both
+chaos: $(STAMP)
+	@$(RUN) -m tests.chaos --kills $(KILLS) --records $(RECORDS) --brokers $(BROKERS) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
 
 # A throw-away environment without constraints shows what the newest allowed versions are. setuptools and wheel are named because
 # older Pythons bring their own; tensorflow because the extras keras and keras-cpu share its version.

@@ -104,6 +104,7 @@ class Failpoints:
             os.kill(os.getpid(), signal.SIGKILL)
         elif order.action == "pause":
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(_LET_GO_SECONDS)  # the signal may reach another thread first, and this one a moment later
             self._awoke = True
             _log.warning("awake again", step=order.step)
         elif order.action == "stall":

@@ -103,6 +103,7 @@ def open_live(
         stack.callback(source.close)
         committer = _committer(settings, source, announce)
         stack.callback(committer.close)
+        committer.prepare()
         history = History(consumer_config(settings.kafka), worker_settings.max_poll_records)
         stack.callback(history.close)
         recovery = Recovery(

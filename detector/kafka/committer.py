@@ -62,6 +62,13 @@ class CommitResult(enum.Enum):
 class Committer(Protocol):
     """Makes outputs and offsets durable."""
 
+    def prepare(self) -> None:
+        """Get ready before partitions are restored; called once, at start.
+
+        Raises:
+            FencedError: another worker took this one's place.
+        """
+
     def commit(
         self, outputs: Sequence[OutputRecord], offsets: Mapping[InputPartition, int], membership: Membership
     ) -> CommitResult:
@@ -164,6 +171,15 @@ class TransactionalCommitter:
         except BaseException:
             self._discard()
             raise
+
+    def prepare(self) -> None:
+        """End at once what a killed process of this name left open.
+
+        Its offsets are unstable until then, and restoring its partitions would wait for the transaction's timeout. A
+        cluster that does not answer now is left to the first commit, which opens the producer then.
+        """
+        with contextlib.suppress(KafkaError, TimeoutError):
+            self.open()
 
     def commit(
         self, outputs: Sequence[OutputRecord], offsets: Mapping[InputPartition, int], membership: Membership
@@ -270,6 +286,9 @@ class AtLeastOnceCommitter:
         self._timeout_seconds = transaction_timeout_seconds
         self._last = frozenset(last)
         self._announce = announce
+
+    def prepare(self) -> None:
+        """Nothing is left open by a process without transactions."""
 
     def _write(self, outputs: Sequence[OutputRecord]) -> None:
         futures = [_send(self._producer, output) for output in outputs]

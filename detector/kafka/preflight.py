@@ -19,6 +19,8 @@ from detector.settings import KafkaSettings
 T = TypeVar("T")
 
 _RETRY_SECONDS = 0.5
+# So often in a row a connection must be closed without a word before that is taken for a wrong setting.
+_GUESSES = 3
 _ADVERTISED_TIMEOUT_SECONDS = 2.0
 _ADVERTISED_PROBES = 3
 
@@ -143,6 +145,7 @@ def _ask(
 ) -> T:
     """Answer of the first bootstrap server that can be used."""
     deadline = clock() + settings.connect_timeout_seconds
+    guesses_left = _GUESSES - 1
     while True:
         problems = []
         servers = settings.bootstrap_servers
@@ -154,8 +157,10 @@ def _ask(
                     return ask(connection)
             except ConnectError as error:
                 problems.append(error)
-        if not all(problem.may_pass for problem in problems) or clock() + _RETRY_SECONDS >= deadline:
+        worth_a_retry = all(problem.may_pass or (problem.guess and guesses_left > 0) for problem in problems)
+        if not worth_a_retry or clock() + _RETRY_SECONDS >= deadline:
             break
+        guesses_left -= any(problem.guess for problem in problems)
         sleep(_RETRY_SECONDS)
     if len(problems) == 1:
         raise problems[0]

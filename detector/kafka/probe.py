@@ -99,7 +99,8 @@ class BrokerConnection:
                 prefix = "SASL_SSL" if uses_tls(self._settings) else "SASL_PLAINTEXT"
                 raise ConnectError(
                     f"{self.address} closed the connection at the first request; it seems to demand a login: set "
-                    f"kafka.security_protocol to {prefix} and add a section kafka.sasl"
+                    f"kafka.security_protocol to {prefix} and add a section kafka.sasl",
+                    guess=True,
                 ) from error
             raise ConnectError(f"{self.address} closed the connection", may_pass=True) from error
         except _SilentError as error:
@@ -120,7 +121,8 @@ class BrokerConnection:
             tls = "SSL" if self._settings.security_protocol == "PLAINTEXT" else "SASL_SSL"
             verb = "answers in TLS" if speaks_tls else "closed the plaintext connection; it looks like a TLS listener"
             raise ConnectError(
-                f"{self.address} {verb}; set kafka.security_protocol to {tls}, or use the port of the plaintext one"
+                f"{self.address} {verb}; set kafka.security_protocol to {tls}, or use the port of the plaintext one",
+                guess=not speaks_tls,
             ) from error
         return BrokerVersionData(
             api_versions={key.api_key: (key.min_version, key.max_version) for key in response.api_keys}

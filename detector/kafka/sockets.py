@@ -41,11 +41,14 @@ class ConnectError(KafkaUnavailableError):
     Attributes:
         may_pass: Whether trying again soon could help: the broker or its name is not there yet, as opposed to wrong
             settings.
+        guess: A connection that was closed without a word is explained by what most often causes that. A broker or a
+            proxy that is just going away does the same, so the explanation holds only once it happened again.
     """
 
-    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+    def __init__(self, message: str, *, may_pass: bool = False, guess: bool = False) -> None:
         super().__init__(message)
         self.may_pass = may_pass
+        self.guess = guess
 
 
 def split_address(address: str) -> tuple[str, int]:

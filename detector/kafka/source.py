@@ -17,7 +17,7 @@ from kafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from detector.errors import ConfigError, FencedError, StateMismatchError
+from detector.errors import ConfigError, FencedError
 from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 from detector.settings import OFFSETS_CALL_SECONDS, WorkerSettings
@@ -91,7 +91,6 @@ class GroupSource:
 
     def __init__(self, config: Mapping[str, Any], worker: WorkerSettings, topics: Sequence[str]) -> None:
         session_ms = int(worker.session_timeout_seconds * 1000)
-        self._continue_after_loss = worker.on_lost_input == "continue"
         self._recorder = _Recorder()
         self._consumer = KafkaConsumer(
             **{
@@ -131,7 +130,6 @@ class GroupSource:
         Raises:
             ConfigError: the brokers do not accept worker.session_timeout_seconds.
             FencedError: another process joined the group under this worker's instance name.
-            StateMismatchError: retention deleted records before they were read.
             KafkaError: the client gave up on something else; polling again may succeed.
         """
         fetched: Mapping[TopicPartition, Sequence[Record]] = {}
@@ -148,15 +146,9 @@ class GroupSource:
             ) from error
         except OffsetOutOfRangeError as error:
             named = self._named(error)
-            if named and named <= self._newly_assigned():
-                pass  # the client tried the committed offset; recovery decides where to begin, and says what was lost
-            elif self._continue_after_loss:
+            if not (named and named <= self._newly_assigned()):
                 return self._begin_again(error)
-            else:
-                raise StateMismatchError(
-                    f"records were deleted before they were read ({error}); the topic's retention is shorter than the "
-                    "worker's lag. Set worker.on_lost_input to 'continue' to go on from the oldest record that is left"
-                ) from error
+            # Else the client tried the committed offset; recovery decides where to begin, and says what was lost.
         except NoOffsetForPartitionError:
             # A partition assigned within this very call has no position yet; it gets one below.
             fetched = {}
@@ -170,7 +162,11 @@ class GroupSource:
         return Poll(records, dropped, assigned, membership)
 
     def _begin_again(self, error: OffsetOutOfRangeError) -> Poll:
-        """Hand partitions whose position was deleted back to recovery, which goes on from what is left and says so."""
+        """Hand partitions whose position was deleted back to recovery.
+
+        The position says little: this member may have slept while others read on and lost the partition without knowing
+        it yet. Recovery asks for the group's offset, and only if that was deleted too is input lost.
+        """
         membership = Membership(self._consumer.group_metadata())
         dropped, assigned = self._apply_changes(membership)
         lost = self._named(error) & self._owned or set(self._owned)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from kafka.admin import (
     ResourceType,
 )
 
+from detector.broker import LocalBroker
 from detector.errors import KafkaUnavailableError
 from detector.kafka.preflight import check_cluster, check_group, check_topics
 from detector.settings import KafkaSettings
@@ -40,6 +43,34 @@ class FakeTime:
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         self.now += seconds
+
+
+@pytest.fixture
+def closes_at_first(broker: LocalBroker) -> Iterator[str]:
+    """Address of a way to the broker that closes its first two connections without a word."""
+    host, _, port = broker.bootstrap.partition(":")
+    listener = socket.create_server((host, 0))
+
+    def forward(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def run() -> None:
+        with contextlib.suppress(OSError):
+            for number in itertools.count():
+                client, _ = listener.accept()
+                if number < 2:
+                    client.close()
+                    continue
+                upstream = socket.create_connection((host, int(port)))
+                for pair in ((client, upstream), (upstream, client)):
+                    threading.Thread(target=forward, args=pair, daemon=True).start()
+
+    threading.Thread(target=run, daemon=True).start()
+    yield f"{host}:{listener.getsockname()[1]}"
+    listener.close()
 
 
 def refusal(check: Callable[..., Any], *arguments: Any, **options: Any) -> str:
@@ -296,3 +327,9 @@ class TestRights:
         assert "transactional id" in refusal(check_group, secure.alice(), topic_name, topic_name)
         grant(admin, ResourceType.TRANSACTIONAL_ID, topic_name, ACLOperation.DESCRIBE, ACLOperation.WRITE)
         check_group(secure.alice(), topic_name, topic_name)
+
+
+def test_a_connection_that_is_cut_while_a_broker_goes_away_is_not_taken_for_a_wrong_setting(
+    plaintext: Plaintext, closes_at_first: str
+) -> None:
+    assert check_cluster(plaintext(bootstrap_servers=closes_at_first, connect_timeout_seconds=10)).cluster_id

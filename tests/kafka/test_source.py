@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from detector.errors import ConfigError
 from detector.kafka.client import consumer_config
@@ -105,3 +106,33 @@ def test_a_member_that_came_back_under_another_id_owns_its_partitions_anew(
     source.close()
     assert poll.membership.metadata.member_id != first_id
     assert (poll.dropped, poll.assigned) == (both, both)
+
+
+def test_a_position_that_was_deleted_sends_the_partition_back_to_recovery(
+    broker: Any, topic_name: str, create_topic: Any
+) -> None:
+    create_topic(topic_name)
+    producer = KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=2)
+    for _ in range(50):
+        producer.send(topic_name, value=b"x", partition=0)
+    producer.close()
+    worker = WorkerSettings(group=topic_name, instance="one", session_timeout_seconds=6)
+    source = GroupSource(consumer_config(KafkaSettings(bootstrap_servers=(broker.bootstrap,))), worker, [topic_name])
+    while not (poll := source.poll(0.2)).assigned:
+        pass
+    # Another member had the partition meanwhile, committed, and retention followed; this one does not know it yet.
+    (partition,) = poll.assigned
+    source.commit({partition: 30})
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    admin.delete_records({TopicPartition(*partition): 20})
+    admin.close()
+    source.resume(partition, 10)
+    while not (poll := source.poll(0.2)).assigned:
+        assert not poll.records
+    assert (poll.dropped, poll.assigned) == ((partition,), (partition,))
+    assert source.committed(partition) == 30
+    source.resume(partition, 30)
+    while not (poll := source.poll(0.2)).records:
+        pass
+    assert poll.records[partition][0].offset == 30
+    source.close()

@@ -1,0 +1,50 @@
+"""The transactional committer and what a killed process left open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+
+from detector.kafka.client import consumer_config, producer_config
+from detector.kafka.committer import TransactionalCommitter
+from detector.kafka.source import GroupSource
+from detector.settings import KafkaSettings, WorkerSettings
+
+pytestmark = pytest.mark.kafka
+
+
+def test_a_restart_ends_what_the_killed_process_left_open(broker: Any, topic_name: str, create_topic: Any) -> None:
+    create_topic(topic_name)
+    settings = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
+    worker = WorkerSettings(group=topic_name, instance="one", session_timeout_seconds=6)
+    source = GroupSource(consumer_config(settings), worker, [topic_name])
+    while not (poll := source.poll(0.2)).assigned:
+        pass
+    (partition,) = poll.assigned
+    source.commit({partition: 1})
+    killed = KafkaProducer(
+        **producer_config(settings), transactional_id=f"{topic_name}.one", transaction_timeout_ms=300_000
+    )
+    killed.init_transactions()
+    killed.begin_transaction()
+    killed.send_offsets_to_transaction(
+        {TopicPartition(*partition): OffsetAndMetadata(7, "", -1)}, poll.membership.metadata
+    )
+    committer = TransactionalCommitter(producer_config(settings), f"{topic_name}.one", 10.0)
+    try:
+        committer.prepare()
+        # Without it the offset is unstable for as long as the transaction may take, here five minutes.
+        assert source.committed(partition) == 1
+    finally:
+        committer.close()
+        killed.close(timeout=0)
+        source.close()
+
+
+def test_a_cluster_that_is_away_is_left_to_the_first_commit() -> None:
+    settings = KafkaSettings(bootstrap_servers=("127.0.0.1:1",), connect_timeout_seconds=0.2)
+    committer = TransactionalCommitter(producer_config(settings), "group.one", 0.5)
+    committer.prepare()
+    committer.close()
