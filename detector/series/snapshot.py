@@ -1,7 +1,8 @@
 """What a series needs to go on exactly where it stood, as bytes.
 
-One byte of version, then zlib (level 1) over MessagePack. Rows are raw little-endian float64, so that they come back
-bit by bit. A window of ``length`` rows is continued by its last ``length - 1``; no more are kept.
+One byte of version, then zlib (level 1) over MessagePack. Rows are packed (`detector.series.packing`) and come back bit
+by bit; in version 1, which is still read, they were raw little-endian float64 and int64. A window of ``length`` rows is
+continued by its last ``length - 1``; no more are kept.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
+from msgspec import structs
 
 from detector.series.assembly import Assembly, OpenRow
 from detector.series.jumps import Jump
+from detector.series.packing import pack_floats, pack_integers, unpack_floats, unpack_integers
 from detector.series.spec import WindowSpec
 from detector.series.values import Float64, Int64
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
+_OLDEST_VERSION = 1
 # Besides the rows of the window, (length - 1) * (channels + 1) * 8 bytes: rows under assembly, and what frames them.
 # Beyond this something else than a snapshot was compressed; zlib can unfold to a thousand times as much.
 _ROOM_BYTES = 64 << 20
@@ -142,7 +146,13 @@ def make_snapshot(
 
 def encode_snapshot(snapshot: SeriesSnapshot) -> bytes:
     """Bytes of a snapshot."""
-    return bytes((SNAPSHOT_VERSION,)) + zlib.compress(_encode(snapshot), 1)
+    rows, channels = len(snapshot.offsets) // 8, snapshot.channels
+    packed = structs.replace(
+        snapshot,
+        values=pack_floats(np.frombuffer(snapshot.values, "<f8").reshape(-1, channels)),
+        offsets=pack_integers(np.frombuffer(snapshot.offsets, "<i8").reshape(rows, 1)),
+    )
+    return bytes((SNAPSHOT_VERSION,)) + zlib.compress(_encode(packed), 1)
 
 
 def decode_snapshot(data: bytes, spec: WindowSpec) -> SeriesSnapshot:
@@ -153,17 +163,26 @@ def decode_snapshot(data: bytes, spec: WindowSpec) -> SeriesSnapshot:
     """
     if not data:
         raise SnapshotError("the snapshot is empty")
-    if data[0] != SNAPSHOT_VERSION:
-        raise SnapshotError(f"the snapshot has version {data[0]}, this program reads version {SNAPSHOT_VERSION}")
+    version = data[0]
+    if not _OLDEST_VERSION <= version <= SNAPSHOT_VERSION:
+        raise SnapshotError(
+            f"the snapshot has version {version}, this program reads versions {_OLDEST_VERSION} to {SNAPSHOT_VERSION}"
+        )
     try:
         inflate = zlib.decompressobj()
         raw = inflate.decompress(memoryview(data)[1:], _ROOM_BYTES + spec.length * (spec.channels + 1) * 8)
         if not inflate.eof or inflate.unused_data:
             raise SnapshotError("the snapshot is damaged: it is cut off or too long")
         snapshot = _decode(raw)
+        _check_shape(snapshot, spec)
+        if version >= 2:
+            snapshot = structs.replace(
+                snapshot,
+                values=unpack_floats(snapshot.values, snapshot.channels, snapshot.length),
+                offsets=unpack_integers(snapshot.offsets, 1, snapshot.length),
+            )
     except (zlib.error, ValueError, RecursionError) as error:
         raise SnapshotError(f"the snapshot is damaged: {error}") from error
-    _check_shape(snapshot, spec)
     _check_sizes(snapshot)
     return snapshot
 

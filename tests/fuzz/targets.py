@@ -305,7 +305,7 @@ START_NS = 1_767_323_040 * SECOND
 
 def series_snapshot(data: bytes) -> None:
     """As they are, and as the content of a snapshot that is otherwise sound."""
-    for form in (data, b"\x01" + zlib.compress(data, 1)):
+    for form in (data, b"\x01" + zlib.compress(data, 1), b"\x02" + zlib.compress(data, 1)):
         for spec in SPECS:
             store = SeriesStore(spec)
             try:

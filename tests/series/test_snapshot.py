@@ -157,6 +157,16 @@ class TestContinuing:
 
 
 class TestContent:
+    def test_version_1_is_still_read(self, make_store, feed):
+        store = make_store()
+        feed(store, WIDE)
+        snapshot = decode_snapshot(store.snapshot("a"), store.spec)
+        data = b"\x01" + zlib.compress(msgspec.msgpack.encode(snapshot), 1)
+        fresh = make_store()
+        fresh.restore("a", data)
+        assert fresh.snapshot("a") == store.snapshot("a")
+        assert feed(fresh, [(40, 5)], 4).windows == ["3 4 5 @40 #4 <2"]
+
     def test_the_same_state_gives_the_same_bytes(self, make_store, feed):
         # one store came there in one go, the other with other series, takes and a restart in between
         store = make_store()
@@ -199,7 +209,8 @@ class TestRefusal:
         return refuse
 
     def test_another_version(self, data, refuse):
-        assert refuse(b"\x02" + data[1:]) == "the snapshot has version 2, this program reads version 1"
+        assert refuse(b"\x03" + data[1:]) == "the snapshot has version 3, this program reads versions 1 to 2"
+        assert refuse(b"\x00" + data[1:]) == "the snapshot has version 0, this program reads versions 1 to 2"
 
     @pytest.mark.parametrize(
         ("settings", "message"),
@@ -245,7 +256,7 @@ class TestRefusal:
             {"phase": -1},
             {"key": None},
             {"last_ns": None},
-            {"values": b"\0" * 24},
+            {"values": b"\0" * 16},
             {"offsets": b""},
         ],
         ids=str,
