@@ -52,7 +52,19 @@ class StateMismatchError(DetectorError):
 class LocalStoreError(DetectorError):
     """Series that were moved out of memory cannot be read back from the local disk; a restart makes them anew."""
 
+    exit_code = 10
+
+
+class AuditFailedError(DetectorError):
+    """What was written differs from what the input leads to."""
+
     exit_code = 8
+
+
+class AuditUndeterminedError(DetectorError):
+    """Nothing wrong was found, but a part of what was to be looked at could not be known."""
+
+    exit_code = 9
 
 
 class InvalidRecordError(Exception):

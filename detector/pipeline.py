@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -255,6 +256,15 @@ class PartitionPipeline:
     def replay_from(self, next_offset: int) -> int:
         """Oldest offset that a restart would have to read again, given that ``next_offset`` is committed."""
         return next(iter(self._dirty.values()), next_offset)
+
+    @property
+    def dirty(self) -> Mapping[str, int]:
+        """Series with the first record that the snapshot of each lacks."""
+        return MappingProxyType(self._dirty)
+
+    def mark_dirty(self, since: Mapping[str, int]) -> None:
+        """Take over which series lack a snapshot, from a pipeline that this one follows."""
+        self._dirty = dict(since)
 
     def due(self, next_offset: int, max_behind: int, most: int) -> list[str]:
         """Up to ``most`` series whose snapshot lacks records from over ``max_behind`` offsets back, longest first."""

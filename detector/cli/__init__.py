@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "train": Entry("detector.cli.train:train", "Train a model bundle from files or from a topic's history."),
         "run": Entry("detector.cli.run:run", "Run the worker: watch live topics and report incidents."),
         "replay": Entry("detector.cli.replay:replay", "Send history, from topics or files, through the same pipeline."),
+        "audit": Entry("detector.cli.audit:audit", "Recompute what the worker should have written, and compare."),
         "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
         "repartition": Entry("detector.cli.repartition:repartition", "Copy a topic into one that is keyed by series."),
         "config": Entry("detector.cli.config:app", "Write, check and describe configuration files."),

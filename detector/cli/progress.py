@@ -29,6 +29,11 @@ class RecordProgress:
         )
         self._task: TaskID = self._progress.add_task(what, total=total)
 
+    def expect(self, records: int) -> None:
+        """So many more are to come."""
+        total = self._progress.tasks[0].total or 0
+        self._progress.update(self._task, total=total + records)
+
     def advance(self, records: int) -> None:
         """So many more are done."""
         self._progress.advance(self._task, records)

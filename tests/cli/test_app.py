@@ -76,6 +76,7 @@ class TestOverview:
             "train",
             "run",
             "replay",
+            "audit",
             "evaluate",
             "repartition",
             "config",

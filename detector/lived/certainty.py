@@ -1,0 +1,124 @@
+"""Which series do not depend any more on what came before the first record that was read.
+
+A replay that begins in mid-stream, without a checkpoint, does not know the series' windows, incidents and cool-downs.
+It finds them out as it goes. What a series does is certain once
+
+1. its window holds no row from before: it has given a window of its own;
+2. its rows lie on the same grid whatever the grid's unknown origin: with a period, all times are whole periods apart,
+   for as long as a window; without one there is no origin. With a stride above 1 the phase stays unknown;
+3. nothing can be under way: so many scores in a row were quiet as close any incident, and since then a cool-down has
+   passed without a score above the threshold.
+
+Everything else is *undetermined*: neither right nor wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from detector.alerting.policy import IncidentPolicy
+from detector.pipeline import ScoreRows
+from detector.series.spec import WindowSpec
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What is known of one series that is not certain yet.
+
+    Attributes:
+        residue_ns: Place of its rows between two rows of the grid.
+        aligned: Windows in a row that ended with a row at that place.
+        quiet: Quiet scores in a row.
+        idle_ns: Event time from which on nothing is under way, or None.
+        certain_after: Offset of the record with which the series became certain; infinity while it is not.
+        until: Offset of the record with which it ceased to be.
+    """
+
+    residue_ns: int = 0
+    aligned: int = 0
+    quiet: int = 0
+    idle_ns: int | None = None
+    certain_after: float = math.inf
+    until: float = math.inf
+
+
+class Certainty:
+    """Follows the scores of one partition.
+
+    Args:
+        spec: Of the windows.
+        policy: Of the incidents.
+        known: Whether the state at the beginning was known: then everything is certain.
+        exempt: Series that are certain from the beginning although the others are not.
+    """
+
+    def __init__(
+        self, spec: WindowSpec, policy: IncidentPolicy, *, known: bool, exempt: AbstractSet[str] = frozenset()
+    ) -> None:
+        self.known = known
+        self._policy = policy
+        self._period_ns = spec.period_ns
+        self._length = spec.length
+        self._fixed_phase = spec.stride == 1
+        self._exempt = exempt
+        self._series: dict[str, _Evidence] = {}
+
+    def observe(self, rows: ScoreRows) -> None:
+        """Take the next scores, in record order."""
+        if self.known or not self._fixed_phase:
+            return
+        for series, time_ns, offset, score in zip(
+            rows.series, rows.time_ns.tolist(), rows.offset.tolist(), rows.score.tolist(), strict=True
+        ):
+            if series not in self._exempt:
+                self._observe(self._series.setdefault(series, _Evidence()), time_ns, offset, score)
+
+    def _observe(self, seen: _Evidence, time_ns: int, offset: int, score: float) -> None:
+        self._align(seen, time_ns, offset)
+        certain = seen.certain_after < math.inf and seen.until == math.inf
+        if certain:
+            return
+        policy = self._policy
+        if score > policy.quiet_score:
+            # NaN compares false: it neither opens nor quiets anything.
+            seen.quiet = 0
+            if score > policy.threshold:
+                seen.idle_ns = None
+        elif score == score:
+            seen.quiet += 1
+            if seen.idle_ns is None and seen.quiet >= policy.close_after:
+                seen.idle_ns = time_ns
+        if (
+            seen.idle_ns is not None
+            and time_ns >= seen.idle_ns + policy.cool_down_ns
+            and (self._period_ns is None or seen.aligned >= self._length)
+        ):
+            seen.certain_after, seen.until = offset, math.inf
+
+    def _align(self, seen: _Evidence, time_ns: int, offset: int) -> None:
+        if self._period_ns is None:
+            return
+        residue_ns = time_ns % self._period_ns
+        if seen.aligned and residue_ns == seen.residue_ns:
+            seen.aligned += 1
+            return
+        if seen.certain_after < seen.until:
+            # From here on another origin of the grid could give other rows: it begins anew.
+            seen.until = min(seen.until, offset)
+            seen.quiet, seen.idle_ns = 0, None
+        seen.residue_ns, seen.aligned = residue_ns, 1
+
+    def holds(self, series: str, offset: int) -> bool:
+        """Whether what the record at ``offset`` did to the series is certain; ask right after observing it."""
+        if self.known or series in self._exempt:
+            return True
+        seen = self._series.get(series)
+        return seen is not None and seen.certain_after < offset < seen.until
+
+    def certain(self) -> frozenset[str]:
+        """Series that are certain now."""
+        return frozenset(self._exempt).union(
+            series for series, seen in self._series.items() if seen.certain_after < math.inf and seen.until == math.inf
+        )
