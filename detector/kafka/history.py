@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 
 from detector.errors import KafkaUnavailableError, StateMismatchError
 from detector.kafka.parking import resume_from_position
@@ -56,15 +56,40 @@ class History:
     def first_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
         """Oldest retained offset of each partition."""
         keys = [TopicPartition(*partition) for partition in partitions]
-        return {
-            InputPartition(*k): v
-            for k, v in self._consumer.beginning_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()
-        }
+        return self._asked(keys, self._consumer.beginning_offsets)
 
     def end_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
         """Last stable offset of each partition: where a `read_committed` reader gets to, now."""
         keys = [TopicPartition(*partition) for partition in partitions]
-        return {InputPartition(*k): v for k, v in self._consumer.end_offsets(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+        return self._asked(keys, self._consumer.end_offsets)
+
+    def _asked(self, keys: Sequence[TopicPartition], ask: Callable[..., Any]) -> dict[InputPartition, int]:
+        try:
+            return {InputPartition(*key): offset for key, offset in ask(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+        except KafkaTimeoutError:
+            # The client asks for a topic that does not exist until its time is up, and does not say so.
+            self._check_there({key.topic for key in keys})
+            raise
+
+    def _check_there(self, topics: set[str]) -> None:
+        """Ask the cluster whether it has these topics; in bounded time, which the client's own question is not.
+
+        Raises:
+            StateMismatchError: one is gone.
+            KafkaError: no answer in time.
+        """
+        consumer, cluster = self._consumer, self._consumer._cluster
+        before, cluster.need_all_topic_metadata = cluster.need_all_topic_metadata, True
+        try:
+            consumer._net.run(consumer._manager.wait_for, cluster.request_update(), _CALL_TIMEOUT_MS)
+        finally:
+            cluster.need_all_topic_metadata = before
+        for topic in sorted(topics):
+            if cluster.partitions_for_topic(topic) is None:
+                raise StateMismatchError(
+                    f"the topic {topic!r} is gone: it was deleted while it was in use. Restore it with what it held; "
+                    "if that was state, you can also set a new worker.group and topics.state to begin anew"
+                )
 
     def offsets_at(self, partitions: Sequence[InputPartition], timestamp_ms: int) -> dict[InputPartition, int | None]:
         """First offset whose record is stamped at or after a time; None where there is no such record."""

@@ -234,7 +234,8 @@ class GroupSource:
 
     def partition_count(self, topic: str) -> int:
         """Partitions of a topic as far as the client knows; its knowledge may be a minute old."""
-        return len(self._consumer.partitions_for_topic(topic) or ())
+        # Not by KafkaConsumer.partitions_for_topic: for a topic that it does not know it asks brokers, without a limit.
+        return len(self._consumer._cluster.partitions_for_topic(topic) or ())
 
     def position(self, partition: InputPartition) -> int | None:
         """Offset of the next record; unlike the last offset plus one it has stepped past transaction markers."""
