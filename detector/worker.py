@@ -89,6 +89,7 @@ class Worker:
         monotonic: Clock for intervals.
         announce: Told of each step (`detector.failpoints`).
         now: Wall clock, seconds since the epoch of Unix; it only says when a checkpoint is due.
+        is_member: Asks the group whether it still counts this worker in.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Worker:
         monotonic: Callable[[], float] = time.monotonic,
         announce: Announce = silent,
         now: Callable[[], float] = time.time,
+        is_member: Callable[[Membership], bool] = bool,
     ) -> None:
         self._settings = settings
         self._contexts = dict(contexts)
@@ -120,6 +122,7 @@ class Worker:
         self._monotonic = monotonic
         self._announce = announce
         self._now = now
+        self._is_member = is_member
         self._checkpoints = CheckpointPolicy(
             settings.topics.epochs,
             int(settings.worker.state.checkpoint_interval_seconds * 1000),
@@ -184,7 +187,7 @@ class Worker:
         self._instruments.poll_limit(self._poll_size.records)
         if poll.records:
             self._announce("processed")
-        self._restore_some()
+        self._restore_some(poll.membership)
         if self._commit_is_due():
             self.commit(poll.membership)
         self._change_models(poll.membership)
@@ -225,7 +228,7 @@ class Worker:
         live.next_offset = records[-1].offset + 1
         self._pending_records += len(records)
 
-    def _restore_some(self) -> None:
+    def _restore_some(self, membership: Membership) -> None:
         """Spend a slice of time on restoring, then let the loop poll again."""
         if self._restoring is None:
             if not self._waiting or self._monotonic() < self._retry_at:
@@ -248,10 +251,30 @@ class Worker:
                 if self._monotonic() > until:
                     return
         except (TransientKafkaError, KafkaUnavailableError) as error:
-            _log.warning("restoring failed, trying again", partition=now.partition.partition, error=str(error))
-            self._restoring = None
-            self._waiting.appendleft(now.partition)
-            self._retry_at = self._monotonic() + _RETRY_SECONDS
+            self._restore_later(now.partition, error)
+        except StateMismatchError as error:
+            if self._owns_nothing(membership):
+                self._restore_later(now.partition, error)
+            else:
+                raise
+
+    def _restore_later(self, partition: InputPartition, error: Exception) -> None:
+        _log.warning("restoring failed, trying again", partition=partition.partition, error=str(error))
+        self._restoring = None
+        self._waiting.appendleft(partition)
+        self._retry_at = self._monotonic() + _RETRY_SECONDS
+
+    def _owns_nothing(self, membership: Membership) -> bool:
+        """Whether the group has given this worker up, so that others may be moving offsets and state.
+
+        The next polls will say so; what looks like a contradiction is then none of its business.
+        """
+        try:
+            return not self._is_member(membership)
+        except KafkaUnavailableError:
+            return True  # and then it will be asked again
+        except TransientKafkaError as error:
+            return bool(error.retriable)  # without the right to ask, what was found stands
 
     def _check_known(self, topic: str, partitions: int) -> None:
         count = self._partition_counts[topic]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from platform import python_version
 from time import monotonic
 
@@ -18,6 +19,7 @@ from detector.instruments import Instruments
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
 from detector.kafka.history import History
+from detector.kafka.members import is_member
 from detector.kafka.preflight import check_cluster, check_group, check_topics
 from detector.kafka.source import GroupSource
 from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topic, events_topic, state_topic
@@ -135,6 +137,7 @@ def open_live(
             stopping,
             reloader,
             announce=announce,
+            is_member=partial(is_member, settings.kafka, worker_settings.group),
         )
         return LiveParts(worker, server.url, stack.pop_all())
 
