@@ -8,9 +8,7 @@ no transaction is ever open across one.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -18,7 +16,7 @@ import structlog
 from detector.alerting.events import encode
 from detector.bad_records import BadRecordGuard
 from detector.checkpointing import CheckpointPolicy, CheckpointWriter
-from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.errors import StateMismatchError
 from detector.failpoints import Announce, silent
 from detector.instruments import Instruments
 from detector.kafka.committer import CommitResult, Committer, OutputRecord
@@ -30,18 +28,16 @@ from detector.pipeline import StreamContext
 from detector.placement import Placement
 from detector.poll_size import PollSize, target_seconds
 from detector.records.values import InputPartition, Record
-from detector.recovery import Recovery, Restored, Steps
+from detector.recovery import Recovery, Restored
+from detector.reporting import Reporter
+from detector.restorations import Restorations
 from detector.settings import Settings
 from detector.snapshots import state_outputs
-from detector.state_reading import Progress
 
 _log = structlog.get_logger(__name__)
 _IDLE_POLL_SECONDS = 0.2
-_RESTORE_SLICE_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
-_LAG_EVERY_SECONDS = 5.0
-_REPORT_EVERY_SECONDS = 1.0
-_RESTORE_LOG_SECONDS = 5.0
+_COUNT_EVERY_SECONDS = 5.0
 
 
 class Source(Protocol):
@@ -55,21 +51,6 @@ class Source(Protocol):
     def position(self, partition: InputPartition) -> int | None: ...  # noqa: D102
     def ends(self, partitions: Sequence[InputPartition]) -> Mapping[InputPartition, int]: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
-
-
-@dataclass(slots=True)
-class _Restoration:
-    """The partition that is being restored.
-
-    Attributes:
-        started: Monotonic seconds.
-        log_at: When to say how far it is, monotonic seconds.
-    """
-
-    partition: InputPartition
-    steps: Steps
-    started: float
-    log_at: float
 
 
 class Worker:
@@ -114,15 +95,12 @@ class Worker:
         self._partition_counts = partition_counts
         self._source = source
         self._committer = committer
-        self._recovery = recovery
         self._instruments = instruments
-        self._health = health
         self._stopping = stopping
         self._reloaded = reloaded
         self._monotonic = monotonic
         self._announce = announce
         self._now = now
-        self._is_member = is_member
         self._checkpoints = CheckpointPolicy(
             settings.topics.epochs,
             int(settings.worker.state.checkpoint_interval_seconds * 1000),
@@ -134,15 +112,20 @@ class Worker:
         )
         self._placement = Placement()
         self._live: dict[InputPartition, LivePartition] = {}
-        self._waiting: deque[InputPartition] = deque()
-        self._restoring: _Restoration | None = None
+        self._restorations = Restorations(recovery, self._contexts, instruments, is_member, monotonic)
+        self._reporter = Reporter(
+            [context.name for context in contexts.values()],
+            instruments,
+            health,
+            self._placement,
+            source.ends,
+            monotonic,
+        )
         self._pending_records = 0
         self._last_commit = monotonic()
-        self._last_lag = monotonic() - _LAG_EVERY_SECONDS
-        self._last_report = monotonic() - _REPORT_EVERY_SECONDS
+        self._last_count = monotonic()
         self._was_assigned = False
         self._rejoined = False
-        self._retry_at = 0.0
 
     def run(self) -> None:
         """Loop until `stopping`, then commit what was processed.
@@ -169,7 +152,8 @@ class Worker:
         for partition in poll.dropped:
             self._drop(partition)
         for partition in poll.assigned:
-            self._waiting.append(partition)
+            self._check_count(partition.topic, partition.partition + 1)
+            self._restorations.add(partition)
         self._was_assigned |= bool(poll.membership.valid)
         if poll.dropped or poll.assigned:
             self._instruments.rebalanced()
@@ -187,18 +171,21 @@ class Worker:
         self._instruments.poll_limit(self._poll_size.records)
         if poll.records:
             self._announce("processed")
-        self._restore_some(poll.membership)
+        restored = self._restorations.advance(poll.membership)
+        if restored is not None:
+            self._go_live(*restored)
         if self._commit_is_due():
             self.commit(poll.membership)
         self._change_models(poll.membership)
-        self._report()
+        self._check_counts()
+        self._reporter.report(self._live, len(self._restorations), self._was_assigned)
         return poll.membership
 
     # -- one step each
     # ---------------------------------------------------------------------------------------------------
 
     def _poll_timeout(self) -> float:
-        if self._restoring is not None or (self._waiting and self._monotonic() >= self._retry_at):
+        if self._restorations.is_due:
             return 0.0
         if self._has_pending():
             due_in = self._last_commit + self._settings.worker.commit_interval_seconds - self._monotonic()
@@ -228,55 +215,14 @@ class Worker:
         live.next_offset = records[-1].offset + 1
         self._pending_records += len(records)
 
-    def _restore_some(self, membership: Membership) -> None:
-        """Spend a slice of time on restoring, then let the loop poll again."""
-        if self._restoring is None:
-            if not self._waiting or self._monotonic() < self._retry_at:
-                return
-            partition = self._waiting.popleft()
-            self._check_known(partition.topic, partition.partition + 1)
-            _log.info("restoring", topic=partition.topic, partition=partition.partition)
-            started = self._monotonic()
-            steps = self._recovery.restore(partition, self._contexts[partition.topic])
-            self._restoring = _Restoration(partition, steps, started, started + _RESTORE_LOG_SECONDS)
-        now = self._restoring
-        until = self._monotonic() + _RESTORE_SLICE_SECONDS
-        try:
-            for step in now.steps:
-                if isinstance(step, Restored):
-                    self._restoring = None
-                    self._go_live(now.partition, step, self._monotonic() - now.started)
-                    return
-                self._progress(now, step)
-                if self._monotonic() > until:
-                    return
-        except (TransientKafkaError, KafkaUnavailableError) as error:
-            self._restore_later(now.partition, error)
-        except StateMismatchError as error:
-            if self._owns_nothing(membership):
-                self._restore_later(now.partition, error)
-            else:
-                raise
+    def _check_counts(self) -> None:
+        if self._monotonic() - self._last_count < _COUNT_EVERY_SECONDS:
+            return
+        self._last_count = self._monotonic()
+        for topic in self._contexts:
+            self._check_count(topic, self._source.partition_count(topic))
 
-    def _restore_later(self, partition: InputPartition, error: Exception) -> None:
-        _log.warning("restoring failed, trying again", partition=partition.partition, error=str(error))
-        self._restoring = None
-        self._waiting.appendleft(partition)
-        self._retry_at = self._monotonic() + _RETRY_SECONDS
-
-    def _owns_nothing(self, membership: Membership) -> bool:
-        """Whether the group has given this worker up, so that others may be moving offsets and state.
-
-        The next polls will say so; what looks like a contradiction is then none of its business.
-        """
-        try:
-            return not self._is_member(membership)
-        except KafkaUnavailableError:
-            return True  # and then it will be asked again
-        except TransientKafkaError as error:
-            return bool(error.retriable)  # without the right to ask, what was found stands
-
-    def _check_known(self, topic: str, partitions: int) -> None:
+    def _check_count(self, topic: str, partitions: int) -> None:
         count = self._partition_counts[topic]
         if partitions > count:
             raise StateMismatchError(
@@ -284,20 +230,6 @@ class Worker:
                 "again: it then checks whether the other topics have enough partitions, and what becomes of the keys "
                 "that moved (worker.on_new_partitions)"
             )
-
-    def _progress(self, now: _Restoration, step: Progress) -> None:
-        self._instruments.restoring(max(0, step.total - step.done))
-        if self._monotonic() < now.log_at:
-            return
-        now.log_at = self._monotonic() + _RESTORE_LOG_SECONDS
-        _log.info(
-            "still restoring",
-            topic=now.partition.topic,
-            partition=now.partition.partition,
-            records=step.done,
-            of=step.total,
-            seconds=round(self._monotonic() - now.started, 1),
-        )
 
     def _go_live(self, partition: InputPartition, restored: Restored, seconds: float) -> None:
         context = self._contexts[partition.topic]
@@ -321,7 +253,6 @@ class Worker:
             self._rejoined = True
             self._source.rejoin()
         self._announce("resumed")
-        self._instruments.restored(context.name, restored.records, seconds)
         _log.info(
             "live",
             topic=partition.topic,
@@ -336,17 +267,14 @@ class Worker:
         """Let go of a partition: pending outcomes, windows and incidents are its next owner's business."""
         self._live.pop(partition, None)
         self._placement.drop(self._contexts[partition.topic].name, partition)
-        if partition in self._waiting:
-            self._waiting.remove(partition)
-        if self._restoring is not None and self._restoring.partition == partition:
-            self._restoring = None
+        self._restorations.discard(partition)
         self._instruments.dropped(partition)
 
     def _restore_anew(self, partition: InputPartition) -> None:
         """Read back what is committed of a partition that this worker keeps."""
         self._drop(partition)
         self._source.hold(partition)
-        self._waiting.append(partition)
+        self._restorations.add(partition)
 
     def _change_models(self, membership: Membership) -> None:
         """Put new models in place, as a restart would, but without leaving the group."""
@@ -356,11 +284,9 @@ class Worker:
         if self._has_pending():
             self.commit(membership)
         self._contexts.update(replaced)
-        affected = [p for p in (*self._live, *self._waiting) if p.topic in replaced]
-        if self._restoring is not None and self._restoring.partition.topic in replaced:
-            affected.append(self._restoring.partition)
-        for partition in affected:
-            self._restore_anew(partition)
+        for partition in [*self._live, *self._restorations]:
+            if partition.topic in replaced:
+                self._restore_anew(partition)
 
     # -- commit
     # ----------------------------------------------------------------------------------------------------------
@@ -437,49 +363,6 @@ class Worker:
             # It only saves stepping past transaction markers; what was processed can be committed without it.
             _log.debug("position is unknown", partition=partition.partition, error=str(error))
             return None
-
-    # -- what people watch
-    # -----------------------------------------------------------------------------------------------
-
-    def _report(self) -> None:
-        self._health.loop_progress()
-        restoring = len(self._waiting) + (self._restoring is not None)
-        if restoring:
-            self._health.set_not_ready("assignment", f"{restoring} partitions are being restored")
-        elif not self._live and not self._was_assigned:
-            self._health.set_not_ready("assignment", "the group has not assigned anything yet")
-        else:
-            self._health.set_ready("assignment")
-        now = self._monotonic()
-        if now - self._last_report < _REPORT_EVERY_SECONDS:
-            return
-        self._last_report = now
-        self._instruments.assigned(len(self._live), restoring)
-        for stream, lives in self._by_stream().items():
-            self._instruments.observe(stream, [live.pipeline for live in lives])
-            self._instruments.spread(stream, self._placement.several(stream))
-        if now - self._last_lag < _LAG_EVERY_SECONDS:
-            return
-        self._last_lag = now
-        for topic in self._contexts:
-            self._check_known(topic, self._source.partition_count(topic))
-        try:
-            ends = self._source.ends(list(self._live))
-        except TransientKafkaError as error:
-            _log.debug("lag is unknown", error=str(error))
-            return
-        behind = {
-            partition: max(0, ends[partition] - (live.next_offset if live.committed is None else live.committed))
-            for partition, live in self._live.items()
-            if partition in ends
-        }
-        self._instruments.lag(behind)
-
-    def _by_stream(self) -> dict[str, list[LivePartition]]:
-        streams: dict[str, list[LivePartition]] = {context.name: [] for context in self._contexts.values()}
-        for live in self._live.values():
-            streams[live.context.name].append(live)
-        return streams
 
     def _pause(self) -> None:
         """Wait a little, but not when it is time to stop."""

@@ -128,7 +128,7 @@ def test_a_membership_that_the_group_does_not_know_commits_nothing(cluster: Clus
         # As kafka-python reports it after a missed poll interval; a broker lets it through without fencing.
         nobody = Membership(membership.metadata._replace(generation_id=-1, member_id=""))
         result = real(nobody)
-        offset = worker.worker._recovery._offsets.committed(InputPartition(cluster.input, 0))
+        offset = worker.worker._source.committed(InputPartition(cluster.input, 0))
         results.append((result, offset))
         return result
 

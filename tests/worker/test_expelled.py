@@ -19,7 +19,7 @@ pytestmark = pytest.mark.kafka
 
 def contradicts(worker: RunningWorker, times: int) -> None:
     """Let the next restorations find state and offsets apart."""
-    recovery = worker.worker._recovery
+    recovery = worker.worker._restorations._recovery
     restore, left = recovery.restore, [times]
 
     def contradicting(*arguments: Any) -> Any:
@@ -38,7 +38,7 @@ def test_a_contradiction_is_no_business_of_a_worker_that_was_expelled(
     worker = run_worker()
     worker.wait_committed(cluster, {})
     contradicts(worker, 1)
-    worker.worker._is_member = lambda membership: False
+    worker.worker._restorations._is_member = lambda membership: False
     cluster.send("pump", series_with_faults(20, [(5, 9)]))
     worker.wait_committed(cluster, {0: 20})
     assert worker.error is None
