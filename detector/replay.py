@@ -15,6 +15,8 @@ import numpy as np
 from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
+from detector.lived.certainty import Certainty
+from detector.lived.walk import Walk
 from detector.pipeline import Outcome, PartitionPipeline, ScoreRows, StreamContext
 from detector.records.values import InputPartition, Record
 
@@ -58,12 +60,26 @@ class ReplaySink(Protocol):
         """Take the outcomes of one chunk, in order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a partition's replay begins with, where that is not simply nothing.
+
+    Attributes:
+        pipeline: As of the first record that will come.
+        certainty: Which series the unknown past can have no influence on.
+    """
+
+    pipeline: PartitionPipeline
+    certainty: Certainty
+
+
 @dataclass(slots=True)
 class ReplayResult:
     """Counts of a replay.
 
     Attributes:
         records: Read, look-back included.
+        undetermined: Ids of incidents that what came before the first record could have made another one, or none.
         first_time_ns: Least event time scored within the range, or None.
         last_time_ns: Greatest.
         seconds: Wall time.
@@ -74,6 +90,7 @@ class ReplayResult:
     unscored: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    undetermined: set[str] = field(default_factory=set)
     series: set[str] = field(default_factory=set)
     late: int = 0
     duplicate: int = 0
@@ -89,8 +106,9 @@ def replay(
     sinks: Sequence[ReplaySink] = (),
     progress: Callable[[int], None] = lambda _: None,
     monotonic: Callable[[], float] = time.monotonic,
+    begun: Mapping[InputPartition, Begun] | None = None,
 ) -> ReplayResult:
-    """Run records through the pipeline, from empty windows on.
+    """Run records through the pipeline, from empty windows on or from what is known.
 
     Args:
         chunks: Records of one partition each, in offset order; None means that nothing came for a moment.
@@ -99,9 +117,12 @@ def replay(
         sinks: Get the outcomes that count.
         progress: Called with the number of records after each chunk.
         monotonic: Clock for the duration.
+        begun: Partitions that do not begin with empty windows, or of which the past is not known.
     """
     result = ReplayResult()
-    pipelines: dict[InputPartition, PartitionPipeline] = {}
+    known = begun or {}
+    pipelines = {partition: found.pipeline for partition, found in known.items()}
+    before = {partition: _drops(pipeline) for partition, pipeline in pipelines.items()}
     started = monotonic()
     for chunk in chunks:
         if chunk is None:
@@ -112,12 +133,56 @@ def replay(
         if pipeline is None:
             pipeline = pipelines[partition] = PartitionPipeline(contexts[partition.topic], partition.partition)
         outcome = pipeline.process(records)
-        _count(result, partition, outcome, counted, contexts[partition.topic].policy.threshold, sinks)
+        certainty = known[partition].certainty if partition in known else None
+        _count(result, partition, outcome, counted, contexts[partition.topic].policy.threshold, sinks, certainty)
         progress(len(records))
     result.seconds = monotonic() - started
-    result.late = sum(pipeline.store.counts.late for pipeline in pipelines.values())
-    result.duplicate = sum(pipeline.store.counts.duplicate for pipeline in pipelines.values())
+    for partition, pipeline in pipelines.items():
+        late, duplicate = before.get(partition, (0, 0))
+        result.late += pipeline.store.counts.late - late
+        result.duplicate += pipeline.store.counts.duplicate - duplicate
     return result
+
+
+def replay_as_lived(
+    walks: Iterable[tuple[InputPartition, Walk]],
+    counted: EventTimeRange,
+    sinks: Sequence[ReplaySink] = (),
+    progress: Callable[[int], None] = lambda _: None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> ReplayResult:
+    """Walk through the past of partitions, one after the other, with what was in force at each time.
+
+    Args:
+        walks: Of each partition; scores are kept.
+        counted: Which outcomes count.
+        sinks: Get the outcomes that count.
+        progress: Called with the number of records after each piece.
+        monotonic: Clock for the duration.
+
+    Raises:
+        StateMismatchError: retention deleted a part meanwhile, or a checkpoint does not fit.
+    """
+    result, started = ReplayResult(), monotonic()
+    for partition, walk in walks:
+        for passage in walk.passages():
+            if passage is None:
+                progress(0)
+                continue
+            outcome = passage.outcome
+            result.late += outcome.late
+            result.duplicate += outcome.duplicate
+            _count(
+                result, partition, outcome, counted, passage.context.policy.threshold, sinks, passage.certainty,
+                observe=False,
+            )  # fmt: skip
+            progress(outcome.records)
+    result.seconds = monotonic() - started
+    return result
+
+
+def _drops(pipeline: PartitionPipeline) -> tuple[int, int]:
+    return pipeline.store.counts.late, pipeline.store.counts.duplicate
 
 
 def _count(
@@ -127,7 +192,12 @@ def _count(
     counted: EventTimeRange,
     threshold: float,
     sinks: Sequence[ReplaySink],
+    certainty: Certainty | None,
+    observe: bool = True,
 ) -> None:
+    if certainty is not None and observe:
+        for rows in outcome.scores:
+            certainty.observe(rows)
     events = [
         (series, event)
         for series, event in outcome.events
@@ -140,6 +210,8 @@ def _count(
     for reason, count in outcome.rejected.items():
         result.rejected[reason] = result.rejected.get(reason, 0) + count
     result.events.extend(event for _, event in events)
+    if certainty is not None:
+        result.undetermined.update(event.incident_id for _, event in events if not certainty.covers(event))
     for rows in scores:
         known = int(np.count_nonzero(~np.isnan(rows.score)))
         result.scored += known

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from detector.alerting.dead_letter import HEADER_PREFIX, DeadLetter
-from detector.alerting.events import Event
 from detector.audit.findings import Finding, Findings, Kind, Subject
 from detector.audit.matching import Matching, Output
 from detector.audit.outputs import (
@@ -128,7 +127,7 @@ class PartitionAudit:
         self._report.records += outcome.records
         holds = passage.certainty.holds
         expected_events = [
-            (event_output(event, series.encode()), _event_holds(event, passage))
+            (event_output(event, series.encode()), passage.certainty.covers(event))
             for series, event in outcome.events
             if event.source.last_offset >= counts_from
         ]
@@ -179,7 +178,7 @@ class PartitionAudit:
         now = self._now
         if self._in_hole(output.offset):
             return False
-        return now is None or _event_holds(output.content.event, now)
+        return now is None or now.certainty.covers(output.content.event)
 
     def _letter_is_certain(self, output: Output[DeadLetter]) -> bool:
         if self._in_hole(output.offset):
@@ -223,14 +222,6 @@ class PartitionAudit:
                 subject, kind, certain, self._origin.stream, self._origin.partition, offset, series, key, detail, fields
             )
         )
-
-
-def _event_holds(event: Event, passage: Passage) -> bool:
-    certainty = passage.certainty
-    # When a silent series is forgotten depends on how far event time had come before, too.
-    return certainty.known or (
-        event.close_reason != "forgotten" and certainty.holds(event.series, event.source.last_offset)
-    )
 
 
 def _header(letter: DeadLetter, name: str) -> bytes:

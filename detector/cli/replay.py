@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from detector.cli.live import Contexts
     from detector.kafka.writer import TopicWriter
-    from detector.replay import Chunk, EventTimeRange
     from detector.settings import Settings
-
-_LOOK_BACK_WINDOWS = 3
-_LOOK_BACK_WITHOUT_PERIOD_SECONDS = 86_400.0
-# Record timestamps may differ from event times by this much; the range is widened by it, and then filtered by event
-# time.
-_TIMESTAMP_MARGIN_SECONDS = 3600.0
 
 
 def replay(
@@ -43,6 +33,12 @@ def replay(
     look_back: Annotated[
         str | None, typer.Option(help="How far before --since to read, silently, so that windows are full.")
     ] = None,
+    as_lived: Annotated[
+        bool,
+        typer.Option(
+            "--as-lived", help="Follow the models and settings that were in force, instead of the present ones."
+        ),
+    ] = False,
     threshold: Annotated[
         float | None, typer.Option(min=0.0, help="Threshold to try instead of the calibrated one.")
     ] = None,
@@ -62,10 +58,13 @@ def replay(
     """Send history through the pipeline of the live worker and tell what it would have alerted on.
 
     Reads a topic by time or offset range, up to the end offsets taken at start, or files. Joins no group and commits
-    nothing. With the same bundle, settings and range the events are those of the worker, ids included.
+    nothing. With the same bundle, settings and range the events are those of the worker, ids included. A range in
+    mid-stream begins at the nearest checkpoint of the worker, if there is one for this model and these settings.
 
     Examples:
         detector replay -c detector.yaml --since 90d
+
+        detector replay -c detector.yaml --as-lived --from-offset 20000 --to-offset 50000
 
         detector replay --topic telemetry --model models/servers --since 2026-01-01 --until 2026-04-01
 
@@ -74,10 +73,10 @@ def replay(
     import sys
 
     from detector.cli.progress import RecordProgress
+    from detector.cli.replay_sources import Range, open_files, open_lived, open_topics
     from detector.cli.replay_summary import as_document, print_summary
     from detector.cli.sinks import EventFileSink, EventTopicSink, ScoreFileSink
     from detector.errors import ConfigError
-    from detector.replay import replay as run_replay
 
     if files and (topic or bootstrap_server or events_topic):
         raise ConfigError(
@@ -87,13 +86,22 @@ def replay(
         raise ConfigError("offsets belong to topics; for files use --since and --until")
     if from_offset is not None and (since or look_back):
         raise ConfigError("give either --from-offset, or --since and --look-back: a range begins in one way")
-    settings = _settings(config, stream, topic, model, bootstrap_server, threshold, runtime, bool(files))
-    times = _times(since, until)
+    if as_lived and (files or config is None):
+        raise ConfigError("--as-lived follows what a worker noted down; give its configuration with -c, and no files")
+    if as_lived and (topic or look_back or threshold is not None or runtime):
+        raise ConfigError(
+            "--as-lived takes models, settings and beginnings from what the worker noted down; leave out --topic, "
+            "--look-back, --threshold and --runtime"
+        )
+    chosen = None if as_lived else model
+    settings = _settings(config, stream, topic, chosen, bootstrap_server, threshold, runtime, bool(files))
+    wanted = Range(*_times(since, until), from_offset, to_offset, look_back)
     if files:
-        opened = _open_files(files, settings, time_column, series_column, series, times)
+        opened = open_files(files, settings, time_column, series_column, series, wanted)
+    elif as_lived:
+        opened = open_lived(settings, [] if model is None else [model], wanted)
     else:
-        opened = _open_topics(settings, times, from_offset, to_offset, look_back)
-    chunks, total, contexts, counted, close = opened
+        opened = open_topics(settings, wanted)
     sinks: list[Any] = []
     try:
         if scores is not None:
@@ -101,9 +109,9 @@ def replay(
         if events is not None:
             sinks.append(EventFileSink(events))
         if events_topic is not None:
-            sinks.append(EventTopicSink(_topic_writer(settings, events_topic, len(counted.from_offsets))))
-        with RecordProgress("replaying", total) as progress:
-            result = run_replay(chunks, contexts, counted, sinks, progress.advance)
+            sinks.append(EventTopicSink(_topic_writer(settings, events_topic, opened.partitions)))
+        with RecordProgress("replaying", opened.records) as progress:
+            result = opened.run(sinks, progress.advance)
         for sink in sinks:
             sink.writer.close()
     except BaseException:
@@ -111,8 +119,8 @@ def replay(
             sink.writer.discard()
         raise
     finally:
-        close()
-    document = as_document(result, {context.name: context for context in contexts.values()})
+        opened.close()
+    document = as_document(result, opened.contexts, opened.started)
     if as_json:
         import json
 
@@ -192,95 +200,6 @@ def _times(since: str | None, until: str | None) -> tuple[int | None, int | None
     if start is not None and stop is not None and start >= stop:
         raise ConfigError(f"--since {since} is not before --until {until}")
     return start, stop
-
-
-Opened = tuple["Iterator[Chunk | None]", int | None, "Contexts", "EventTimeRange", "Callable[[], None]"]
-
-
-def _open_files(
-    files: list[Path],
-    settings: Settings,
-    time_column: str | None,
-    series_column: str | None,
-    series: str | None,
-    times: tuple[int | None, int | None],
-) -> Opened:
-    from detector.cli.assemble import for_source, open_bundle, stream_context
-    from detector.files.source import FileSource
-    from detector.files.table import open_table
-    from detector.replay import EventTimeRange
-
-    configured = settings.streams[0]
-    bundle = open_bundle(configured.model)
-    tables = [open_table(path, time_column, series_column, bundle.spec.channels, series) for path in files]
-    source = FileSource(tables)
-    row_stream = configured.model_copy(
-        update={
-            "record": configured.record.model_copy(update={"decoder": "row", "layout": "wide", "series_fields": ()})
-        }
-    )
-    context = stream_context(row_stream, bundle, "", keep_scores=True)
-    contexts = {name: for_source(context, source.digest(name), name) for name in source.topics}
-    return source.chunks(), source.rows, contexts, EventTimeRange(*times), lambda: None
-
-
-def _open_topics(
-    settings: Settings,
-    times: tuple[int | None, int | None],
-    from_offset: int | None,
-    to_offset: int | None,
-    look_back: str | None,
-) -> Opened:
-    from detector.cli.assemble import open_bundle, stream_context
-    from detector.cli.moments import NS_PER_SECOND, parse_span
-    from detector.kafka.client import consumer_config
-    from detector.kafka.history import History
-    from detector.kafka.preflight import check_cluster, check_topics
-    from detector.replay import EventTimeRange
-
-    bundles = {item.name: open_bundle(item.model) for item in settings.streams}
-    cluster = check_cluster(settings.kafka)
-    check_topics(settings.kafka, [item.topic for item in settings.streams])
-    contexts = {
-        item.topic: stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True)
-        for item in settings.streams
-    }
-    history = History(consumer_config(settings.kafka), settings.worker.max_poll_records)
-    since_ns, until_ns = times
-    ranges, counted_from = {}, {}
-    for item in settings.streams:
-        period = bundles[item.name].spec.period_seconds
-        back = (
-            parse_span(look_back, "--look-back")
-            if look_back is not None
-            else _LOOK_BACK_WITHOUT_PERIOD_SECONDS
-            if period is None
-            else _LOOK_BACK_WINDOWS * period * bundles[item.name].spec.window
-        )
-        partitions = history.partitions(item.topic)
-        first, end = history.first_offsets(partitions), history.end_offsets(partitions)
-        start, stop = dict(first), dict(end)
-        if since_ns is not None:
-            stamp = since_ns / NS_PER_SECOND - back - _TIMESTAMP_MARGIN_SECONDS
-            start = {
-                p: end[p] if o is None else o
-                for p, o in history.offsets_at(partitions, max(0, int(stamp * 1000))).items()
-            }
-        if until_ns is not None:
-            stamp = until_ns / NS_PER_SECOND + _TIMESTAMP_MARGIN_SECONDS
-            late = history.offsets_at(partitions, int(stamp * 1000))
-            stop = {p: end[p] if o is None else o for p, o in late.items()}
-        for partition in partitions:
-            if from_offset is not None:
-                counted_from[partition] = max(from_offset, first[partition])
-                # How many records fill the windows of all series is not known; a restart of the worker reads as many.
-                start[partition] = counted_from[partition] - settings.worker.state.max_replay_records
-            if to_offset is not None:
-                stop[partition] = min(stop[partition], to_offset)
-            ranges[partition] = (max(start[partition], first[partition]), stop[partition])
-            counted_from.setdefault(partition, 0)
-    total = sum(max(0, stop - start) for start, stop in ranges.values())
-    return history.read(ranges), total, contexts, EventTimeRange(since_ns, until_ns, counted_from), history.close
 
 
 def _topic_writer(settings: Settings, name: str, partitions: int) -> TopicWriter:

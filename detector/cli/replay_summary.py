@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from detector.alerting.summaries import summarise
 from detector.alerting.timestamps import format_time
 from detector.pipeline import StreamContext
 from detector.printable import printable
+from detector.records.values import InputPartition
 from detector.replay import ReplayResult
 
 _DAY_NS = 86_400 * 1_000_000_000
 _SHOWN = 30
 
 
-def as_document(result: ReplayResult, contexts: Mapping[str, StreamContext]) -> dict[str, Any]:
+def as_document(
+    result: ReplayResult,
+    contexts: Mapping[str, StreamContext],
+    started: Sequence[tuple[InputPartition, str]] = (),
+) -> dict[str, Any]:
     """The summary as plain values; the fields are documented in ``docs/commands.md``."""
     incidents = summarise(result.events)
     first, last = result.first_time_ns, result.last_time_ns
@@ -42,11 +47,16 @@ def as_document(result: ReplayResult, contexts: Mapping[str, StreamContext]) -> 
             }
             for context in contexts.values()
         ],
+        "started_from": [
+            {"topic": partition.topic, "partition": partition.partition, "what": what} for partition, what in started
+        ],
         "events": len(result.events),
+        "undetermined_incidents": len(result.undetermined),
         "incidents_per_day": None if not days else round(len(incidents) / days, 3),
         "incidents": [
             {
                 "incident_id": incident.incident_id,
+                "undetermined": incident.incident_id in result.undetermined,
                 "stream": incident.stream,
                 "series": incident.series,
                 "severity": incident.severity,
@@ -78,13 +88,15 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
             table.add_column(column, overflow="fold")
         for incident in incidents[:_SHOWN]:
             style = {"critical": "red", "warning": "yellow"}.get(incident["severity"], "blue")
+            doubt = " ?" if incident["undetermined"] else ""
             lasted = "open" if incident["ended_at"] is None else _span(incident["duration_seconds"])
             blamed = ", ".join(f"{channel} {share:.0%}" for channel, share in incident["channels"][:3])
             # Names come from the records: brackets in them are no markup, and control characters steer no terminal.
             series, blamed = escape(printable(incident["series"])), escape(printable(blamed))
             table.add_row(
                 incident["started_at"][:16].replace("T", " "), series,
-                f"[{style}]{incident['severity']}[/]", lasted, f"{incident['peak_score_over_threshold']:.1f}", blamed,
+                f"[{style}]{incident['severity']}[/]{doubt}", lasted,
+                f"{incident['peak_score_over_threshold']:.1f}", blamed,
             )  # fmt: skip
         console.print(table)
         if len(incidents) > _SHOWN:
@@ -106,6 +118,13 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
     )
     if document["first_time"]:
         console.print(f"event time {document['first_time']} to {document['last_time']}")
+    for begun in document["started_from"][:_SHOWN]:
+        console.print(f"{begun['topic']}/{begun['partition']} started from: {begun['what']}")
+    if document["undetermined_incidents"]:
+        console.print(
+            f"{document['undetermined_incidents']} incidents undetermined (?): what was under way before the first "
+            "record is not known"
+        )
     unusual = {"late": document["late"], "duplicate": document["duplicate"], **document["rejected"]}
     if any(unusual.values()):
         console.print("left out: " + ", ".join(f"{count:,} {reason}" for reason, count in unusual.items() if count))

@@ -18,6 +18,7 @@ import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from detector.alerting.events import Event
 from detector.alerting.policy import IncidentPolicy
 from detector.pipeline import ScoreRows
 from detector.series.spec import WindowSpec
@@ -116,6 +117,11 @@ class Certainty:
             return True
         seen = self._series.get(series)
         return seen is not None and seen.certain_after < offset < seen.until
+
+    def covers(self, event: Event) -> bool:
+        """Whether an event is certain; ask right after observing the scores that led to it."""
+        # When a silent series is forgotten depends on how far event time had come before, too.
+        return self.known or (event.close_reason != "forgotten" and self.holds(event.series, event.source.last_offset))
 
     def certain(self) -> frozenset[str]:
         """Series that are certain now."""

@@ -1,0 +1,94 @@
+"""When the unknown past can have no influence on a series any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detector.alerting.policy import IncidentPolicy
+from detector.lived.certainty import Certainty
+from detector.pipeline import ScoreRows
+from detector.series.spec import WindowSpec
+
+SECOND = 1_000_000_000
+SPEC = WindowSpec(
+    length=3, channels=1, period_ns=SECOND, stride=1, max_gap_steps=2, lateness_ns=0, max_jump_ns=10**15,
+    stale_after_ns=10**12, forget_after_ns=10**15, min_coverage=0.5, max_series=10,
+)  # fmt: skip
+POLICY = IncidentPolicy(
+    threshold=1.0, quiet_score=0.8, open_after=2, close_after=3, cool_down_ns=0, update_every_ns=10**12,
+    warning_ratio=2.0, critical_ratio=5.0, top_channels=1, channels=(),
+)  # fmt: skip
+NAN = float("nan")
+
+
+def certain_from(
+    scores: list[float], times: list[float] | None = None, spec: WindowSpec = SPEC, policy: IncidentPolicy = POLICY
+) -> int | None:
+    """Index of the first score whose outcome is certain; an extra quiet one follows the given ones."""
+    scores = [*scores, 0.0]
+    seconds = list(map(float, range(len(scores)))) if times is None else [*times, times[-1] + 1]
+    certainty = Certainty(spec, policy, known=False)
+    for index, (score, second) in enumerate(zip(scores, seconds, strict=True)):
+        certainty.observe(ScoreRows(["pump"], np.array([int(second * SECOND)]), np.array([index]), np.array([score])))
+        if certainty.holds("pump", index):
+            return index
+    return None
+
+
+@pytest.mark.parametrize(
+    ("scores", "first"),
+    [
+        ([0, 0, 0], 3),  # the third could have closed an incident that was open before
+        ([0, 0], None),
+        ([0, 0.9, 0, 0, 0], 5),  # between the two limits: not quiet
+        ([0, 0, 2, 0, 0, 0], 6),
+        ([2, 2, 2, 2], None),
+        ([0, NAN, 0, NAN, 0], 5),  # what is not known neither opens nor quiets
+        ([0, 0, 0, 2, 2, 0], 3),  # certain stays certain, incidents and all
+    ],
+)
+def test_as_many_quiet_scores_as_close_an_incident(scores: list[float], first: int | None) -> None:
+    assert certain_from(scores) == first
+
+
+def test_a_cool_down_has_to_pass_without_a_score_above_the_threshold() -> None:
+    policy = replace(POLICY, cool_down_ns=4 * SECOND)
+    assert certain_from([0] * 7, policy=policy) == 7
+    assert certain_from([0, 0, 0, 0.9, 0, 0, 0], policy=policy) == 7
+    assert certain_from([0, 0, 0, 0, 2, 0, 0, 0, 0], policy=policy) is None
+
+
+def test_with_a_period_rows_must_lie_on_one_grid_whatever_its_origin() -> None:
+    assert certain_from([0] * 5, [0.3, 1.3, 2.3, 3.3, 4.3]) == 3
+    assert certain_from([0] * 6, [0, 1.1, 2.0, 3.1, 4.0, 5.1]) is None
+    assert certain_from([0] * 6, [0, 1.1, 2.0, 3.1, 4.0, 5.1], replace(SPEC, period_ns=None)) == 3
+
+
+def test_a_row_off_the_grid_makes_a_series_uncertain_again() -> None:
+    certainty = Certainty(SPEC, POLICY, known=False)
+    times = [0, 1, 2, 3, 4.4, 5, 6, 7, 8, 9]
+    held = []
+    for index, second in enumerate(times):
+        certainty.observe(ScoreRows(["p"], np.array([int(second * SECOND)]), np.array([index]), np.array([0.0])))
+        held.append(certainty.holds("p", index))
+    assert held == [False] * 3 + [True] + [False] * 4 + [True, True]
+
+
+def test_with_a_stride_the_phase_stays_unknown() -> None:
+    assert certain_from([0] * 20, spec=replace(SPEC, stride=2)) is None
+
+
+def test_a_known_beginning_leaves_nothing_open() -> None:
+    certainty = Certainty(SPEC, POLICY, known=True)
+    assert certainty.holds("never-seen", 0)
+
+
+def test_all_scores_of_a_batch_may_be_observed_before_the_first_is_asked_about() -> None:
+    certainty = Certainty(SPEC, POLICY, known=False)
+    rows = np.arange(6)
+    certainty.observe(ScoreRows(["p"] * 6, rows * SECOND, rows, np.zeros(6)))
+    assert [certainty.holds("p", index) for index in range(6)] == [False] * 3 + [True] * 3
+    assert certainty.certain() == {"p"}
