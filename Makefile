@@ -6,6 +6,8 @@
 #   make fuzz           hostile input for every reader of bytes (MINUTES=10, TARGETS='config state')
 #   make audit-dependencies  pinned versions and allowed ranges against known holes, offline
 #   make chaos          workers killed over and over, the outcome compared (KILLS=100 SEED=n RECORDS=100000 BROKERS=1|3|both JSON=file)
+#   make chaos-mutants  wrong workers, each of which that comparison must catch (MUTANTS='skip-snapshot ...')
+#   make soak           a steady load for hours: memory, lag, a kill now and then (MINUTES=30 JSON=file)
 #   make setup          only the environment
 #   make constraints    pin the newest allowed versions in constraints.txt (needs a look and a test run afterwards)
 #   make clean          remove what the above left behind, except .venv
@@ -25,7 +27,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test fuzz audit-dependencies demo chaos constraints clean
+.PHONY: help setup lint test fuzz audit-dependencies demo chaos chaos-mutants soak constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,6 +72,12 @@ RECORDS ?= 100000
 BROKERS ?= both
 chaos: $(STAMP)
 	@$(RUN) -m tests.chaos --kills $(KILLS) --records $(RECORDS) --brokers $(BROKERS) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
+
+chaos-mutants: $(STAMP)
+	@$(RUN) -m tests.chaos.scenarios $(MUTANTS)
+
+soak: $(STAMP)
+	@$(RUN) -m tests.chaos.soak --minutes $(if $(findstring command,$(origin MINUTES)),$(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
 
 # A throw-away environment without constraints shows what the newest allowed versions are. setuptools and wheel are named because
 # older Pythons bring their own; tensorflow because the extras keras and keras-cpu share its version.
