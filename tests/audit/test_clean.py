@@ -149,3 +149,28 @@ def test_a_commit_of_unknown_outcome(cluster: Cluster, run_worker: Start) -> Non
     worker.wait_committed(cluster, {0: 60})
     worker.stop()
     assert_clean(audit(cluster))
+
+
+def test_over_a_lost_state_that_was_rebuilt(
+    cluster: Cluster, run_worker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.recovery._MARKER_PATIENCE_SECONDS", 0.5)
+    rows = series_with_faults(200, [(i, i + 6) for i in range(15, 200, 20)])
+    settings = make_settings(cluster)
+    rebuilding = make_settings(cluster, on_lost_state="rebuild", state={"max_replay_records": 100})
+    elsewhere = rebuilding.model_copy(
+        update={"topics": rebuilding.topics.model_copy(update={"state": f"{cluster.name}.state-2"})}
+    )
+    for chosen, first, upto in ((settings, 0, 138), (elsewhere, 138, 200)):
+        cluster.send("pump-1", rows[first:upto])
+        # State is written with the next commit: a partition without any new record would have none yet.
+        cluster.send("pump-2", [record(upto, 0.0)], partition=1)
+        worker = run_worker(chosen)
+        worker.wait_committed(cluster, {0: upto, 1: 1 if first == 0 else 2}, 100)
+        worker.stop()
+    report = audit(cluster, elsewhere)
+    assert_clean(report)
+    assert [what for _, what in report.partitions[0].started] == [
+        "the beginning, offset 0",
+        "windows rebuilt from offset 38",
+    ]
