@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from detector.errors import ConfigError
 from detector.files.source import FileSource
 from detector.files.table import Table, open_table
+from detector.files.whole import WholeFile
 from detector.pipeline import ScoreRows, StreamContext
 from detector.records.values import InputPartition, Record
 from detector.replay import EventTimeRange, replay
@@ -87,6 +88,12 @@ def plan(folder: Path, sets: Sequence[str] = (), only: Sequence[str] = ()) -> li
         raise ConfigError(f"{path} does not exist; name a folder that is laid out like the labelled data") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}") from error
+    for entry in manifest:
+        for name in (entry["set"], entry["name"]):
+            if not isinstance(name, str) or name != Path(name).name or name in {"", ".."}:
+                raise ConfigError(
+                    f"{path}: the set or series {name!r} would name a file of scores; give it a name without slashes"
+                )
     known = sorted({entry["set"] for entry in manifest})
     if unknown := sorted(set(sets) - set(known)):
         raise ConfigError(f"--sets: {', '.join(unknown)} not in {path}; there are {', '.join(known)}")
@@ -187,6 +194,5 @@ def write_scores(path: Path, rows: RowScores, threshold: float) -> None:
             "threshold": np.full(len(rows.score), threshold),
         }
     )
-    temporary = path.with_suffix(".tmp")
-    pq.write_table(table, temporary, compression="zstd")
-    temporary.replace(path)
+    with WholeFile(path) as file:
+        pq.write_table(table, file, compression="zstd")

@@ -103,6 +103,17 @@ class TestPlan:
             f"{tmp_path}/nowhere/manifest.json does not exist; name a folder that is laid out like the labelled data"
         )
 
+    @pytest.mark.parametrize("name", ["../x", "/etc/x", "..", "", "a/b", 7])
+    @pytest.mark.parametrize("field", ["set", "name"])
+    def test_a_name_that_leads_out_of_the_folder_of_scores(self, folder, field, name):
+        (folder / "manifest.json").write_text(json.dumps([*MANIFEST, {**MANIFEST[0], field: name}]))
+        with pytest.raises(ConfigError) as caught:
+            plan(folder)
+        assert str(caught.value) == (
+            f"{folder}/manifest.json: the set or series {name!r} would name a file of scores; "
+            "give it a name without slashes"
+        )
+
     def test_a_manifest_that_is_no_json(self, tmp_path):
         (tmp_path / "manifest.json").write_text("[1,")
         with pytest.raises(ConfigError, match=rf"^{tmp_path}/manifest\.json is not JSON: .+ line 1 column 4"):

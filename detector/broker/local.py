@@ -219,7 +219,7 @@ class LocalBroker:
         listeners = [(listener, ports[listener.name]) for listener in self._listeners]
         properties = server_properties(data.kafka, ports["PLAINTEXT"], ports["CONTROLLER"], listeners, self._extra)
         # It may hold private keys and passwords.
-        descriptor = os.open(data.server_properties, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(data.server_properties, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(render(properties))
 

@@ -6,6 +6,8 @@ Nothing heavy is imported here: ``detector --help`` imports no command, and a co
 from __future__ import annotations
 
 import sys
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NoReturn
@@ -53,13 +55,17 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Entry] =
 
     Raises:
         SystemExit: Always, except for an unexpected error.
-        Exception: An unexpected error passes through, so that Python shows its traceback and exits with 1.
+        Exception: An unexpected error passes through, so that Python shows its traceback and exits with 1. What in it
+            looks like a secret is masked, in threads as well.
     """
     import typer
 
     from detector.cli.app import build
     from detector.printable import printable_lines
 
+    if arguments is None:  # the process is ours, not a program's that calls this
+        sys.excepthook = lambda _kind, error, _trace: _show(error)
+        threading.excepthook = lambda failed: _show(failed.exc_value)
     try:
         build(commands)(arguments, prog_name="detector")
     except DetectorError as error:
@@ -76,3 +82,12 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Entry] =
     message = printable_lines(message)  # it may quote names from outside, which must not steer the terminal
     typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {message}", err=True)
     sys.exit(code)
+
+
+def _show(error: BaseException | None) -> None:
+    """Show an unexpected error as Python does, but for secrets: libraries put their configuration into messages."""
+    from detector.observability.masking import mask_text
+    from detector.printable import printable_lines
+
+    if error is not None and not isinstance(error, SystemExit):
+        sys.stderr.write(mask_text(printable_lines("".join(traceback.format_exception(error)))))

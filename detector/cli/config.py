@@ -34,6 +34,7 @@ def init(
         detector config init --topic sensors --model models/sensors > detector.yaml
     """
     from detector.errors import ConfigError
+    from detector.files.whole import WholeFile
     from detector.settings_file.starter import starter_text
 
     text = starter_text(topic, model)
@@ -41,8 +42,13 @@ def init(
         typer.echo(text, nl=False)
         return
     try:
-        with path.open("w" if force else "x", encoding="utf-8") as stream:
-            stream.write(text)
+        if force:
+            # Replaces what is there, a link too, and leaves alone what it leads to.
+            with WholeFile(path) as file:
+                file.write(text.encode())
+        else:
+            with path.open("xb") as file:
+                file.write(text.encode())
     except FileExistsError as error:
         raise ConfigError(
             f"{path}: there is such a file already; name another, or overwrite it with --force"

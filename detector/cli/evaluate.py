@@ -48,6 +48,7 @@ def evaluate(
     from rich.console import Console
 
     from detector.evaluation import plan
+    from detector.files.whole import WholeFile
 
     tasks = plan(data, _names(sets), _names(only))
     workers = min(jobs or len(os.sched_getaffinity(0)), len(tasks))
@@ -79,7 +80,8 @@ def evaluate(
         "seconds": round(seconds, 1),
         "series": sorted(results, key=lambda result: (result["set"], result["name"])),
     }
-    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    with WholeFile(out / "summary.json") as file:
+        file.write(json.dumps(summary, indent=2).encode() + b"\n")
     typer.echo(f"scored {len(results)} series in {seconds / 60:.1f} min; scores and summary.json are in {out}")
 
 

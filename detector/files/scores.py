@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +15,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from detector.errors import ConfigError
+from detector.files.whole import WholeFile
 
 _TIME: Final = pa.timestamp("ns", tz="UTC")
 SCHEMA: Final = pa.schema(
@@ -107,14 +106,8 @@ class ScoreWriter:
         sink = _SINKS.get(path.suffix.lower())
         if sink is None:
             raise ConfigError(f"{path}: scores go to a file that ends in .parquet, .csv or .jsonl; rename it")
-        self._path = path
-        # In the same directory, since only within a file system a rename is atomic.
-        self._temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-        try:
-            self._file: BinaryIO = self._temporary.open("xb")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written: {error.strerror or error}; check the directory") from error
-        self._sink: _Sink = sink(self._file)
+        self._file = WholeFile(path)
+        self._sink: _Sink = sink(self._file.file)
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._closed = False
@@ -173,10 +166,7 @@ class ScoreWriter:
         try:
             self._flush()
             self._sink.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.replace(self._path)
+            self._file.complete()
         except BaseException:
             self.discard()
             raise
@@ -186,8 +176,7 @@ class ScoreWriter:
         """Throw away what was written; harmless when closed already."""
         if not self._closed:
             self._closed = True
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
+            self._file.discard()
 
     def __enter__(self) -> ScoreWriter:
         return self

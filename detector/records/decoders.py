@@ -15,8 +15,10 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from detector.errors import ConfigError, InvalidRecordError
+from detector.records.quoting import cut
 
 ENTRY_POINT_GROUP = "reconstream.decoders"
+_DETAIL_CHARACTERS = 200
 
 
 class Decoder(Protocol):
@@ -69,7 +71,8 @@ def _decode_unusual_json(value: bytes, error: Exception) -> object:
             error = second_error
     if isinstance(error, RecursionError):
         raise InvalidRecordError("not_json", "the value is nested too deeply") from error
-    detail = "the value is empty" if not text.strip() else f"{error}"
+    # It names the way to the place, which a nested value makes as long as it likes.
+    detail = "the value is empty" if not text.strip() else cut(f"{error}", _DETAIL_CHARACTERS)
     raise InvalidRecordError("not_json", detail) from error
 
 

@@ -7,6 +7,11 @@ from typing import Any
 _SHOWN_CHARACTERS = 60
 
 
+def cut(text: str, characters: int) -> str:
+    """The text, its end left out where it is longer."""
+    return text if len(text) <= characters else f"{text[:characters]}..."
+
+
 def quoted(value: Any) -> str:
     """The value as a message may show it."""
     if value is None:

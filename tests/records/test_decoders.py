@@ -41,6 +41,7 @@ def test_bare_nan_is_read_as_python_writes_it():
         (b"hello", "not_json: JSON is malformed: invalid character (byte 0)"),
         (b'{"a": NaN', "not_json: Expecting ',' delimiter: line 1 column 10 (char 9)"),
         (b'{"a": 1e999}', "not_json: Number out of range - at `$[...]`"),
+        (b"[" * 90 + b"1e999", "not_json: Number out of range - at `$" + "[0]" * 57 + "[0" + "..."),
         (b"[" * 100_000, "not_json: the value is nested too deeply"),
         (b'["NaN",' + b"[" * 100_000, "not_json: the value is nested too deeply"),
         (b'{"a": "\xff"}', "not_utf8: byte 7 of the value is not UTF-8"),
