@@ -8,6 +8,7 @@
 #   make chaos          workers killed over and over, the outcome compared (KILLS=100 SEED=n RECORDS=100000 BROKERS=1|3|both JSON=file)
 #   make chaos-mutants  wrong workers, each of which that comparison must catch (MUTANTS='skip-snapshot ...')
 #   make soak           a steady load for hours: memory, lag, a kill now and then (MINUTES=30 JSON=file)
+#   make sbom           dist/sbom.json, what an installation consists of (SBOM_EXTRAS='keras-cpu broker', OFFLINE=1)
 #   make setup          only the environment
 #   make constraints    pin the newest allowed versions in constraints.txt (needs a look and a test run afterwards)
 #   make clean          remove what the above left behind, except .venv
@@ -27,7 +28,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test fuzz audit-dependencies demo chaos chaos-mutants soak constraints clean
+.PHONY: help setup lint test fuzz audit-dependencies sbom demo chaos chaos-mutants soak constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -56,12 +57,17 @@ lint: $(STAMP)
 audit-dependencies: $(STAMP)
 	$(RUN) -m security.audit_dependencies
 
+# OFFLINE leaves out the hashes, which the package index is asked for.
+sbom: $(STAMP)
+	@$(RUN) -m security.sbom $(addprefix --extra ,$(SBOM_EXTRAS)) $(if $(OFFLINE),--no-hashes) -o dist/sbom.json
+
 # PYTEST takes further arguments: make test PYTEST='-k replay -x'
 test: lint
 	$(RUN) -m pytest $(PYTEST)
 
 MINUTES ?= 10
 fuzz: $(STAMP)
+	@$(PIP) install -c constraints.txt -e '.[fuzz]' || echo "atheris does not install here; hypothesis does the work" >&2
 	$(RUN) -m tests.fuzz $(MINUTES) $(TARGETS)
 
 demo: $(STAMP)
@@ -83,12 +89,12 @@ soak: $(STAMP)
 # older Pythons bring their own; tensorflow because the extras keras and keras-cpu share its version.
 constraints:
 	@room=$$(mktemp -d) && trap 'rm -rf "$$room"' EXIT && $(PYTHON) -m venv "$$room/venv" \
-	  && "$$room/venv/bin/python" -m pip --quiet --disable-pip-version-check install --upgrade '.[$(EXTRAS)]' setuptools wheel \
+	  && "$$room/venv/bin/python" -m pip --quiet --disable-pip-version-check install --upgrade '.[$(EXTRAS),fuzz]' setuptools wheel \
 	  && "$$room/venv/bin/python" -m pip freeze --all --exclude pip --exclude reconstream >"$$room/frozen" \
 	  && { sed -n '/^#/p' constraints.txt; { cat "$$room/frozen"; sed -n 's/^tensorflow_cpu==/tensorflow==/p' "$$room/frozen"; } | sort -f; } \
 	     >"$$room/constraints.txt" \
 	  && cp "$$room/constraints.txt" constraints.txt && git --no-pager diff --stat -- constraints.txt
 
 clean:
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist .demo
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist .demo .fuzz
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

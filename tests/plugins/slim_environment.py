@@ -13,32 +13,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+
+from security.installed import closure
 
 PROJECT = "reconstream"
 ROOT = Path(__file__).parents[2]
-
-
-def closure(project: str) -> dict[str, metadata.Distribution]:
-    """The distributions that installing a project without extras brings, itself left out, by canonical name."""
-    found: dict[str, metadata.Distribution] = {}
-    seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [Requirement(project)]
-    while waiting:
-        requirement = waiting.pop()
-        name, extras = canonicalize_name(requirement.name), frozenset(requirement.extras)
-        if (name, extras) in seen:
-            continue
-        seen.add((name, extras))
-        found[name] = metadata.distribution(name)
-        for line in found[name].requires or []:
-            needed = Requirement(line)
-            # One evaluation per extra that was asked for, and one without any.
-            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-                waiting.append(needed)
-    del found[canonicalize_name(project)]
-    return found
 
 
 def link_files(distribution: metadata.Distribution, site_packages: Path) -> None:
