@@ -13,12 +13,13 @@ from detector.errors import StateMismatchError
 from detector.failpoints import Announce, silent
 from detector.kafka.history import History
 from detector.pipeline import PartitionPipeline, StreamContext
+from detector.progress import Progress
 from detector.records.values import InputPartition
-from detector.restoring import bring_up, read_again
+from detector.restoring import bring_up_in_steps, read_again
 from detector.series.snapshot import SnapshotError
 from detector.staging import Staging
 from detector.state import EPOCH_VERSION, Control, Epoch, UnreadableStateError, Windows
-from detector.state_reading import Progress, StoredState, read_state
+from detector.state_reading import StoredState, read_state
 
 _log = structlog.get_logger(__name__)
 # Markers of a transaction reach its partitions one after the other: the offsets may be stable a moment before the
@@ -220,13 +221,14 @@ class Recovery:
         lost = start != control.next_offset
         identity = place.context.identity
         same = (control.model, control.fingerprint) == (identity.model, identity.fingerprint)
+        number = place.partition.partition
         windows: Windows = "carried"
         try:
-            pipeline = bring_up(place.context, place.partition.partition, control, stored.snapshots())
+            pipeline = yield from bring_up_in_steps(place.context, number, control, stored.snapshots())
         except SnapshotError as error:
             _log.warning("windows are rebuilt from the input", **place.labels, reason=str(error))
             windows = "rebuilt"
-            pipeline = bring_up(place.context, place.partition.partition, control, stored.snapshots(), windows=False)
+            pipeline = yield from bring_up_in_steps(place.context, number, control, stored.snapshots(), windows=False)
         again_from = control.replay_from
         if windows == "rebuilt":
             again_from = max(place.first, start - self._policy.max_replay_records)

@@ -14,9 +14,9 @@ from detector.instruments import Instruments
 from detector.kafka.errors import TransientKafkaError
 from detector.kafka.source import Membership
 from detector.pipeline import StreamContext
+from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.recovery import Recovery, Restored, Steps
-from detector.state_reading import Progress
 
 _log = structlog.get_logger(__name__)
 _SLICE_SECONDS = 0.2

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from detector.pipeline import PartitionPipeline, StreamContext
+from detector.progress import Progress
 from detector.records.values import Record
 from detector.state import Control, SeriesState
 
+_SERIES_PER_STEP = 256
 
-def bring_up(
+
+def bring_up_in_steps(
     context: StreamContext,
     partition: int,
     control: Control,
     snapshots: Iterable[tuple[str, SeriesState]],
     *,
     windows: bool = True,
-) -> PartitionPipeline:
+) -> Generator[Progress, None, PartitionPipeline]:
     """A pipeline as the snapshots have it; `read_again` then makes it complete.
 
     Args:
@@ -26,14 +29,36 @@ def bring_up(
         snapshots: Series with their states, each series once.
         windows: False leaves the windows to be rebuilt from the records, for a bundle of another shape.
 
+    Yields:
+        Progress, now and then: many series take longer than a caller may be away for.
+
     Raises:
         SnapshotError: a snapshot does not fit this stream, or is of another version.
     """
     pipeline = PartitionPipeline(context, partition)
-    for series, state in snapshots:
+    for count, (series, state) in enumerate(snapshots, 1):
         pipeline.restore(series, state, windows, read_again_from=control.replay_from)
+        if count % _SERIES_PER_STEP == 0:
+            yield Progress(count, count)
     pipeline.set_clock(control.watermark_ns, control.clock)
     return pipeline
+
+
+def bring_up(
+    context: StreamContext, partition: int, control: Control, snapshots: Iterable[tuple[str, SeriesState]]
+) -> PartitionPipeline:
+    """`bring_up_in_steps`, in one go.
+
+    Raises:
+        SnapshotError: as there.
+    """
+    steps = bring_up_in_steps(context, partition, control, snapshots)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            pipeline: PartitionPipeline = end.value
+            return pipeline
 
 
 def read_again(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from detector.kafka.history import History
+from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.staging import Staging
 from detector.state import Control, SeriesState, decode_control, decode_series, parse_key
@@ -32,19 +33,6 @@ class StoredState:
         """
         for series, data in self.raw.items():
             yield series, decode_series(data)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a step of a restoration is.
-
-    Attributes:
-        done: Records read.
-        total: Records to read, about: offsets in between may hold none.
-    """
-
-    done: int
-    total: int
 
 
 def read_state(history: History, topic: str, partition: int, stream: str, found: StoredState) -> Iterator[Progress]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from detector.cli.assemble import for_source, open_bundle, stream_context
+from detector.cli.assemble import for_source, open_bundle, residency, stream_context
 from detector.cli.moments import NS_PER_SECOND, parse_span
 from detector.cli.replay_start import LivedReplay, Past, unknown
 from detector.files.source import FileSource
@@ -117,8 +117,11 @@ def open_topics(settings: Settings, wanted: Range) -> Opened:
     bundles = {item.name: open_bundle(item.model) for item in settings.streams}
     cluster = check_cluster(settings.kafka)
     check_topics(settings.kafka, [item.topic for item in settings.streams])
+    resident = residency(settings.worker.state)
     contexts = {
-        item.topic: stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True)
+        item.topic: replace(
+            stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True), residency=resident
+        )
         for item in settings.streams
     }
     history = History(consumer_config(settings.kafka), settings.worker.max_poll_records)
