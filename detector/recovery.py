@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import structlog
@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 # state is.
 _MARKER_PATIENCE_SECONDS = 30.0
 _MARKER_PAUSE_SECONDS = 0.1
+_OFFSETS_PATIENCE_SECONDS = 2.0
 
 
 class Offsets(Protocol):
@@ -152,7 +153,12 @@ class Recovery:
             KafkaError: the cluster did not answer; the restoration can be started again.
         """
         place = _Place(partition, context, self._offsets.committed(partition), *self._offsets.range(partition))
-        stored, unusable = yield from self._load(place)
+        while True:
+            stored, unusable = yield from self._load(place)
+            reached = None if unusable is not None or stored.control is None else stored.control.next_offset
+            place = yield from self._ask_again(place, reached)
+            if reached is None or place.committed is None or place.committed <= reached:
+                break  # else somebody went on meanwhile, and so did the state
         self._announce("state-loaded")
         if unusable is not None:
             yield from self._rebuild(place, unusable)
@@ -190,6 +196,25 @@ class Recovery:
                 )
             self._sleep(_MARKER_PAUSE_SECONDS)
             yield Progress(0, 1)
+
+    def _ask_again(self, place: _Place, reached: int | None) -> Generator[Progress, None, _Place]:
+        """The place with the group's offset as it is now, if the one that was read first is behind the state.
+
+        Offsets and state are committed together, but asked for one after the other: a commit may have come in between,
+        and a coordinator may answer for a moment as if a commit that it has acknowledged had not been there.
+        """
+        give_up = self._monotonic() + _OFFSETS_PATIENCE_SECONDS
+        while (
+            self._policy.exactly_once
+            and reached is not None
+            and place.committed is not None
+            and reached > place.committed
+            and self._monotonic() < give_up
+        ):
+            self._sleep(_MARKER_PAUSE_SECONDS)
+            yield Progress(0, 1)
+            place = replace(place, committed=self._offsets.committed(place.partition))
+        return place
 
     def _accept_lost_state(self, what: str) -> str:
         if self._policy.on_lost_state == "rebuild":

@@ -184,7 +184,7 @@ class TransactionalCommitter:
     def commit(
         self, outputs: Sequence[OutputRecord], offsets: Mapping[InputPartition, int], membership: Membership
     ) -> CommitResult:
-        """See `Committer.commit`. Without a producer (after UNKNOWN) one is opened first."""
+        """See `Committer.commit`. Without a producer (after anything but COMMITTED) one is opened first."""
         try:
             if self._producer is None:
                 self.open()
@@ -219,6 +219,12 @@ class TransactionalCommitter:
         self._announce("committed")
 
     def _abort(self) -> CommitResult:
+        """End the transaction, and never use this producer again.
+
+        It keeps the offsets that the group refused, and sends them along with those of its next transaction
+        (``TransactionManager._pending_txn_offset_commits`` of kafka-python 3.0 outlives an abort): the group would
+        stand at offsets whose outcomes were never written.
+        """
         assert self._call is not None  # noqa: S101 - for the type checker
         try:
             self._call(self._producer.abort_transaction, self._timeout_seconds)
@@ -228,6 +234,7 @@ class TransactionalCommitter:
         except (KafkaError, TimeoutError):
             self._discard()
             return CommitResult.UNKNOWN
+        self._discard()
         return CommitResult.REFUSED
 
     def _fenced(self, error: BaseException) -> FencedError:

@@ -97,19 +97,32 @@ class Observer:
             while not self._stop.is_set():
                 try:
                     polled = consumer.poll(timeout_ms=_POLL_MS)
-                    positions = {p: consumer.position(p, timeout_ms=_POLL_MS) for p in self._partitions}
                 except KafkaError as error:
                     if not error.retriable:
                         raise
                     continue
                 with self._lock:
-                    for records in polled.values():
+                    for key, records in polled.items():
                         self._take(records)
-                    self._positions.update({p: at for p, at in positions.items() if at is not None})
+                        self._positions[key] = records[-1].offset + 1
+                self._note_positions(consumer)
         except BaseException as error:
             self.error = error
         finally:
             consumer.close()
+
+    def _note_positions(self, consumer: Any) -> None:
+        """They step past transaction markers, which are never delivered."""
+        for partition in self._partitions:
+            try:
+                at = consumer.position(partition, timeout_ms=_POLL_MS)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                return
+            if at is not None:
+                with self._lock:
+                    self._positions[partition] = at
 
     def _take(self, records: Iterable[Any]) -> None:
         for record in records:

@@ -12,7 +12,7 @@ from detector.kafka.client import consumer_config
 from detector.kafka.members import is_member
 from detector.kafka.source import GroupSource
 from detector.settings import KafkaSettings, WorkerSettings
-from tests.worker.support import Cluster, RunningWorker, series_with_faults
+from tests.worker.support import Cluster, RunningWorker, make_settings, series_with_faults
 
 pytestmark = pytest.mark.kafka
 
@@ -69,3 +69,26 @@ def test_the_group_is_asked(broker: Any, topic_name: str, create_topic: Any) -> 
     assert not is_member(settings, topic_name, memberships[0])
     for source in sources:
         source.close()
+
+
+def test_an_offset_that_is_a_moment_behind_the_state_is_asked_for_again(
+    cluster: Cluster, run_worker: Callable[..., RunningWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.send("pump", series_with_faults(20, [(5, 9)]))
+    first = run_worker(make_settings(cluster, static_membership=False))
+    first.wait_committed(cluster, {0: 20})
+    first.stop()
+    committed = GroupSource.committed
+    answers: list[int | None] = []
+
+    def behind(self: GroupSource, partition: Any) -> int | None:
+        offset = committed(self, partition)
+        answers.append(15 if offset == 20 and answers.count(15) < 2 else offset)
+        return answers[-1]
+
+    monkeypatch.setattr(GroupSource, "committed", behind)
+    again = run_worker(make_settings(cluster, static_membership=False))
+    cluster.send("pump", series_with_faults(20, [(5, 9)])[:1])
+    again.wait_committed(cluster, {0: 21})
+    assert answers.count(15) == 2
+    assert again.error is None
