@@ -209,11 +209,15 @@ class TransactionalCommitter:
         producer = self._producer
         producer.begin_transaction()
         self._announce("begun")
-        _send_all(producer, outputs, self._announce)
+        futures = _send_all(producer, outputs, self._announce)
         producer.send_offsets_to_transaction(
             {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()},
             membership.metadata,
         )
+        # kafka-python 3.0 commits although records were given up: when a batch runs into the delivery timeout, its
+        # sender trips (``reset_producer_id`` of a transactional producer) before it has failed the transaction.
+        for future in futures:
+            future.get(timeout=self._timeout_seconds)
         self._announce("offsets-sent")
         producer.commit_transaction()
         self._announce("committed")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.committer import CommitResult, OutputRecord, TransactionalCommitter
@@ -63,6 +65,37 @@ def test_offsets_that_were_refused_are_not_committed_with_the_next_ones(
         assert committer.commit([output], {first: 5, second: 7}, expelled) is CommitResult.REFUSED
         assert committer.commit([output], {first: 6}, poll.membership) is CommitResult.COMMITTED
         assert (source.committed(first), source.committed(second)) == (6, None)
+    finally:
+        committer.close()
+        source.close()
+
+
+class GivesUp(KafkaProducer):  # type: ignore[misc]
+    """Says of every record that it was given up, and would commit all the same, as kafka-python 3.0 does."""
+
+    def send(self, *arguments: Any, **options: Any) -> Any:
+        super().send(*arguments, **options)
+        return SimpleNamespace(get=self._give_up)
+
+    def _give_up(self, timeout: float) -> None:
+        raise KafkaTimeoutError("the batch expired")
+
+
+def test_a_transaction_that_lacks_a_record_is_not_committed(broker: Any, topic_name: str, create_topic: Any) -> None:
+    create_topic(topic_name)
+    create_topic(f"{topic_name}.out")
+    settings = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
+    worker = WorkerSettings(group=topic_name, instance="one", session_timeout_seconds=6)
+    source = GroupSource(consumer_config(settings), worker, [topic_name])
+    while not (poll := source.poll(0.2)).assigned:
+        pass
+    (partition,) = poll.assigned
+    committer = TransactionalCommitter(producer_config(settings), f"{topic_name}.one", 10.0, GivesUp)
+    output = OutputRecord(f"{topic_name}.out", 0, b"key", b"value")
+    try:
+        assert committer.commit([output], {partition: 5}, poll.membership) is CommitResult.UNKNOWN
+        committer.prepare()  # ends what was begun
+        assert source.committed(partition) is None
     finally:
         committer.close()
         source.close()
