@@ -26,12 +26,14 @@ FATES = {
         Fate("kill-at", "offsets-sent", 5),
         Fate("zombie", "state-gathered", 5),
         Fate("kill-at", "committed", 3),
+        *[Fate("zombie", "all-sent", 3)] * 3,
     ],
     "w2": [
         Fate("kill-at", "state-gathered", 6),
         Fate("kill-at", "re-read", 1),
         Fate("kill-at", "processed", 4),
         Fate("zombie", "offsets-sent", 4),
+        *[Fate("zombie", "begun", 3)] * 3,
     ],
 }
 RECORDS = 6000
@@ -52,7 +54,7 @@ def test_a_reader_sees_the_events_of_an_uninterrupted_run(chaos_brokers: Brokers
         ]  # fmt: skip
         deadline = time.monotonic() + 120
         bounce: threading.Thread | None = None
-        while ledger.killed + ledger.zombie_commits + ledger.exits["6"] < 8 and time.monotonic() < deadline:
+        while not _enough(ledger) and time.monotonic() < deadline:
             for slot in slots:
                 slot.tick()
             if bounce is None and ledger.killed >= 2:
@@ -74,6 +76,11 @@ def test_a_reader_sees_the_events_of_an_uninterrupted_run(chaos_brokers: Brokers
     assert not ledger.zombies["let through"]
     assert verdict.event_count >= 200
     assert verdict.letter_count >= 20
+
+
+def _enough(ledger: Ledger) -> bool:
+    """On a busy machine a zombie may wake up before others have its partitions; then another one has to try."""
+    return ledger.killed >= 6 and ledger.zombie_commits >= 1 and ledger.killed + ledger.zombie_commits >= 8
 
 
 def _bounce(brokers: Brokers, ledger: Ledger) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.bench import Bench
 from tests.chaos.brokers import Brokers
+from tests.chaos.model import ROOT
+from tests.chaos.workers import DETECTOR
 
 pytestmark = [pytest.mark.kafka, pytest.mark.keras]
 
@@ -27,6 +32,10 @@ def test_the_other_takes_over(chaos_brokers: Brokers, tmp_path: Path) -> None:
         bench.wait_until_done()
         bench.stop(second)
         verdict = bench.verdict()
-        # `detector audit` of the same topics belongs here: it must find the same agreement.
+        audit = subprocess.run(
+            [sys.executable, *DETECTOR, "audit", "-c", str(bench.config), "--json"],
+            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
     assert verdict.clean, str(verdict)
+    assert audit.returncode == 0, audit.stdout[-2000:] + audit.stderr[-2000:]
     assert verdict.event_count >= 200

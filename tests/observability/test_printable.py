@@ -58,10 +58,12 @@ def test_a_series_of_brackets_breaks_no_report(monkeypatch: pytest.MonkeyPatch) 
         "started_at": "2026-01-02T03:04:05Z", "ended_at": None,
         "series": "[/bold] [red]x" + HOSTILE, "severity": "info",
         "peak_score_over_threshold": 1.0, "channels": [["[/] c", 0.5]], "duration_seconds": 1,
+        "undetermined": False,
     }  # fmt: skip
     document = {
         "incidents": [incident], "incidents_per_day": None, "records": 1, "seconds": 1.0, "series": 1, "late": 0,
         "windows_scored": 1, "first_time": None, "duplicate": 0, "rejected": {},
+        "started_from": [], "undetermined_incidents": 0,
     }  # fmt: skip
     stream = io.StringIO()
     print_summary(document, stream)
