@@ -28,7 +28,7 @@ class Plan:
     """What a run is to do.
 
     Attributes:
-        kills: How many SIGKILLs of workers.
+        kills: How many SIGKILLs of workers at least; it goes on until a tenth as many zombies have tried to commit.
         records: How many are published at least.
         brokers: One, or three.
         workers: How many at once.
@@ -41,6 +41,11 @@ class Plan:
     workers: int = 3
     partitions: int = 6
     series: int = 36
+
+    @property
+    def zombies(self) -> int:
+        """How many commits must be attempted by workers whose partitions others had by then."""
+        return -(-self.kills // 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def run(plan: Plan, folder: Path, say: Say) -> Result:
 def _disturb(plan: Plan, bench: Bench, slots: Sequence[Slot], ledger: Ledger, weather: Weather, say: Say) -> None:
     began = last_kill = last_said = time.monotonic()
     killed = 0
-    while ledger.killed < plan.kills:
+    while ledger.killed < plan.kills or ledger.zombie_commits < plan.zombies:
         for slot in slots:
             slot.tick()
         now = time.monotonic()
