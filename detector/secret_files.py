@@ -95,7 +95,7 @@ def key_pair(context: ssl.SSLContext, cert: Path, key: Path, password: SecretStr
         context.load_cert_chain(cert, key, lambda: plain)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            problem = f"the key in {key} does not belong to the certificate in {cert}"
+            problem = f"the key in {key} does not belong to the certificate in {cert}; name a pair"
         else:
             problem = f"{cert} and {key} are no usable PEM certificate and key, or key_password is wrong or missing"
         raise ConfigError(f"{section}: {problem} ({error.reason})") from error

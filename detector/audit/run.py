@@ -277,10 +277,14 @@ class Audit:
         if control is None:
             say("missing", True, standing.committed or 0, None,
                 f"the group has committed offset {standing.committed}, and topic {self.settings.topics.state} holds no "
-                "state for it", ())  # fmt: skip
+                "state for it; the next start of the worker stops and says how to go on", ())  # fmt: skip
             return None
         if control.next_offset != standing.committed:
-            what = f"the state is at offset {control.next_offset}, the group at {standing.committed}"
+            what = f"the state is at offset {control.next_offset}, " + (
+                f"the group at {standing.committed}" if standing.committed is not None else
+                f"and the group {self.settings.worker.group!r} has no offset: it expired, or worker.group is not the "
+                "one that wrote this state"
+            )  # fmt: skip
             if self.settings.worker.delivery == "exactly_once":
                 say("torn", True, control.next_offset, None, what, ("next_offset",))
             else:

@@ -28,7 +28,10 @@ def audit(
     ] = None,
     look_back: Annotated[
         int | None,
-        typer.Option(min=0, help="Records to read silently where the state is not known; worker.state without it."),
+        typer.Option(
+            min=0,
+            help="Records to read silently where the state is not known; worker.state.max_replay_records without it.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -74,10 +77,15 @@ def audit(
     since_ms, until_ms = _moments(since, until)
     cluster = check_cluster(settings.kafka).cluster_id
     topics = settings.topics
-    check_topics(
-        settings.kafka,
-        [*(item.topic for item in settings.streams), topics.events, topics.dead_letters, topics.state, topics.epochs],
-    )
+    outputs = [topics.events, topics.dead_letters, topics.state, topics.epochs]
+    counts = check_topics(settings.kafka, [*(item.topic for item in settings.streams), *outputs])
+    largest = max(settings.streams, key=lambda item: counts[item.topic]).topic
+    small = [name for name in outputs if counts[name] < counts[largest]]
+    if small:
+        raise ConfigError(
+            f"topic {largest} has {counts[largest]} partitions, more than {', '.join(small)}: partitions were added to "
+            "the input. Add them to these topics too (the worker does not start before that either), and audit again"
+        )
     contexts = LivedContexts(settings, model or [], cluster)
     wanted = AuditRange(
         since_ms, until_ms, from_offset, to_offset,

@@ -19,7 +19,7 @@ def conclusion(report: AuditReport) -> DetectorError | None:
         more = ", and a part could not be known" if report.undetermined else ""
         return AuditFailedError(f"{_count(report.differences, 'difference')} found{more}")
     if report.undetermined:
-        return AuditUndeterminedError("nothing wrong was found, but a part of the range could not be known")
+        return AuditUndeterminedError("a part of the range could not be known; nothing wrong was found in the rest")
     return None
 
 
@@ -106,6 +106,10 @@ def print_report(report: AuditReport, stream: TextIO, config: str) -> None:
         console.print("  publish with the series as the key; 'detector repartition' writes a correctly keyed topic")
     for warning in report.warnings:
         console.print(f"warning: {warning}")
+    if not report.totals()["records"]:
+        console.print(
+            "warning: no records were compared; look at the range, if one was given (times are those of the records)"
+        )
     ending = conclusion(report)
     console.print("clean" if ending is None else str(ending), style="bold green" if ending is None else "bold red")
 
@@ -139,7 +143,9 @@ def _findings(report: AuditReport, config: str) -> Iterator[str]:
             yield "  " + _line(finding)
         if count > _SHOWN:
             yield f"  … and {count - _SHOWN} more" + ("; --json lists them" if len(kept) > _SHOWN else "")
-        yield "  " + _command(kept[:_SHOWN], config)
+        # Of what belongs to no series, such as the state's offset, a replay shows nothing.
+        if any(finding.series is not None or finding.id is not None for finding in kept[:_SHOWN]):
+            yield "  " + _command(kept[:_SHOWN], config)
         yield ""
 
 
@@ -183,5 +189,5 @@ def _unknown(report: AuditReport) -> Iterator[str]:
 
 
 def _count(number: int, what: str) -> str:
-    plural = what if number == 1 or what.endswith("s") else "state records" if what == "state" else f"{what}s"
-    return f"{number:,} {plural}"
+    what = "state record" if what == "state" else what
+    return f"{number:,} {what if number == 1 or what.endswith('s') else f'{what}s'}"

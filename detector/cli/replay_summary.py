@@ -116,6 +116,8 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
         "windows scored, "
         f"in {document['seconds']:.1f} s ({speed:,.0f} records/s)"
     )
+    if document["first_time"] is None:
+        console.print("no record is in that range; look at --since and --until (event times), or the offsets")
     if document["first_time"]:
         console.print(f"event time {document['first_time']} to {document['last_time']}")
     for begun in document["started_from"][:_SHOWN]:

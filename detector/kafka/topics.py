@@ -274,7 +274,8 @@ def _misfits(spec: TopicSpec, found: TopicInfo) -> Iterator[str]:
     if found.partitions < spec.partitions:
         yield (
             f"the topic {spec.name!r} has {found.partitions} partition{'s' * (found.partitions != 1)} and needs "
-            f"{spec.partitions}, one for each of the input's; add partitions, or name another topic"
+            f"{spec.partitions}, one for each of the input's; add partitions (kafka-topics.sh --bootstrap-server … "
+            f"--alter --topic {spec.name} --partitions {spec.partitions}), or name another topic"
         )
     if found.cleanup_policies != {spec.cleanup_policy}:
         harm = (

@@ -90,6 +90,9 @@ def _message(finding: ErrorDetails, key: Key) -> str:
         return "is empty; write at least one item"
     if kind_of_error == "string_too_short":
         return "is empty; write some text"
+    if kind_of_error == "string_pattern_mismatch":
+        rule = (field.description if field is not None else None) or f"it must match {context['pattern']}"
+        return f"{_shown(value, kind)}is not allowed; write {rule[0].lower()}{rule[1:].rstrip('.').replace('; ', ', ')}"
     return f"{_shown(value, kind)}is not {_expected(kind, key)}; {_remedy(value, kind, key)}"
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewPartitions
 
 from detector.alerting.events import decode
 from tests.end_to_end.conftest import SERIES, Detector, records, settings_document
@@ -83,6 +85,18 @@ def test_what_was_lived_under_two_settings(cluster: Cluster, detector: Detector,
     offset = live[0].source.last_offset
     assert f"--stream pumps --as-lived --from-offset {offset} --to-offset {offset + 1}" in damaged.stdout
     assert "error: 1 difference found" in damaged.stderr
+
+    nothing = detector.run("audit", "-c", configs[1], "--since", "2100-01-01")
+    assert nothing.returncode == 0, nothing.stdout + nothing.stderr
+    assert "warning: no records were compared" in nothing.stdout
+    assert "no record is in that range" in detector.run("replay", "-c", configs[1], "--since", "2100-01-01").stdout
+
+    admin = KafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+    admin.create_partitions({cluster.input: NewPartitions(5)})
+    admin.close()
+    grown = detector.run("audit", "-c", configs[1])
+    assert grown.returncode == 2, grown.stdout + grown.stderr
+    assert f"topic {cluster.input} has 5 partitions, more than " in grown.stderr
 
 
 def test_a_look_back_says_what_it_leaves_open(published: Cluster, detector: Detector, config: Path) -> None:

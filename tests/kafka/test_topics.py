@@ -154,7 +154,8 @@ class TestEnsure:
         ensure_topics(kafka, [events_topic(topics, 1)])
         assert refusal(kafka, events_topic(topics, 4)) == (
             f"the topic '{topics.events}' has 1 partition and needs 4, one for each of the input's; "
-            "add partitions, or name another topic"
+            f"add partitions (kafka-topics.sh --bootstrap-server … --alter --topic {topics.events} --partitions 4), "
+            "or name another topic"
         )
 
     @pytest.mark.parametrize("policy", ["delete", "compact,delete"])

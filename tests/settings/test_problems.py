@@ -119,6 +119,10 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
         ("http: {[a]: 1}", ":5: http: a key must be plain text; put text with brackets or braces in quotes"),
         ("http: {port: 1, port: 1}", ":5: http.port: given twice, first on line 5; remove one"),
         ("http: {port: 70000}", ":5: http.port: 70000 is out of range; write a number that is at most 65535"),
+        (
+            "http: {auth: {username: 'a:b', password: c}}",
+            ":5: http.auth.username: 'a:b' is not allowed; write what clients log in as, without a colon",
+        ),
         ("http: {port: 1.5}", ":5: http.port: 1.5 is not a whole number; write digits only"),
         ("http: {port: }", ":5: http.port: is empty; give it a whole number, or remove the line"),
         ("http: 9464", ":5: http: is not a section; write its settings below it, each indented on a line of its own"),
