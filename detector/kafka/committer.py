@@ -35,6 +35,7 @@ _REFUSED = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError,
 _DELIVERY_SHARE = 0.8
 _REQUEST_SHARE = 0.6
 _CLOSE_SECONDS = 0.1
+_SENDER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,20 @@ def _send(producer: Any, output: OutputRecord) -> Any:
         headers=list(output.headers),
         partition=output.partition,
     )
+
+
+def _close_now(producer: Any) -> None:
+    """Close a producer, whatever it has under way; nothing more leaves it.
+
+    ``KafkaProducer.close(timeout=0)`` of kafka-python 3.0 first flushes, and gives up, with its sender running, when a
+    record is not acknowledged yet: records and even the end of a transaction could still go out later.
+    """
+    sender = getattr(producer, "_sender", None)
+    if sender is not None:
+        sender.force_close()
+        sender.join(_SENDER_SECONDS)  # it fails what is not acknowledged, so that there is nothing to flush
+    with contextlib.suppress(KafkaError):
+        producer.close(timeout=0)
 
 
 def _send_all(producer: Any, outputs: Sequence[OutputRecord], announce: Announce) -> list[Any]:
@@ -258,7 +273,7 @@ class TransactionalCommitter:
                 # Closing may block on the network as well; nobody waits for it.
                 closer = BoundedCaller("discarded-producer")
                 with contextlib.suppress(KafkaError, TimeoutError):
-                    closer(lambda: producer.close(timeout=0), _CLOSE_SECONDS)
+                    closer(lambda: _close_now(producer), _CLOSE_SECONDS)
                 closer.close()
             caller.close()
 
@@ -329,4 +344,4 @@ class AtLeastOnceCommitter:
 
     def close(self) -> None:
         """Release the producer."""
-        self._producer.close(timeout=0)
+        _close_now(self._producer)

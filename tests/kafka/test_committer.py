@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
@@ -99,6 +99,30 @@ def test_a_transaction_that_lacks_a_record_is_not_committed(broker: Any, topic_n
     finally:
         committer.close()
         source.close()
+
+
+class Slow(KafkaProducer):  # type: ignore[misc]
+    """Holds records back, and notes itself."""
+
+    made: ClassVar[list[Slow]] = []
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**{**config, "linger_ms": 60_000, "delivery_timeout_ms": 120_000})
+        self.made.append(self)
+
+
+def test_a_producer_that_was_given_up_sends_nothing_more(broker: Any, topic_name: str, create_topic: Any) -> None:
+    create_topic(f"{topic_name}.out")
+    settings = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
+    committer = TransactionalCommitter(producer_config(settings), f"{topic_name}.one", 10.0, Slow)
+    committer.open()
+    producer = Slow.made.pop()
+    producer.begin_transaction()
+    unsent = producer.send(f"{topic_name}.out", value=b"value", partition=0)
+    committer.close()
+    producer._sender.join(10)
+    assert not producer._sender.is_alive()
+    assert unsent.failed()
 
 
 def test_a_cluster_that_is_away_is_left_to_the_first_commit() -> None:
