@@ -21,6 +21,7 @@ class LivePartition:
         epoch: To be written with the next commit, if it is new. Of two from the same offset the later one counts.
         checkpoint: Keeps the whole state on the epochs topic now and then.
         began_partitions: Of the input topic when the group first read this partition.
+        judged_from: First record that the present model has judged.
         outputs: Waiting for a commit.
         touched: Series whose snapshot goes with it, whatever their turn.
         outcomes: Counted once they are committed.
@@ -34,6 +35,7 @@ class LivePartition:
     epoch: Epoch | None
     checkpoint: CheckpointWriter
     began_partitions: int
+    judged_from: int = 0
     outputs: list[OutputRecord] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     outcomes: list[Outcome] = field(default_factory=list)

@@ -53,6 +53,7 @@ class Restored:
         series: How many came back.
         records: How many were read again.
         partitions_changed: Whether the input has another number of partitions than when the state was written.
+        judged_from: First record that the present model has judged.
     """
 
     pipeline: PartitionPipeline
@@ -65,6 +66,7 @@ class Restored:
     series: int = 0
     records: int = 0
     partitions_changed: bool = False
+    judged_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ class Recovery:
         pipeline = PartitionPipeline(place.context, place.partition.partition)
         epoch = self._epoch(place, pipeline, start, "empty", start)
         self._announce("re-read")
-        yield Restored(pipeline, start, None, start, epoch, self._count(place))
+        yield Restored(pipeline, start, None, start, epoch, self._count(place), judged_from=start)
 
     def _resume(self, place: _Place, stored: StoredState, control: Control) -> Steps:
         """From snapshots, and the records that they lack."""
@@ -262,7 +264,10 @@ class Recovery:
                 place, f"the state needs records from offset {again_from} on, the oldest left is {place.first}"
             )
             again_from, lost = place.first, True
-        records = yield from self._read_again(place, pipeline, again_from, start, same and windows == "carried")
+        # What another model judged, or nobody with these windows, is not judged again: neither now nor at the next
+        # restart, which may come before every snapshot has been written anew.
+        judged_from = control.judged_from if same and windows == "carried" else start
+        records = yield from self._read_again(place, pipeline, again_from, start, judged_from)
         epoch = None
         if lost or not same or windows == "rebuilt":
             epoch = self._epoch(place, pipeline, start, windows, again_from if windows == "rebuilt" else start)
@@ -277,6 +282,7 @@ class Recovery:
             len(pipeline.store),
             records,
             control.partitions != self._count(place),
+            judged_from,
         )
 
     def _rebuild(self, place: _Place, why: str, control: Control | None = None) -> Steps:
@@ -294,20 +300,21 @@ class Recovery:
             next_offset=start,
         )
         pipeline = PartitionPipeline(place.context, place.partition.partition)
-        records = yield from self._read_again(place, pipeline, again_from, start, True)
+        records = yield from self._read_again(place, pipeline, again_from, start, again_from)
         epoch = self._epoch(place, pipeline, start, "rebuilt", again_from)
         yield Restored(
-            pipeline, start, place.committed, start, epoch, self._count(place), 0, len(pipeline.store), records
-        )
+            pipeline, start, place.committed, start, epoch, self._count(place), 0, len(pipeline.store), records,
+            judged_from=again_from,
+        )  # fmt: skip
 
     def _read_again(
-        self, place: _Place, pipeline: PartitionPipeline, start: int, stop: int, judge: bool
+        self, place: _Place, pipeline: PartitionPipeline, start: int, stop: int, judged_from: int
     ) -> Generator[Progress, None, int]:
         done = 0
         batches = (
             None if chunk is None else chunk[1] for chunk in self._history.read({place.partition: (start, stop)})
         )
-        for records in read_again(pipeline, batches, judge=judge):
+        for records in read_again(pipeline, batches, judge=True, judged_from=judged_from):
             done += records or 0
             yield Progress(done, stop - start)
         self._announce("re-read")

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from detector.pipeline import PartitionPipeline, StreamContext
 from detector.progress import Progress
 from detector.records.values import Record
+from detector.series.snapshot import OtherShapeError
 from detector.state import Control, SeriesState
 
 _SERIES_PER_STEP = 256
@@ -36,8 +37,16 @@ def bring_up_in_steps(
         SnapshotError: a snapshot does not fit this stream, or is of another version.
     """
     pipeline = PartitionPipeline(context, partition)
+    same = (control.model, control.fingerprint) == (context.identity.model, context.identity.fingerprint)
     for count, (series, state) in enumerate(snapshots, 1):
-        pipeline.restore(series, state, windows, read_again_from=control.replay_from)
+        try:
+            pipeline.restore(series, state, windows, read_again_from=control.replay_from)
+        except OtherShapeError:
+            if not same:
+                raise
+            # A model before this one wrote it, and this one has not written the series anew: it had no window when the
+            # partition was last committed, or it has one from records that are read again.
+            pipeline.restore(series, state, windows=False)
         if count % _SERIES_PER_STEP == 0:
             yield Progress(count, count)
     pipeline.set_clock(control.watermark_ns, control.clock)
@@ -62,7 +71,7 @@ def bring_up(
 
 
 def read_again(
-    pipeline: PartitionPipeline, batches: Iterable[Sequence[Record] | None], *, judge: bool
+    pipeline: PartitionPipeline, batches: Iterable[Sequence[Record] | None], *, judge: bool, judged_from: int = 0
 ) -> Iterator[int | None]:
     """Put the records from ``control.replay_from`` to ``control.next_offset`` into the pipeline; nothing comes out.
 
@@ -73,6 +82,7 @@ def read_again(
         batches: Of these records, in offset order; None where there is nothing for the moment.
         judge: Whether scores and incidents follow the records too, as they must with the model that judged them first.
             Another model would judge them otherwise than the one whose events are out, so only windows follow.
+        judged_from: Only windows follow records before this offset.
 
     Yields:
         Number of records of each batch, or None.
@@ -81,9 +91,10 @@ def read_again(
         if records is None:
             yield None
             continue
-        if judge:
-            pipeline.process(records)
-        else:
-            pipeline.rebuild(records)
+        before = sum(record.offset < judged_from for record in records) if judge else len(records)
+        if before:
+            pipeline.rebuild(records[:before])
+        if before < len(records):
+            pipeline.process(records[before:])
         yield len(records)
     pipeline.go_live()

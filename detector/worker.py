@@ -246,6 +246,7 @@ class Worker:
             restored.epoch,
             checkpoint,
             restored.began_partitions,
+            restored.judged_from,
         )
         self._placement.observe(context.name, partition, restored.pipeline.unsaved)
         self._source.resume(partition, restored.next_offset)

@@ -33,6 +33,10 @@ class SnapshotError(Exception):
     """A snapshot cannot be used: another version, another shape of window, or damage. The message says which."""
 
 
+class OtherShapeError(SnapshotError):
+    """A snapshot was made for windows of another shape than this stream's."""
+
+
 class OpenRowState(msgspec.Struct, frozen=True, array_like=True):
     """A row under assembly; see `detector.series.assembly.OpenRow`. Masks are little-endian, values float64."""
 
@@ -159,7 +163,8 @@ def decode_snapshot(data: bytes, spec: WindowSpec) -> SeriesSnapshot:
     """Read a snapshot back, for windows of ``spec``.
 
     Raises:
-        SnapshotError: another version, another shape, or damage.
+        OtherShapeError: another shape.
+        SnapshotError: another version, or damage.
     """
     if not data:
         raise SnapshotError("the snapshot is empty")
@@ -191,7 +196,7 @@ def _check_shape(snapshot: SeriesSnapshot, spec: WindowSpec) -> None:
     for name in ("length", "channels", "period_ns"):
         was, now = getattr(snapshot, name), getattr(spec, name)
         if was != now:
-            raise SnapshotError(f"the snapshot was made for windows with {name} {was}, this stream's have {now}")
+            raise OtherShapeError(f"the snapshot was made for windows with {name} {was}, this stream's have {now}")
 
 
 def _check_sizes(snapshot: SeriesSnapshot) -> None:

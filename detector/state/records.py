@@ -35,6 +35,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
         clock: From `SeriesStore.clock_state`: all that the watermark depends on; None in version 1.
         began_partitions: Of the input topic when the group first read this partition; 0 in version 1.
         checkpointed_ms: Wall time of the last complete checkpoint, milliseconds since the epoch; 0 when there is none.
+        judged_from: First record that the model in use has judged; those before it went into the windows only.
     """
 
     version: int
@@ -48,6 +49,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
     clock: ClockState | None = None
     began_partitions: int = 0
     checkpointed_ms: int = 0
+    judged_from: int = 0
 
 
 class SeriesState(msgspec.Struct, frozen=True, array_like=True):
