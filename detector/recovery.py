@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -18,7 +18,7 @@ from detector.records.values import InputPartition
 from detector.restoring import bring_up_in_steps, read_again
 from detector.series.snapshot import SnapshotError
 from detector.staging import Staging
-from detector.state import EPOCH_VERSION, Control, Epoch, UnreadableStateError, Windows
+from detector.state import EPOCH_VERSION, Control, DamagedStateError, Epoch, UnreadableStateError, Windows
 from detector.state_reading import StoredState, read_state
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +54,7 @@ class Restored:
         records: How many were read again.
         partitions_changed: Whether the input has another number of partitions than when the state was written.
         judged_from: First record that the present model has judged.
+        obsolete: Series whose snapshots must not be found by another restart.
     """
 
     pipeline: PartitionPipeline
@@ -67,6 +68,7 @@ class Restored:
     records: int = 0
     partitions_changed: bool = False
     judged_from: int = 0
+    obsolete: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +165,16 @@ class Recovery:
                 break  # else somebody went on meanwhile, and so did the state
         self._announce("state-loaded")
         if unusable is not None:
-            yield from self._rebuild(place, unusable)
+            yield from self._rebuild(place, stored, unusable)
         elif stored.control is None:
             yield from self._begin(place)
         else:
             try:
                 yield from self._resume(place, stored, stored.control)
             except (UnreadableStateError, SnapshotError) as error:
-                yield from self._rebuild(place, str(error), stored.control)
+                yield from self._rebuild(place, stored, str(error))
+            except DamagedStateError as error:
+                yield from self._rebuild(place, stored, self._accept_lost_state(str(error)))
 
     # -- reading the state topic
     # -----------------------------------------------------------------------------------------
@@ -285,11 +289,11 @@ class Recovery:
             judged_from,
         )
 
-    def _rebuild(self, place: _Place, why: str, control: Control | None = None) -> Steps:
+    def _rebuild(self, place: _Place, stored: StoredState, why: str) -> Steps:
         """From the input alone, as if the partition's last records were new; what they lead to is not told again."""
         start = place.committed
         if start is None:
-            start = place.end if control is None else control.next_offset
+            start = place.end if stored.control is None else stored.control.next_offset
         start = self._within(place, start)
         again_from = max(place.first, start - self._policy.max_replay_records)
         _log.error(
@@ -304,7 +308,7 @@ class Recovery:
         epoch = self._epoch(place, pipeline, start, "rebuilt", again_from)
         yield Restored(
             pipeline, start, place.committed, start, epoch, self._count(place), 0, len(pipeline.store), records,
-            judged_from=again_from,
+            judged_from=again_from, obsolete=[series for series, _ in stored.raw.items()],
         )  # fmt: skip
 
     def _read_again(

@@ -27,6 +27,7 @@ from detector.state import (
 
 _DUE_SHARE = 0.5
 _SNAPSHOTS_PER_LOOK = 64
+_TOMBSTONES_PER_COMMIT = 10_000
 
 
 def state_outputs(
@@ -51,6 +52,7 @@ def state_outputs(
         data = encode_state(live.pipeline.snapshot(series, live.next_offset))
         nonlocal written
         written += len(data)
+        live.obsolete.discard(series)
         return OutputRecord(topics.state, partition.partition, series_key(name, series), data)
 
     touched = sorted(live.touched)
@@ -70,6 +72,8 @@ def state_outputs(
     replay_from = live.pipeline.replay_from(live.next_offset)
     for series in live.pipeline.expired_markers(replay_from):
         yield OutputRecord(topics.state, partition.partition, series_key(name, series), None)
+    for _ in range(min(len(live.obsolete), _TOMBSTONES_PER_COMMIT)):
+        yield OutputRecord(topics.state, partition.partition, series_key(name, live.obsolete.pop()), None)
     if live.epoch is not None:
         epoch, live.epoch = live.epoch, None
         key = epoch_key("e", name, partition.partition, epoch.from_offset)

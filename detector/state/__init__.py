@@ -14,6 +14,7 @@ from detector.state.keys import EpochKey, EpochKind, control_key, epoch_key, par
 from detector.state.records import (
     STATE_VERSION,
     Control,
+    DamagedStateError,
     SeriesState,
     UnreadableStateError,
     decode_control,
@@ -28,6 +29,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointPart",
     "Control",
+    "DamagedStateError",
     "Epoch",
     "EpochKey",
     "EpochKind",

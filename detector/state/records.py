@@ -18,6 +18,10 @@ class UnreadableStateError(StateMismatchError):
     """State of a version that this release does not know. It has to be rebuilt from the input."""
 
 
+class DamagedStateError(StateMismatchError):
+    """State that no release could have written."""
+
+
 class Control(msgspec.Struct, frozen=True, array_like=True):
     """Where a partition of a stream stands. Written in every transaction that moves the partition's offset.
 
@@ -86,7 +90,7 @@ def decode_control(data: bytes) -> Control:
 
     Raises:
         UnreadableStateError: of a version that this release does not know.
-        StateMismatchError: damaged.
+        DamagedStateError: damaged.
     """
     return _checked(_decode_control, data, "control record")
 
@@ -96,7 +100,7 @@ def decode_series(data: bytes) -> SeriesState:
 
     Raises:
         UnreadableStateError: of a version that this release does not know.
-        StateMismatchError: damaged.
+        DamagedStateError: damaged.
     """
     return _checked(_decode_series, data, "snapshot")
 
@@ -106,7 +110,7 @@ def _checked(decode: Callable[[bytes], T], data: bytes, what: str) -> T:
     try:
         version = _decode_version(_decode_any(data)[0])
     except (ValueError, IndexError, RecursionError) as error:
-        raise StateMismatchError(f"a {what} on the state topic is damaged: {error}") from error
+        raise DamagedStateError(f"a {what} on the state topic is damaged: {error}") from error
     if not _OLDEST_VERSION <= version <= STATE_VERSION:
         raise UnreadableStateError(
             f"a {what} on the state topic has version {version}; this release reads {_OLDEST_VERSION} to "
@@ -115,4 +119,4 @@ def _checked(decode: Callable[[bytes], T], data: bytes, what: str) -> T:
     try:
         return decode(data)
     except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
-        raise StateMismatchError(f"a {what} on the state topic is damaged: {error}") from error
+        raise DamagedStateError(f"a {what} on the state topic is damaged: {error}") from error

@@ -41,9 +41,11 @@ def one_incident(cluster: Cluster) -> bool:
     )
 
 
-def rewrite_state(cluster: Cluster, change: Callable[[list[Any]], list[Any]]) -> None:
-    """Write every record of partition 0 of the state topic again, changed."""
+def rewrite_state(cluster: Cluster, change: Callable[[list[Any]], list[Any]], kind: bytes = b"") -> None:
+    """Write every record of partition 0 of the state topic again, changed, or only those whose keys begin so."""
     for item in {item.key: item for item in cluster.read(f"{cluster.name}.state") if item.partition == 0}.values():
+        if not item.key.startswith(kind):
+            continue
         value = msgspec.msgpack.encode(change(msgspec.msgpack.decode(item.value)))
         cluster.producer.send(f"{cluster.name}.state", key=item.key, value=value, partition=0)
     cluster.producer.flush()
@@ -88,6 +90,22 @@ def test_damaged_state_stops_the_worker_until_somebody_accepts_the_loss(
     the_rest(cluster)
     again.wait_committed(cluster, {0: 60})
     assert one_incident(cluster)
+
+
+@pytest.mark.parametrize("change", [lambda fields: "nonsense", lambda fields: [99, *fields[1:]]])
+def test_a_snapshot_that_is_of_no_use_is_in_the_way_of_one_start_only(
+    cluster: Cluster, run_worker: Start, change: Callable[[list[Any]], Any]
+) -> None:
+    stop_in_an_open_incident(cluster, run_worker)
+    rewrite_state(cluster, change, b"s ")
+    rebuilt = run_worker(make_settings(cluster, on_lost_state="rebuild"))
+    rebuilt.wait_committed(cluster, {0: 40})
+    rebuilt.stop()
+    again = run_worker()
+    the_rest(cluster)
+    again.wait_committed(cluster, {0: 60})
+    assert one_incident(cluster)
+    assert [epoch.windows for epoch in cluster.epochs() if epoch.partition == 0] == ["empty", "rebuilt"]
 
 
 def test_a_state_topic_that_was_emptied_stops_the_worker_until_somebody_accepts_the_loss(
