@@ -24,6 +24,7 @@ from detector.settings import OFFSETS_CALL_SECONDS, WorkerSettings
 
 _HEARTBEATS_PER_SESSION = 3.5
 _CALL_TIMEOUT_MS = int(OFFSETS_CALL_SECONDS * 1000)
+_JOIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class GroupSource:
         """Fetch what is there, and report what happened to the assignment meanwhile.
 
         Args:
-            timeout_seconds: Longest wait for records.
+            timeout_seconds: Longest wait for records; while the group gives out a new assignment it may take a second.
             max_records: Most records to bring, over all partitions; ``worker.max_poll_records`` without it.
 
         Raises:
@@ -133,6 +134,10 @@ class GroupSource:
             KafkaError: the client gave up on something else; polling again may succeed.
         """
         fetched: Mapping[TopicPartition, Sequence[Record]] = {}
+        if self._consumer._coordinator.need_rejoin():
+            # kafka-python 3.0 takes the result of joining only if that ends within a poll; if it ends between two, the
+            # next one joins anew. With short polls and work in between it would never get there, nor would the others.
+            timeout_seconds = max(timeout_seconds, _JOIN_SECONDS)
         try:
             fetched = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except FencedInstanceIdError as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from detector.kafka.committer import CommitResult
 from detector.kafka.source import Membership
+from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.scoring.scores import Scores
 from detector.series.values import WindowBatch
@@ -158,3 +160,39 @@ def test_a_slow_scorer_makes_polls_smaller(cluster: Cluster, run_worker: Start) 
     # 50 windows are a second's work.
     assert 25 <= worker.value("poll_records_limit") <= 51
     assert max(sizes[-5:]) <= 51
+
+
+def test_a_new_assignment_is_taken_while_a_long_restoration_goes_on(cluster: Cluster, run_worker: Start) -> None:
+    settings = make_settings(cluster)
+    worker = run_worker(settings)
+    cluster.send("pump-1", series_with_faults(30, []))
+    worker.wait_committed(cluster, {0: 30, 1: 0})
+    loop = worker.worker
+    restore = loop._restorations._recovery.restore
+    generations: list[int] = []
+    polled = loop._source.poll
+
+    def poll(timeout_seconds: float, max_records: int) -> Any:
+        found = polled(timeout_seconds, max_records)
+        generations.append(found.membership.metadata.generation_id)
+        return found
+
+    def slow(partition: InputPartition, context: Any) -> Any:
+        if partition.partition == 1:
+            loop._source.rejoin()
+            for step in range(60):
+                time.sleep(0.05)
+                yield Progress(step, 60)
+        yield from restore(partition, context)
+
+    loop._source.poll = poll  # type: ignore[method-assign]
+    loop._restorations._recovery.restore = slow  # type: ignore[method-assign]
+    replaced = [{cluster.input: loop._contexts[cluster.input]}]
+    loop._reloaded = lambda: replaced.pop() if replaced else {}
+    worker.wait_for(lambda: not replaced)
+    cluster.send("pump-1", series_with_faults(60, [(40, 45)])[30:])
+    worker.wait_committed(cluster, {0: 60, 1: 0}, 60)
+    worker.wait_for(lambda: len(loop._live) == 2)
+    # One for the request, and one or two for joining that ended between polls; not one a slice.
+    assert len(set(generations)) <= 4
+    assert cluster.events() == straight(cluster)
