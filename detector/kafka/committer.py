@@ -258,11 +258,10 @@ class TransactionalCommitter:
 
     def _fenced(self, error: BaseException) -> FencedError:
         return FencedError(
-            f"the transactional id {self._transactional_id!r} was taken over ({type(error).__name__}): either "
-            "another worker "
-            "runs with the same worker.group and worker.instance, so give each a name of its own, or this one "
-            "was paused for "
-            "longer than worker.transaction_timeout_seconds, so start it again"
+            f"the transactional id {self._transactional_id!r} was taken over ({type(error).__name__}): either another "
+            "worker runs with the same worker.group and worker.instance, so give each a name of its own, or this one "
+            "was paused, or cut off from the brokers, for longer than worker.transaction_timeout_seconds, so start it "
+            "again"
         )
 
     def _discard(self) -> None:

@@ -142,7 +142,8 @@ class GroupSource:
             fetched = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except FencedInstanceIdError as error:
             raise FencedError(
-                "another worker joined the group with the same worker.instance; give each worker a name of its own"
+                "another worker joined the group with the same worker.instance: give each worker a name of its own; or "
+                "the answer to this one's joining was lost on the way, so start it again"
             ) from error
         except InvalidSessionTimeoutError as error:
             raise ConfigError(

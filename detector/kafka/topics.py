@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +20,8 @@ from detector.settings import KafkaSettings, TopicSettings
 _FOR_EVER_MS = -1
 _MAX_LONG = 2**63 - 1
 _HOUR_MS = 3_600_000
+_PROPAGATION_SECONDS = 4.0
+_PROPAGATION_PAUSE_SECONDS = 0.2
 _STATE_SEGMENT_BYTES = 64 * 1024 * 1024
 
 CleanupPolicy = Literal["delete", "compact"]
@@ -244,9 +247,23 @@ def _create(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
 def _describe(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, TopicInfo]:
     if not names:
         return {}
-    partitions = _partitions(admin, names)
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    configs = admin.describe_configs(resources, config_filter="all")["topic"]
+    # Brokers learn of a new topic one after the other. One that does not know it yet gives no settings, as it does when
+    # the right to see them is missing.
+    deadline = time.monotonic() + _PROPAGATION_SECONDS
+    while True:
+        partitions = _partitions(admin, names)
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        configs = admin.describe_configs(resources, config_filter="all")["topic"]
+        late = [name for name in names if name not in partitions or not configs.get(name)]
+        if not late or time.monotonic() > deadline:
+            break
+        time.sleep(_PROPAGATION_PAUSE_SECONDS)
+    unknown = [name for name in names if name not in partitions or name not in configs]
+    if unknown:
+        raise KafkaUnavailableError(
+            f"the brokers do not agree on the topics {', '.join(map(repr, unknown))}: some of them do not know these "
+            f"after {_PROPAGATION_SECONDS:.0f} s. Try again; if it stays so, look at the brokers' logs"
+        )
     return {name: _info(name, partitions[name], configs[name]) for name in names}
 
 

@@ -23,6 +23,7 @@ class Ledger:
         restore_seconds: Of single partitions, as the worker tells it.
         exits: By status, other than by our SIGKILL.
         weather: Faults of brokers and network.
+        weather_at: Monotonic time at which one began or ended last.
         unexpected: Ends that no fault explains, with what the worker said last.
     """
 
@@ -36,6 +37,7 @@ class Ledger:
     restore_seconds: list[float] = field(default_factory=list)
     exits: Counter[str] = field(default_factory=Counter)
     weather: Counter[str] = field(default_factory=Counter)
+    weather_at: float = float("-inf")
     lives: int = 0
     pauses: int = 0
     drains: int = 0

@@ -18,6 +18,8 @@ _FATE_PATIENCE_SECONDS = 14.0
 _START_PATIENCE_SECONDS = 45.0
 _DRAIN_PATIENCE_SECONDS = 40.0
 _BACKOFF_SECONDS = 1.5
+# Longer than any single fault of the weather takes, a broker's restart on a busy machine included.
+_WEATHER_SECONDS = 30.0
 _CLUSTER_AWAY, _FENCED, _HURRIED = 3, 6, 130
 _ANY_MOMENT = "any moment"
 
@@ -236,5 +238,7 @@ class Slot:
         if status == 0 or status == _HURRIED:
             return self._drain_by is not None
         if status == _FENCED:
-            return self._disturbed
+            # While a broker or the network is away the broker gives a transaction up by itself, and a member whose
+            # answer was lost joins a second time under its own name.
+            return self._disturbed or time.monotonic() - self._ledger.weather_at < _WEATHER_SECONDS
         return status == _CLUSTER_AWAY and self._ledger.weather.total() > 0

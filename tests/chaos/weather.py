@@ -66,7 +66,9 @@ class Weather:
             while not self._stop.wait(self._rng.uniform(*_EVERY_SECONDS)):
                 name = self._rng.choices(list(faults), [weight for _, weight in faults.values()])[0]
                 self._ledger.weather[name] += 1
+                self._ledger.weather_at = time.monotonic()
                 faults[name][0]()
+                self._ledger.weather_at = time.monotonic()
         except BaseException as error:
             self.error = error
         finally:

@@ -267,3 +267,36 @@ class TestRights:
     def test_may_all_it_needs(self, secure: Any, admin: KafkaAdminClient, topic_name: str) -> None:
         self.grant(admin, topic_name, ACLOperation.CREATE, ACLOperation.DESCRIBE, ACLOperation.DESCRIBE_CONFIGS)
         assert ensure_topics(secure.alice(), [TopicSpec(topic_name, 2)])[topic_name].partitions == 2
+
+
+class TestBrokersThatLearnOfATopicLate:
+    """With several brokers, the one that is asked may not know yet what another has created."""
+
+    def test_it_is_asked_again(
+        self, broker: Any, topic_name: str, create_topic: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create_topic(topic_name)
+        settings = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
+        describe = KafkaAdminClient.describe_configs
+        late = [2]
+
+        def forgetful(self: KafkaAdminClient, *arguments: Any, **options: Any) -> Any:
+            found = describe(self, *arguments, **options)
+            if late[0]:
+                late[0] -= 1
+                found["topic"] = {} if late[0] else {topic_name: {}}
+            return found
+
+        monkeypatch.setattr(KafkaAdminClient, "describe_configs", forgetful)
+        assert describe_topics(settings, [topic_name])[topic_name].partitions == 1
+        assert late == [0]
+
+    def test_for_so_long_only(
+        self, broker: Any, topic_name: str, create_topic: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        create_topic(topic_name)
+        settings = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
+        monkeypatch.setattr("detector.kafka.topics._PROPAGATION_SECONDS", 0.3)
+        monkeypatch.setattr(KafkaAdminClient, "describe_configs", lambda *_, **__: {"topic": {}})
+        with pytest.raises(KafkaUnavailableError, match=r"brokers do not agree on the topics '.*Try again"):
+            describe_topics(settings, [topic_name])
