@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     FencedInstanceIdError,
     InvalidSessionTimeoutError,
@@ -18,6 +17,7 @@ from kafka.errors import (
 )
 
 from detector.errors import ConfigError, FencedError
+from detector.kafka.assignor import OwnedNowAssignor, claim_what_is_owned
 from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 from detector.settings import OFFSETS_CALL_SECONDS, WorkerSettings
@@ -103,7 +103,7 @@ class GroupSource:
                 "isolation_level": "read_committed",
                 # No silent jump, ever: where to begin is decided by recovery, which then seeks.
                 "auto_offset_reset": "none",
-                "partition_assignment_strategy": (CooperativeStickyAssignor,),
+                "partition_assignment_strategy": (OwnedNowAssignor,),
                 "max_poll_records": worker.max_poll_records,
                 "session_timeout_ms": session_ms,
                 "heartbeat_interval_ms": int(session_ms / _HEARTBEATS_PER_SESSION),
@@ -111,6 +111,7 @@ class GroupSource:
                 "fetch_max_wait_ms": 100,
             }
         )
+        claim_what_is_owned(self._consumer)
         self._consumer.subscribe(topics=list(topics), listener=self._recorder)
         self._owned: set[InputPartition] = set()
         self._held: set[InputPartition] = set()
