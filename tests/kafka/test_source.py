@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -136,3 +138,44 @@ def test_a_position_that_was_deleted_sends_the_partition_back_to_recovery(
         pass
     assert poll.records[partition][0].offset == 30
     source.close()
+
+
+def test_a_member_that_lost_its_partitions_claims_none_of_them(broker: Any, topic_name: str, create_topic: Any) -> None:
+    """Otherwise the leader keeps a partition that should move for it, and nobody gets that partition."""
+    create_topic(topic_name, partitions=6)
+    settings = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
+    sources = [
+        GroupSource(
+            consumer_config(settings),
+            WorkerSettings(group=topic_name, instance=name, session_timeout_seconds=6, static_membership=False),
+            [topic_name],
+        )
+        for name in ("one", "two")
+    ]
+    one, two = sources
+    stop = threading.Event()
+
+    def keep_polling(source: GroupSource) -> None:
+        while not stop.is_set():
+            source.poll(0.3)
+
+    threads = [threading.Thread(target=keep_polling, args=[source], daemon=True) for source in sources]
+    try:
+        while len(one.owned) < 6:
+            one.poll(0.2)
+        # As after a missed session: the next request finds that the group does not know this member.
+        one._consumer._coordinator.reset_generation()
+        one._consumer._coordinator.request_rejoin()
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 30
+        while len(one.owned) + len(two.owned) != 6 or not two.owned:
+            assert time.monotonic() < deadline, f"{sorted(one.owned)} and {sorted(two.owned)} is all that is assigned"
+            time.sleep(0.1)
+        assert not one.owned & two.owned
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+        for source in sources:
+            source.close()
