@@ -256,7 +256,7 @@ class TestClientsThatHoldOn:
         with serving() as server, socket.create_connection(server.address, timeout=20) as slow:
             with pytest.raises(ConnectionError):
                 drip(slow)
-            assert ask(server)[0] == 200
+            answered_within(server)  # a busy machine may not answer within the third of a second
 
 
 def drip(connection: socket.socket) -> None:
