@@ -219,10 +219,6 @@ def _golden_difference(bundle: Bundle, runtime: str) -> tuple[int, float]:
         models.errors.BundleError: the model does not open, or differs by more than is allowed.
         models.errors.ModelsError: the runtime is not installed.
     """
-    import numpy as np
+    from models.runtimes import golden_difference, open_runtime
 
-    from models.runtimes import open_runtime
-
-    reconstruct = open_runtime(bundle, runtime)
-    inputs, expected = bundle.golden()
-    return len(inputs), float(np.abs(reconstruct(inputs) - expected).max())
+    return len(bundle.golden()[0]), golden_difference(bundle, open_runtime(bundle, runtime))

@@ -8,30 +8,30 @@ from detector.scoring.scores import Scores
 from detector.series.values import WindowBatch
 from models.bundle import Bundle
 from models.residuals import impute
-from models.runtimes import Reconstructor
+from models.runtimes import Runtime
 
 
 class Scorer:
-    """Scales, reconstructs and compares.
+    """Scales, runs the model and compares.
 
     Rows do not influence each other: a window's score has the same bits whatever else is in its batch.
 
     Args:
         bundle: Scaler, residual and the rest that was fixed in training.
-        reconstruct: The model, opened by `models.runtimes.open_runtime`.
+        runtime: The model, opened by `models.runtimes.open_runtime`.
     """
 
-    def __init__(self, bundle: Bundle, reconstruct: Reconstructor) -> None:
+    def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
         self._scaler = bundle.scaler
         self._residual = bundle.residual
-        self._reconstruct = reconstruct
+        self._runtime = runtime
 
     def score(self, batch: WindowBatch) -> Scores:
         """Score every window of a batch of ``n >= 0`` windows."""
         rows = np.fromiter((self._scaler.row(series) for series in batch.series), np.intp, len(batch.series))
         scaled = self._scaler.apply(batch.values, rows)
         filled, observed = impute(scaled)
-        reconstruction = self._reconstruct(filled)
+        reconstruction = self._runtime(filled).reconstruction
         score, contributions = self._residual.score(filled, reconstruction, observed)
         return Scores(
             score=np.where(batch.coverage_ok, score, np.nan),

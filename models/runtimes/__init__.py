@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from models.errors import BundleError
-from models.runtimes.batches import KERAS_SIZES, SIZES, Reconstructor, in_fixed_batches
+from models.memory import Memory, StateType
+from models.outputs import Output
+from models.runtimes.batches import KERAS_SIZES, SIZES
+from models.runtimes.carried import CarriedRuntime
+from models.runtimes.graph import Float32
+from models.runtimes.windowed import WindowRuntime
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
-__all__ = ["RUNTIMES", "TOLERANCE", "Reconstructor", "open_runtime"]
+__all__ = ["RUNTIMES", "TOLERANCE", "Runtime", "golden_difference", "open_runtime"]
 
 RUNTIMES = ("onnx", "keras")
 TOLERANCE = 1e-4
 """Greatest difference to Keras in scaled units, whose range is about 20; sums in another order differ by less."""
 
 
-def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Reconstructor:
+class Runtime(Protocol):
+    """Runs a model, with or without memory; the rest of the program does not know which.
+
+    A window's output has the same bits whatever else is in the batch, and however windows were put together.
+    """
+
+    @property
+    def state_dtype(self) -> StateType | None:
+        """What it carries along each series; None: nothing."""
+
+    def __call__(self, windows: Float32, memory: Memory | None = None) -> Output:
+        """Run the model on float32[n, window, channels], n >= 0, and move the memory of their series on."""
+
+
+def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtime:
     """Open a bundle's model and check it against the golden sample.
 
     Args:
@@ -27,12 +46,8 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Recons
         name: One of `RUNTIMES`. ``onnx`` needs neither Keras nor TensorFlow.
         threads: Threads for one batch.
 
-    Returns:
-        A function from float32[n, window, channels] to float32[n, window, channels], n >= 0. A window's reconstruction
-        has the same bits whatever else is in the batch.
-
     Raises:
-        BundleError: the model cannot be opened, or differs from Keras.
+        BundleError: the model cannot be opened, does not fit the manifest, or differs from Keras.
         ModelsError: the runtime is not installed.
         ValueError: no runtime has that name.
     """
@@ -42,17 +57,19 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Recons
         from models.runtimes.keras import open_keras as open_model
     else:
         raise ValueError(f"there is no runtime {name!r}; choose one of: {', '.join(RUNTIMES)}")
-    reconstruct = in_fixed_batches(open_model(bundle, threads), KERAS_SIZES if name == "keras" else SIZES)
-    inputs, expected = bundle.golden()
-    found = reconstruct(inputs)
-    if found.shape != expected.shape:
-        raise BundleError(
-            f"{bundle.path}: the {name} runtime gives {list(found.shape)} for {list(expected.shape)}; train anew"
-        )
-    difference = float(np.abs(found - expected).max())
+    graph = open_model(bundle, threads)
+    sizes = KERAS_SIZES if name == "keras" else SIZES
+    runtime = CarriedRuntime(graph, sizes) if graph.state_widths else WindowRuntime(graph, sizes)
+    difference = golden_difference(bundle, runtime)
     if not difference <= TOLERANCE:  # also when it is NaN
         raise BundleError(
             f"{bundle.path}: the {name} runtime differs from Keras by {difference:.2g} on the golden sample,"
             f" more than {TOLERANCE:g}; use the other runtime, or train anew with the libraries that are installed"
         )
-    return reconstruct
+    return runtime
+
+
+def golden_difference(bundle: Bundle, runtime: Runtime) -> float:
+    """Largest difference of a runtime to Keras on the golden sample, in scaled units."""
+    inputs, expected = bundle.golden()
+    return float(np.abs(runtime(inputs).reconstruction - expected).max())

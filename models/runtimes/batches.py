@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
+from models.runtimes.graph import Float32, Tensors
 
 SIZES: Final = (8, 64, 256, 1024)
 """Batches are padded to the next of these. From two rows on, ONNX Runtime gives each row the same bits in all of them;
@@ -17,27 +17,31 @@ KERAS_SIZES: Final = (64, 256, 1024)
 a row has the same bits wherever it stands."""
 
 
-class Reconstructor(Protocol):
-    """Runs a model: float32[n, window, channels] to its reconstruction, of the same shape."""
-
-    def __call__(self, windows: Float32) -> Float32: ...  # noqa: D102
-
-
-def in_fixed_batches(run: Reconstructor, sizes: tuple[int, ...] = SIZES) -> Reconstructor:
+def in_fixed_batches(
+    run: Callable[[Tensors], Tensors], sizes: tuple[int, ...] = SIZES
+) -> Callable[[Tensors], dict[str, Float32]]:
     """Wrap a model so that it only ever sees batches of these sizes, which ascend."""
 
-    def reconstruct(windows: Float32) -> Float32:
-        result = np.empty_like(windows)
+    def run_all(tensors: Tensors) -> dict[str, Float32]:
+        total = len(next(iter(tensors.values())))
+        results: dict[str, Float32] = {}
         done = 0
-        while done < len(windows):
-            left = len(windows) - done
+        # Once also for nothing: the outputs have shapes even then.
+        while done < total or not results:
+            left = total - done
             size = next((size for size in sizes if size >= left), sizes[-1])
             count = min(left, size)
-            batch = windows[done : done + count]
-            if count < size:
-                batch = np.concatenate([batch, np.zeros((size - count, *windows.shape[1:]), np.float32)])
-            result[done : done + count] = run(batch)[:count]
+            found = run({name: _padded(tensor[done : done + count], size) for name, tensor in tensors.items()})
+            for name, tensor in found.items():
+                if name not in results:
+                    results[name] = np.empty((total, *tensor.shape[1:]), np.float32)
+                results[name][done : done + count] = tensor[:count]
             done += count
-        return result
+        return results
 
-    return reconstruct
+    return run_all
+
+
+def _padded(tensor: Float32, size: int) -> Float32:
+    missing = size - len(tensor)
+    return np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), np.float32)]) if missing else tensor

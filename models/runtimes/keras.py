@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from models.backend import load_keras, load_tensorflow
 from models.bundle.keras_archive import check_keras_file
 from models.bundle.layout import KERAS
 from models.errors import BundleError
-from models.runtimes.batches import Float32, Reconstructor
+from models.outputs import RECONSTRUCTION
+from models.runtimes.graph import Float32, Graph, Tensors, check_inputs, check_outputs
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
 
-def open_keras(bundle: Bundle, threads: int) -> Reconstructor:
+def open_keras(bundle: Bundle, threads: int) -> Graph:
     """Open the Keras model of a bundle, once it is known to name nothing but what the architectures use.
 
     Safe mode, in which Keras refuses lambdas, is the second line of defence.
@@ -39,15 +40,24 @@ def open_keras(bundle: Bundle, threads: int) -> Reconstructor:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises whatever its parts raise
             raise BundleError(f"{bundle.path / KERAS}: Keras cannot open it ({error}); train anew") from error
-    shape = (None, bundle.spec.window, len(bundle.spec.channels))
-    if tuple(model.input_shape) != shape or tuple(model.output_shape) != shape:
-        raise BundleError(
-            f"{bundle.path / KERAS}: the model maps {model.input_shape} to {model.output_shape}, the manifest says"
-            f" {shape}; train anew"
-        )
-    call = tensorflow.function(lambda windows: model(windows, training=False), reduce_retracing=True)
+    outputs = model.output if isinstance(model.output, dict) else {RECONSTRUCTION: model.output}
+    single = not isinstance(model.output, dict)
+    names = [tensor.name for tensor in model.inputs]
 
-    def run(windows: Float32) -> Float32:
-        return np.asarray(call(tensorflow.constant(windows)), np.float32)
+    @tensorflow.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def call(*tensors: Any) -> Any:
+        found = model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
+        return {RECONSTRUCTION: found} if single else found
 
-    return run
+    def run(tensors: Tensors) -> dict[str, Float32]:
+        found = call(*(tensorflow.constant(tensors[name]) for name in names))
+        return {name: np.asarray(tensor, np.float32) for name, tensor in found.items()}
+
+    graph = Graph(
+        inputs={tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs},
+        outputs={name: tuple(tensor.shape[1:]) for name, tensor in outputs.items()},
+        run=run,
+    )
+    check_inputs(graph.inputs, bundle.spec, str(bundle.path / KERAS))
+    check_outputs(graph, bundle.spec, str(bundle.path / KERAS))
+    return graph

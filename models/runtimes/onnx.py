@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.bundle.layout import ONNX
 from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError
-from models.runtimes.batches import Float32, Reconstructor
+from models.outputs import RECONSTRUCTION
+from models.runtimes.graph import Float32, Graph, Tensors, check_inputs, check_outputs
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _ERRORS_ONLY = 3
 
 
-def open_onnx(bundle: Bundle, threads: int) -> Reconstructor:
+def open_onnx(bundle: Bundle, threads: int) -> Graph:
     """Open the ONNX graph of a bundle.
 
     Raises:
@@ -39,12 +40,29 @@ def open_onnx(bundle: Bundle, threads: int) -> Reconstructor:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions have no common base
         raise BundleError(f"{bundle.path / ONNX}: ONNX Runtime cannot open it ({error}); train anew") from error
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(float)" or outputs[0].type != inputs[0].type:
-        raise BundleError(f"{bundle.path / ONNX}: it is not a model of one float input and output; train anew")
-    name = inputs[0].name
+    source = str(bundle.path / ONNX)
+    inputs = _inputs(session, source)
+    check_inputs(inputs, bundle.spec, source)
+    # The file need not say the shapes of its outputs; two rows do.
+    try:
+        found = _run(session, {name: np.zeros((2, *shape), np.float32) for name, shape in inputs.items()})
+    except Exception as error:
+        raise BundleError(f"{source}: ONNX Runtime cannot run it ({error}); train anew") from error
+    outputs = {name: tuple(tensor.shape[1:]) for name, tensor in found.items()}
+    graph = Graph(inputs, outputs, lambda tensors: _run(session, tensors))
+    check_outputs(graph, bundle.spec, source)
+    return graph
 
-    def run(windows: Float32) -> Float32:
-        return np.asarray(session.run(None, {name: windows})[0], np.float32)
 
-    return run
+def _inputs(session: Any, source: str) -> dict[str, tuple[int, ...]]:
+    if any(tensor.type != "tensor(float)" for tensor in (*session.get_inputs(), *session.get_outputs())):
+        raise BundleError(f"{source}: it is not a model of float inputs and outputs; train anew")
+    return {tensor.name: tuple(tensor.shape[1:]) for tensor in session.get_inputs()}
+
+
+def _run(session: Any, tensors: Tensors) -> dict[str, Float32]:
+    outputs = session.get_outputs()
+    found = session.run(None, dict(tensors))
+    if len(outputs) == 1:  # the exporter then keeps the name of the layer
+        return {RECONSTRUCTION: found[0]}
+    return {output.name: tensor for output, tensor in zip(outputs, found, strict=True)}

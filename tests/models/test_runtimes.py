@@ -21,7 +21,8 @@ pytestmark = pytest.mark.keras
 
 @pytest.fixture(scope="module", params=RUNTIMES)
 def runtime(request, tiny_bundle):
-    return open_runtime(tiny_bundle, request.param)
+    opened = open_runtime(tiny_bundle, request.param)
+    return lambda windows: opened(windows).reconstruction
 
 
 def windows(count: int) -> np.ndarray:
@@ -59,13 +60,13 @@ def test_batches_are_padded_to_fixed_sizes_and_the_padding_cut_off():
     seen = []
 
     def run(batch):
-        seen.append(len(batch))
-        return batch * 2
+        seen.append(len(batch["windows"]))
+        return {"reconstruction": batch["windows"] * 2}
 
-    reconstruct = in_fixed_batches(run, (8, 64))
+    run_all = in_fixed_batches(run, (8, 64))
     for count in (1, 8, 9, 64, 65, 137):
         inputs = windows(count)
-        assert (reconstruct(inputs) == inputs * 2).all()
+        assert (run_all({"windows": inputs})["reconstruction"] == inputs * 2).all()
     assert seen == [8, 8, 64, 64, 64, 8, 64, 64, 64]
 
 
@@ -155,7 +156,7 @@ bundle = load_bundle(Path(sys.argv[1]))
 rows = np.array([bundle.scaler.row("a"), 0])
 values = np.linspace(0, 7, 2 * 16 * 3).reshape(2, 16, 3)
 filled, observed = impute(bundle.scaler.apply(values, rows))
-score, _ = bundle.residual.score(filled, open_runtime(bundle)(filled), observed)
+score, _ = bundle.residual.score(filled, open_runtime(bundle)(filled).reconstruction, observed)
 heavy = sorted({name.partition(".")[0] for name in sys.modules} & {"keras", "tensorflow", "tf2onnx", "onnx"})
 print(score.tobytes().hex(), heavy)
 """
