@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -78,6 +78,25 @@ def train(
     alerts_per_week: Annotated[
         float, typer.Option(min=0.0, help="False alarms to accept per series; sets how high the threshold is.")
     ] = 1.0,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Largest step size of the optimiser; 0.005 without it.", show_default=False),
+    ] = None,
+    clipnorm: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Bound on the gradient norm of each weight array.", show_default=False),
+    ] = None,
+    clipvalue: Annotated[
+        float | None, typer.Option(min=0.0, help="Bound on each number of a gradient.", show_default=False)
+    ] = None,
+    global_clipnorm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Bound on the norm of all gradients together; 1 without any of the three, 0 clips nothing.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and sampling.")] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of TensorFlow.", show_default=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
@@ -86,7 +105,8 @@ def train(
     """Train an autoencoder on normal operation and calibrate its threshold, without labels.
 
     The first four fifths of every series are learned from; the last fifth measures what is left of each channel and
-    sets the threshold. Ends with a report: loss, gradient norms, threshold and the alerts to expect.
+    sets the threshold. Ends with a report: loss, gradient norms by layer and what is wrong with them, threshold and the
+    alerts to expect.
 
     Examples:
         detector train january.parquet february.parquet --out models/pumps
@@ -110,7 +130,7 @@ def train(
     from models.errors import BundleError as UnwritableBundleError
     from models.errors import ModelsError
     from models.spec import ModelSpec
-    from models.training import TrainOptions
+    from models.training import Clipping, TrainOptions
     from models.training import train as fit
 
     if bool(files) == (topic is not None):
@@ -142,7 +162,13 @@ def train(
             latent=latent,
             seed=seed,
         )
-        options = TrainOptions(threads=threads) if epochs is None else TrainOptions(epochs=epochs, threads=threads)
+        bounds = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        chosen_options: dict[str, Any] = {"epochs": epochs, "threads": threads}
+        if learning_rate is not None:
+            chosen_options["learning_rate"] = learning_rate
+        if any(bound is not None for bound in bounds.values()):
+            chosen_options["clipping"] = Clipping(**bounds)
+        options = TrainOptions(**chosen_options)
         policy = IncidentSettings()
         with EpochProgress() as progress:
             trained = fit(

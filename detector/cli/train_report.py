@@ -87,16 +87,7 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     console.print(
         f"  held-out loss    {sparkline(losses)}  {losses[0]:.4f} -> {min(losses):.4f} (epoch {history['best_epoch']})"
     )
-    norms = [epoch["gradient_norm_mean"] for epoch in epochs]
-    clipped = [epoch["clipped_norm_mean"] for epoch in epochs]
-    steps = sum(epoch["steps"] for epoch in epochs)
-    share = sum(epoch["clipped_steps"] for epoch in epochs) / max(steps, 1)
-    largest = max(epoch["gradient_norm_max"] for epoch in epochs)
-    bound = max(epoch["clipped_norm_max"] for epoch in epochs)
-    console.print(f"  gradient norm    {sparkline(norms)}  mean {norms[-1]:.3f}, largest {largest:.2f}")
-    console.print(
-        f"  after clipping   {sparkline(clipped)}  largest {bound:.2f}; {share:.0%} of the steps were clipped"
-    )
+    _print_gradients(console, history)
     quantiles = ", ".join(f"{float(q) * 100:g}% {value:.2f}" for q, value in calibration["quantiles"].items())
     console.print(f"  held-out scores  {quantiles}")
     console.print(
@@ -107,6 +98,32 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     if expected is not None:
         console.print(f"  expected alerts  {expected:.3g} per series and day of normal operation")
     console.print(f"bundle [bold]{escape(document['bundle'])}[/] ({document['digest'][:12]})")
+
+
+def _print_gradients(console: Console, history: Mapping[str, Any]) -> None:
+    """Gradient norms, as a whole and by layer, and what is wrong with them."""
+    epochs = history["epochs"]
+    norms = [epoch["gradient_norm"]["median"] for epoch in epochs]
+    clipped = [epoch["clipped_norm"]["median"] for epoch in epochs]
+    share = sum(epoch["clipped_steps"] for epoch in epochs) / max(sum(epoch["steps"] for epoch in epochs), 1)
+    largest = max(epoch["gradient_norm"]["max"] for epoch in epochs)
+    bound = max(epoch["clipped_norm"]["max"] for epoch in epochs)
+    console.print(f"  gradient norm    {sparkline(norms)}  median {norms[-1]:.3g}, largest {largest:.3g}")
+    console.print(
+        f"  after clipping   {sparkline(clipped)}  largest {bound:.3g}; {share:.0%} of the steps were clipped "
+        f"({history['clipping']})"
+    )
+    names = [layer["layer"] for layer in epochs[-1]["layers"]]
+    width = max(map(len, names))
+    for number, name in enumerate(names):
+        course = [epoch["layers"][number]["before"]["median"] for epoch in epochs]
+        largest = max(epoch["layers"][number]["before"]["max"] for epoch in epochs)
+        console.print(
+            f"    {escape(name):<{width}} {sparkline(course)}  median {course[-1]:.3g}, largest {largest:.3g}"
+        )
+    for finding in history["findings"]:
+        console.print(f"  [yellow]{finding['kind']} gradients[/]: {escape(finding['message'])}")
+        console.print(f"    remedy: {escape(finding['remedy'])}")
 
 
 def sparkline(values: Sequence[float]) -> str:

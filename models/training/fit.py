@@ -17,8 +17,10 @@ from models.errors import TrainingError
 from models.residuals import ResidualScore, tail_sums
 from models.scaling import Scaler
 from models.spec import ModelSpec
+from models.training.health import diagnose
 from models.training.history import Progress, TrainingHistory
 from models.training.loop import TrainingLoop
+from models.training.objective import WindowObjective
 from models.training.options import TrainOptions
 from models.training.segments import TrainingData, check, cut, fingerprint
 from models.training.windows import SeriesWindows, WindowBank, lay_windows
@@ -90,9 +92,8 @@ def train(
     held_out = np.concatenate(list(bank.held_out.values()))
     load_tensorflow(options.threads)
     model = build(spec)
-    loop = TrainingLoop(
-        model, bank, _spread(held_out, options.max_held_out_windows), options, spec.seed, clock, progress
-    )
+    objective = WindowObjective(model, bank, _spread(held_out, options.max_held_out_windows), options)
+    loop = TrainingLoop(objective, options.epochs_for(bank.train.size), options, spec.seed, clock, progress)
     result = loop.run()
     residual, scores = _score_held_out(model, bank, laid, options)
     return TrainedModel(
@@ -110,6 +111,8 @@ def train(
             training_windows=int(bank.train.size),
             held_out_windows=int(held_out.size),
             seconds=clock() - began,
+            clipping=str(options.clipping),
+            findings=diagnose(result.epochs),
         ),
         golden=_golden(bank, held_out, spec, options.clip),
         training_data=fingerprint(data),

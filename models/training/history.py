@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from models.training.gradients import LayerNorms, NormSummary
+from models.training.health import Finding
 
 StopReason = Literal["epochs", "no_improvement", "not_finite"]
 
@@ -30,13 +34,13 @@ class EpochRecord:
 
     Attributes:
         epoch: From 1.
-        loss: Mean squared error of the training windows, in scaled units.
-        val_loss: The same for held-out windows, after the epoch.
+        loss: What the optimiser minimised; for windows the mean squared error, in scaled units.
+        val_loss: The same for held-out data, after the epoch.
+        parts: Parts of the loss by name, where it has several; means over the steps.
         learning_rate: Step size in this epoch.
-        gradient_norm_mean: Global norm of the gradients, mean over the steps.
-        gradient_norm_max: The largest.
-        clipped_norm_mean: The same after clipping.
-        clipped_norm_max: The largest.
+        gradient_norm: Norms of all gradients together, as they came.
+        clipped_norm: The same after clipping.
+        layers: The same by layer, in the model's order.
         clipped_steps: Steps whose gradients were clipped.
         steps: Steps of the optimiser.
         seconds: Duration.
@@ -45,11 +49,11 @@ class EpochRecord:
     epoch: int
     loss: float
     val_loss: float
+    parts: Mapping[str, float]
     learning_rate: float
-    gradient_norm_mean: float
-    gradient_norm_max: float
-    clipped_norm_mean: float
-    clipped_norm_max: float
+    gradient_norm: NormSummary
+    clipped_norm: NormSummary
+    layers: tuple[LayerNorms, ...]
     clipped_steps: int
     steps: int
     seconds: float
@@ -68,6 +72,8 @@ class TrainingHistory:
         training_windows: Windows that could be drawn.
         held_out_windows: Windows that were held out.
         seconds: Duration of the whole, export not included.
+        clipping: Bound on the gradients, in words.
+        findings: What was wrong with the gradients, and what to do about it.
     """
 
     epochs: tuple[EpochRecord, ...]
@@ -78,7 +84,9 @@ class TrainingHistory:
     training_windows: int
     held_out_windows: int
     seconds: float
+    clipping: str
+    findings: tuple[Finding, ...]
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
-        return dataclasses.asdict(self) | {"epochs": [dataclasses.asdict(record) for record in self.epochs]}
+        return dataclasses.asdict(self)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.backend import load_keras, load_tensorflow
 from models.errors import TrainingError
+from models.training.clipping import Clipping
+from models.training.gradients import GradientRecord, LayerGroup, layer_groups, layer_norms
 from models.training.history import EpochRecord, Progress, StopReason
+from models.training.objective import Objective
 from models.training.options import TrainOptions
-from models.training.windows import WindowBank
-
-Float32 = npt.NDArray[np.float32]
-Int64 = npt.NDArray[np.int64]
 
 LEAST_RATE_SHARE = 0.02
 """The step size ends at this share of where it began."""
@@ -33,44 +31,48 @@ class LoopResult:
     message: str
 
 
-class TrainingLoop:
-    """Fits a model to the windows of a bank.
+class _NotFiniteError(Exception):
+    """A loss or a gradient is infinite or no number; the text says which, and where."""
 
-    The loss is the mean squared error over the observed values.
+
+class TrainingLoop:
+    """Fits a model to an objective with Adam, whose step size falls along a cosine.
 
     Args:
-        model: Keras model from float32[n, window, channels] to the same shape.
-        bank: Where windows come from.
-        held_out: int64[n], starts of the windows of the validation loss.
+        objective: Model, batches and loss.
+        epochs: Epochs to plan for.
         options: How to train.
-        seed: Of the order in which windows are drawn.
+        seed: Of whatever the objective draws.
         clock: Seconds that never run backwards.
         progress: Is told after each step.
     """
 
     def __init__(
         self,
-        model: Any,
-        bank: WindowBank,
-        held_out: Int64,
+        objective: Objective,
+        epochs: int,
         options: TrainOptions,
         seed: int,
         clock: Callable[[], float],
         progress: Progress | None,
     ) -> None:
-        self._model, self._bank, self._held_out, self._options = model, bank, held_out, options
-        self._epochs = options.epochs_for(bank.train.size)
+        self._objective, self._epochs, self._options = objective, epochs, options
         self._random = np.random.default_rng(seed)
         self._clock, self._progress = clock, progress
+        self._model = objective.model
+        self._groups = layer_groups(self._model.trainable_variables)
         self._optimizer = load_keras().optimizers.Adam(options.learning_rate)
-        self._optimizer.build(model.trainable_variables)
-        self._step, self._loss = _graph_functions(model, self._optimizer, options.clip_norm)
+        self._optimizer.build(self._model.trainable_variables)
+        self._step, self._loss = _graph_functions(objective, self._optimizer, options.clipping, self._groups)
 
     def run(self) -> LoopResult:
         """Train until there is nothing more to gain.
 
+        A loss or a gradient that is infinite or no number ends training: the step that it led to has spoiled the
+        weights, and with them all that would follow.
+
         Raises:
-            TrainingError: the loss stopped being a number before the first epoch was over.
+            TrainingError: that happened before the first epoch was over, so that there are no good weights to keep.
         """
         options = self._options
         records: list[EpochRecord] = []
@@ -80,18 +82,16 @@ class TrainingLoop:
         message = f"all {epochs} epochs done"
         for epoch in range(1, epochs + 1):
             rate = self._rate(epoch)
-            record = self._epoch(epoch, rate)
-            if record is None:
+            try:
+                record = self._epoch(epoch, rate)
+            except _NotFiniteError as problem:
                 if not best_epoch:
                     raise TrainingError(
-                        f"the loss became infinite or no number in epoch {epoch}; lower learning_rate ({rate:g}) or"
-                        f" clip_norm ({options.clip_norm:g}), and look at the data for extreme values"
-                    )
+                        f"{problem}; lower learning_rate ({rate:g}) or the bound on gradients ({options.clipping}),"
+                        " and look at the data for extreme values"
+                    ) from problem
                 stopped = "not_finite"
-                message = (
-                    f"the loss became infinite or no number in epoch {epoch};"
-                    f" the weights of epoch {best_epoch} were kept"
-                )
+                message = f"{problem}; the weights of epoch {best_epoch} were kept"
                 break
             records.append(record)
             since_best = 0 if record.val_loss < best_loss * (1 - options.least_improvement) else since_best + 1
@@ -109,76 +109,82 @@ class TrainingLoop:
         fall = (1 + math.cos(math.pi * (epoch - 1) / max(self._epochs - 1, 1))) / 2
         return self._options.learning_rate * (LEAST_RATE_SHARE + (1 - LEAST_RATE_SHARE) * fall)
 
-    def _epoch(self, epoch: int, rate: float) -> EpochRecord | None:
-        """Run one epoch; ``None`` if a loss was not finite."""
-        options, began = self._options, self._clock()
+    def _epoch(self, epoch: int, rate: float) -> EpochRecord:
+        """Run one epoch.
+
+        Raises:
+            _NotFiniteError: a loss or a gradient was not finite.
+        """
+        began = self._clock()
         self._optimizer.learning_rate.assign(rate)
-        starts = self._random.permutation(self._bank.train)[: options.max_windows_per_epoch]
-        # Of even size: a last batch of a few windows would weigh each of them far more than the others.
-        batches = np.array_split(starts, math.ceil(starts.size / options.batch_windows))
-        losses, norms = np.zeros(len(batches)), np.zeros(len(batches))
+        steps, batches = self._objective.batches(epoch, self._epochs, self._random)
+        gradients = GradientRecord(self._groups)
+        totals: dict[str, float] = {}
         val_loss = math.nan
-        for index, batch in enumerate(batches):
-            loss, norm = self._step(*self._bank.draw(batch))
-            losses[index], norms[index] = float(loss), float(norm)
-            if not (np.isfinite(losses[index]) and np.isfinite(norms[index])):
-                return None
-            logs = {"loss": float(losses[: index + 1].mean()), "gradient_norm": float(norms[index])}
-            if index == len(batches) - 1:
+        for index, batch in enumerate(batches, 1):
+            figures, before, after, clipped = self._step(*batch)
+            for name, value in figures.items():
+                totals[name] = totals.get(name, 0.0) + float(value)
+            norm = gradients.add(before.numpy(), after.numpy(), bool(clipped))
+            where = f"in step {index} of epoch {epoch}"
+            if not math.isfinite(totals["loss"]):
+                raise _NotFiniteError(f"the loss became infinite or no number {where}")
+            if not math.isfinite(norm):
+                layer = gradients.bad_layer()
+                raise _NotFiniteError(f"the gradient of layer {layer!r} became infinite or no number {where}")
+            logs = {"loss": totals["loss"] / index, "gradient_norm": norm}
+            if index == steps:
                 val_loss = self._validate()
                 if not math.isfinite(val_loss):
-                    return None
+                    raise _NotFiniteError(f"the held-out loss became infinite or no number after epoch {epoch}")
                 logs["val_loss"] = val_loss
             if self._progress is not None:
-                self._progress(epoch, self._epochs, index + 1, len(batches), logs)
-        clipped = np.minimum(norms, options.clip_norm)
+                self._progress(epoch, self._epochs, index, steps, logs)
+        whole_before, whole_after, layers = gradients.summaries()
         return EpochRecord(
             epoch=epoch,
-            loss=float(losses.mean()),
+            loss=totals["loss"] / steps,
             val_loss=val_loss,
+            parts={name: total / steps for name, total in totals.items() if name not in ("loss", "weight")},
             learning_rate=rate,
-            gradient_norm_mean=float(norms.mean()),
-            gradient_norm_max=float(norms.max()),
-            clipped_norm_mean=float(clipped.mean()),
-            clipped_norm_max=float(clipped.max()),
-            clipped_steps=int((norms > options.clip_norm).sum()),
-            steps=len(batches),
+            gradient_norm=whole_before,
+            clipped_norm=whole_after,
+            layers=layers,
+            clipped_steps=gradients.clipped_steps,
+            steps=steps,
             seconds=self._clock() - began,
         )
 
     def _validate(self) -> float:
         total = count = 0.0
-        for begin in range(0, self._held_out.size, 256):
-            windows, observed = self._bank.draw(self._held_out[begin : begin + 256])
-            squares, seen = self._loss(windows, observed)
-            total, count = total + float(squares), count + float(seen)
+        for batch in self._objective.held_out():
+            figures = self._loss(*batch)
+            weight = float(figures["weight"])
+            total, count = total + float(figures["loss"]) * weight, count + weight
         return total / max(count, 1.0)
 
 
-def _graph_functions(model: Any, optimizer: Any, clip_norm: float) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Compile a step of the optimiser, and the sums that the validation loss is made of.
+def _graph_functions(
+    objective: Objective, optimizer: Any, clipping: Clipping, groups: tuple[LayerGroup, ...]
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Compile a step of the optimiser, and the validation loss.
 
-    Not jitted by XLA: on CPU its while loops run this network at less than half the speed.
+    Not jitted by XLA: on CPU its while loops run recurrent layers at less than half the speed.
     """
     tf = load_tensorflow()
-    shape = [None, *model.input_shape[1:]]
-    signature = [tf.TensorSpec(shape, tf.float32), tf.TensorSpec(shape, tf.bool)]
+    variables = objective.model.trainable_variables
 
-    def sums(windows: Any, observed: Any, *, training: bool) -> tuple[Any, Any]:
-        seen = tf.cast(observed, tf.float32)
-        return tf.reduce_sum(tf.square(model(windows, training=training) - windows) * seen), tf.reduce_sum(seen)
-
-    def step(windows: Any, observed: Any) -> tuple[Any, Any]:
+    def step(*batch: Any) -> tuple[Mapping[str, Any], Any, Any, Any]:
         with tf.GradientTape() as tape:
-            squares, seen = sums(windows, observed, training=True)
-            loss = squares / tf.maximum(seen, 1.0)
-        variables = model.trainable_variables
-        gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), clip_norm)
-        optimizer.apply(gradients, variables)
-        return loss, norm
+            figures = objective.loss(batch, training=True)
+        # A weight that this batch does not reach has no gradient, which is one of zeros.
+        gradients = tape.gradient(figures["loss"], variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        clipped, changed = clipping.apply(gradients)
+        optimizer.apply(clipped, variables)
+        return figures, layer_norms(groups, gradients), layer_norms(groups, clipped), changed
 
-    def loss_sums(windows: Any, observed: Any) -> tuple[Any, Any]:
-        return sums(windows, observed, training=False)
+    def loss(*batch: Any) -> Mapping[str, Any]:
+        return objective.loss(batch, training=False)
 
-    compile_graph = tf.function(input_signature=signature)
-    return compile_graph(step), compile_graph(loss_sums)
+    compile_graph = tf.function(input_signature=objective.signature)
+    return compile_graph(step), compile_graph(loss)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.errors import SpecError
 from models.residuals import DEFAULT_TAIL
 from models.scaling import DEFAULT_CLIP
+from models.training.clipping import Clipping
 
 LEAST_EPOCHS, MOST_EPOCHS = 5, 60
+DEFAULT_GLOBAL_CLIPNORM = 1.0
+"""Scaled channels give gradients of this order at the beginning of a training, and a tenth of it later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class TrainOptions:
         learning_rate: Largest step size of Adam; it falls along a cosine to nearly nothing over all epochs.
         patience: Training stops after this many epochs without improvement, and keeps the best weights.
         least_improvement: Share by which the validation loss must fall to count as improvement.
-        clip_norm: Gradients are scaled down together so that their global norm is at most this.
+        clipping: Bound on the gradients.
         max_gap_steps: With a period: up to this many missing samples in a row are filled, as live.
         min_coverage: Least share of a window's values that must have been observed, as live.
         clip: Scaled values are cut to ``-clip..clip``.
@@ -48,7 +51,7 @@ class TrainOptions:
     learning_rate: float = 5e-3
     patience: int = 5
     least_improvement: float = 2e-3
-    clip_norm: float = 1.0
+    clipping: Clipping = field(default_factory=lambda: Clipping(global_clipnorm=DEFAULT_GLOBAL_CLIPNORM))
     max_gap_steps: int = 5
     min_coverage: float = 0.5
     clip: float = DEFAULT_CLIP
@@ -66,7 +69,7 @@ class TrainOptions:
         for name in (*counts, "patience", "tail"):
             if getattr(self, name) < 1:
                 raise SpecError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("learning_rate", "clip_norm", "clip"):
+        for name in ("learning_rate", "clip"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise SpecError(f"{name} is {getattr(self, name)}; it must be above 0")
         if not 0 < self.held_out_share <= 0.5:

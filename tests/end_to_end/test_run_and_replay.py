@@ -264,7 +264,7 @@ def test_training_straight_from_a_topic_gives_a_bundle_that_runs(
     assert report["spec"]["period_seconds"] == 10
     assert sorted(report["training_data"]["series"]) == ["pump-1", "pump-2", "pump-3"]
     epoch = report["history"]["epochs"][0]
-    assert epoch["clipped_norm_max"] <= 1.0 + 1e-6 <= epoch["gradient_norm_max"] + 1
+    assert epoch["clipped_norm"]["max"] <= 1.0 + 1e-6 <= epoch["gradient_norm"]["max"] + 1
     again = detector.run(
         "replay",
         "--topic",

@@ -9,8 +9,9 @@ import pytest
 from models.architectures import build
 from models.errors import TrainingError
 from models.spec import ModelSpec
-from models.training import TrainOptions, train
+from models.training import Clipping, TrainOptions, train
 from models.training.loop import TrainingLoop
+from models.training.objective import WindowObjective
 from models.training.windows import WindowBank, lay_windows
 
 pytestmark = pytest.mark.keras
@@ -22,8 +23,10 @@ def test_training_records_each_epoch(tiny_trained):
     assert [record.epoch for record in history.epochs] == [1, 2, 3]
     assert history.epochs[-1].loss < history.epochs[0].loss
     for record in history.epochs:
-        assert 0 < record.gradient_norm_mean <= record.gradient_norm_max
-        assert 0 < record.clipped_norm_mean <= record.clipped_norm_max <= 1.0
+        assert 0 < record.gradient_norm.median <= record.gradient_norm.max
+        assert 0 < record.clipped_norm.median <= record.clipped_norm.max <= 1.0 + 1e-6
+        assert [layer.layer for layer in record.layers] == ["encoder", "code", "decoder", "reconstruction"]
+        assert [layer.recurrent for layer in record.layers] == [True, False, True, False]
         assert math.isfinite(record.val_loss)
     assert history.epochs[history.best_epoch - 1].val_loss == min(record.val_loss for record in history.epochs)
     assert (history.stopped, history.message) == ("epochs", "all 3 epochs done")
@@ -115,7 +118,9 @@ def loop(data, spec, good_draws, **options):
     bank = Bank(laid, scaler, spec.window, good_draws=good_draws)
     model = build(spec)
     held_out = bank.held_out["a"]
-    return model, TrainingLoop(model, bank, held_out, TrainOptions(**options), 0, lambda: 0.0, None)
+    chosen = TrainOptions(**options)
+    objective = WindowObjective(model, bank, held_out, chosen)
+    return model, TrainingLoop(objective, chosen.epochs_for(bank.train.size), chosen, 0, lambda: 0.0, None)
 
 
 def test_a_loss_that_is_no_number_keeps_the_best_weights(tiny_data, tiny_spec):
@@ -123,14 +128,15 @@ def test_a_loss_that_is_no_number_keeps_the_best_weights(tiny_data, tiny_spec):
     model, running = loop(tiny_data, tiny_spec, 4, epochs=5, batch_windows=1000)
     result = running.run()
     assert (result.stopped, len(result.epochs), result.best_epoch) == ("not_finite", 2, 2)
-    assert "no number in epoch 3; the weights of epoch 2 were kept" in result.message
+    assert "the loss became infinite or no number in step 1 of epoch 3; the weights of epoch 2" in result.message
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 def test_a_loss_that_is_no_number_at_once_is_an_error_with_a_remedy(tiny_data, tiny_spec):
     _, running = loop(tiny_data, tiny_spec, 0, epochs=5)
     with pytest.raises(
-        TrainingError, match=r"no number in epoch 1; lower learning_rate .* look at the data for extreme"
+        TrainingError,
+        match=r"loss .* no number in step 1 of epoch 1; lower learning_rate \(0.005\) .* look at the data",
     ):
         running.run()
 
@@ -147,11 +153,16 @@ def test_training_stops_when_nothing_is_gained_and_gives_the_best_weights_back(t
 
 
 def test_clipping_is_recorded_before_and_after(tiny_data, tiny_spec):
-    _, running = loop(tiny_data, tiny_spec, 10**6, epochs=1, clip_norm=1e-3)
+    _, running = loop(tiny_data, tiny_spec, 10**6, epochs=1, clipping=Clipping(global_clipnorm=1e-3))
     (record,) = running.run().epochs
-    assert record.gradient_norm_max > 1e-3
-    assert record.clipped_norm_mean == pytest.approx(1e-3)
+    assert record.gradient_norm.max > 1e-3
+    assert record.clipped_norm.median == pytest.approx(1e-3)
     assert record.clipped_steps == record.steps
+    # Layers together are the whole, and one factor scales them all.
+    (one_step,) = loop(tiny_data, tiny_spec, 10**6, epochs=1, batch_windows=10**4)[1].run().epochs
+    assert math.hypot(*(layer.before.max for layer in one_step.layers)) == pytest.approx(one_step.gradient_norm.max)
+    factors = {round(layer.after.max / layer.before.max, 5) for layer in one_step.layers}
+    assert len(factors) == 1
 
 
 def test_the_step_size_falls_along_a_cosine(tiny_data, tiny_spec):
