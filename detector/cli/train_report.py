@@ -103,6 +103,8 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
 def _print_gradients(console: Console, history: Mapping[str, Any]) -> None:
     """Gradient norms, as a whole and by layer, and what is wrong with them."""
     epochs = history["epochs"]
+    if not epochs:
+        return
     norms = [epoch["gradient_norm"]["median"] for epoch in epochs]
     clipped = [epoch["clipped_norm"]["median"] for epoch in epochs]
     share = sum(epoch["clipped_steps"] for epoch in epochs) / max(sum(epoch["steps"] for epoch in epochs), 1)

@@ -107,6 +107,8 @@ def train(
             best_epoch=result.best_epoch,
             stopped=result.stopped,
             message=result.message,
+            loss=result.loss,
+            val_loss=result.val_loss,
             parameters=int(model.count_params()),
             training_windows=int(bank.train.size),
             held_out_windows=int(held_out.size),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from models.training.gradients import LayerNorms, NormSummary
 from models.training.health import Finding
 
-StopReason = Literal["epochs", "no_improvement", "not_finite"]
+StopReason = Literal["epochs", "no_improvement", "not_finite", "closed_form"]
 
 
 class Progress(Protocol):
@@ -36,7 +36,6 @@ class EpochRecord:
         epoch: From 1.
         loss: What the optimiser minimised; for windows the mean squared error, in scaled units.
         val_loss: The same for held-out data, after the epoch.
-        parts: Parts of the loss by name, where it has several; means over the steps.
         learning_rate: Step size in this epoch.
         gradient_norm: Norms of all gradients together, as they came.
         clipped_norm: The same after clipping.
@@ -44,12 +43,12 @@ class EpochRecord:
         clipped_steps: Steps whose gradients were clipped.
         steps: Steps of the optimiser.
         seconds: Duration.
+        measures: What else the objective records, by name: values of its schedules, parts of its loss.
     """
 
     epoch: int
     loss: float
     val_loss: float
-    parts: Mapping[str, float]
     learning_rate: float
     gradient_norm: NormSummary
     clipped_norm: NormSummary
@@ -57,6 +56,7 @@ class EpochRecord:
     clipped_steps: int
     steps: int
     seconds: float
+    measures: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,14 @@ class TrainingHistory:
     """A training.
 
     Attributes:
-        epochs: In order; an epoch cut short by a loss that is not finite is not among them.
-        best_epoch: The one whose weights were kept.
-        stopped: ``epochs`` (all done), ``no_improvement`` (early stopping) or ``not_finite``.
+        epochs: In order; an epoch cut short by a loss that is not finite is not among them. None where the fit has a
+            closed form.
+        best_epoch: The one whose weights were kept; 0 where there are no epochs.
+        stopped: ``epochs`` (all done), ``no_improvement`` (early stopping), ``not_finite``, or ``closed_form``: there
+            was nothing to repeat.
         message: For people; says why training ended.
+        loss: Of the training windows, of the weights that were kept; see `EpochRecord`.
+        val_loss: The same for held-out windows.
         parameters: Trainable numbers in the model.
         training_windows: Windows that could be drawn.
         held_out_windows: Windows that were held out.
@@ -80,6 +84,8 @@ class TrainingHistory:
     best_epoch: int
     stopped: StopReason
     message: str
+    loss: float
+    val_loss: float
     parameters: int
     training_windows: int
     held_out_windows: int

@@ -23,12 +23,14 @@ LEAST_RATE_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class LoopResult:
-    """What the loop did; the model holds the best weights. Fields as in `TrainingHistory`."""
+    """What a fit did; the model holds the best weights. Fields as in `TrainingHistory`."""
 
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
     stopped: StopReason
     message: str
+    loss: float
+    val_loss: float
 
 
 class _NotFiniteError(Exception):
@@ -94,7 +96,8 @@ class TrainingLoop:
                 message = f"{problem}; the weights of epoch {best_epoch} were kept"
                 break
             records.append(record)
-            since_best = 0 if record.val_loss < best_loss * (1 - options.least_improvement) else since_best + 1
+            improved = record.val_loss < best_loss * (1 - options.least_improvement)
+            since_best = 0 if improved or not self._objective.settled(epoch, epochs) else since_best + 1
             if record.val_loss < best_loss:
                 best_epoch, best_loss, best_weights = epoch, record.val_loss, self._model.get_weights()
             if since_best >= options.patience:
@@ -102,7 +105,8 @@ class TrainingLoop:
                 message = f"no improvement in {options.patience} epochs; the weights of epoch {best_epoch} were kept"
                 break
         self._model.set_weights(best_weights)
-        return LoopResult(tuple(records), best_epoch, stopped, message)
+        best = records[best_epoch - 1]
+        return LoopResult(tuple(records), best_epoch, stopped, message, best.loss, best.val_loss)
 
     def _rate(self, epoch: int) -> float:
         """Half a cosine over the planned epochs (Loshchilov and Hutter, "SGDR", ICLR 2017, without restarts)."""
@@ -145,7 +149,7 @@ class TrainingLoop:
             epoch=epoch,
             loss=totals["loss"] / steps,
             val_loss=val_loss,
-            parts={name: total / steps for name, total in totals.items() if name not in ("loss", "weight")},
+            measures={name: total / steps for name, total in totals.items() if name not in ("loss", "weight")},
             learning_rate=rate,
             gradient_norm=whole_before,
             clipped_norm=whole_after,
@@ -186,5 +190,6 @@ def _graph_functions(
     def loss(*batch: Any) -> Mapping[str, Any]:
         return objective.loss(batch, training=False)
 
-    compile_graph = tf.function(input_signature=objective.signature)
+    # Without autograph, which would look into the source of all that a loss calls: losses are written as graphs.
+    compile_graph = tf.function(input_signature=objective.signature, autograph=False)
     return compile_graph(step), compile_graph(loss)

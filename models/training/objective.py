@@ -45,6 +45,9 @@ class Objective(Protocol):
     def held_out(self) -> Iterator[Batch]:
         """Batches of the validation loss."""
 
+    def settled(self, epoch: int, epochs: int) -> bool:
+        """Whether an epoch without improvement counts: not while a schedule still changes what is minimised."""
+
     def loss(self, batch: Batch, *, training: bool) -> Mapping[str, Any]:
         """Loss of a batch; called once with symbolic tensors, to be compiled.
 
@@ -54,7 +57,7 @@ class Objective(Protocol):
 
         Returns:
             Scalars: ``loss``, a mean, which the optimiser minimises; ``weight``, how many values it is the mean of; and
-            parts of the loss by any other name, which are recorded.
+            measures by any other name, such as parts of the loss, which are recorded as means over the steps.
         """
 
 
@@ -94,6 +97,10 @@ class WindowObjective:
         """The held-out windows."""
         for begin in range(0, self._held_out.size, _VALIDATION_BATCH):
             yield self._bank.draw(self._held_out[begin : begin + _VALIDATION_BATCH])
+
+    def settled(self, epoch: int, epochs: int) -> bool:  # noqa: ARG002 - there is no schedule
+        """Always."""
+        return True
 
     def loss(self, batch: Batch, *, training: bool) -> Mapping[str, Any]:
         """Mean squared error."""

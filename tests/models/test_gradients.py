@@ -77,13 +77,13 @@ def test_norms_are_summed_up_over_the_steps():
 class Powers:
     """Minimises ``mean((x * weight) ** power)``, whose values and gradients are known."""
 
-    def __init__(self, batches, start=1.0, power=1):
+    def __init__(self, batches, start=1.0, power=1, settles=1):
         import keras
 
         inputs = keras.Input((1,))
         self.model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False, name="only")(inputs))
         self.model.set_weights([np.full((1, 1), start)])
-        self._batches, self._power = batches, power
+        self._batches, self._power, self.settles = batches, power, settles
 
     @property
     def signature(self):
@@ -97,6 +97,9 @@ class Powers:
 
     def held_out(self):
         yield (np.array([[1.0]], np.float32),)
+
+    def settled(self, epoch, epochs):
+        return epoch >= self.settles
 
     def loss(self, batch, *, training):
         import tensorflow as tf
@@ -113,11 +116,20 @@ def run(objective, **options):
 @pytest.mark.keras
 def test_the_loop_takes_any_loss_and_records_its_parts():
     result = run(Powers(lambda epoch: [0.5, 1.5]), clipping=Clipping(clipvalue=1.0))
-    assert [record.parts for record in result.epochs] == [{"half": 0.5}] * 4
+    assert [record.measures for record in result.epochs] == [{"half": 0.5}] * 4
     for record in result.epochs:
         assert (record.gradient_norm.median, record.gradient_norm.max) == (1.0, 1.5)
         assert (record.clipped_norm.max, record.clipped_steps, record.steps) == (1.0, 1, 2)
     assert result.best_epoch == 4  # the weight falls with every step
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("settles", "epochs"), [(1, 3), (3, 4)])
+def test_epochs_under_a_schedule_do_not_count_as_without_improvement(settles, epochs):
+    objective = Powers(lambda epoch: [0.0], settles=settles)
+    options = TrainOptions(patience=2)
+    result = TrainingLoop(objective, 9, options, 0, lambda: 0.0, None).run()
+    assert (result.stopped, len(result.epochs), result.val_loss) == ("no_improvement", epochs, 1.0)
 
 
 @pytest.mark.keras
@@ -154,7 +166,7 @@ def epoch(number, norm=1.0, peak=None, clipped=0, encoder=1.0, decoder=1.0):
         LayerNorms("reconstruction", False, summary(1.0), summary(1.0)),
     )
     whole = summary(norm, peak)
-    return EpochRecord(number, 1.0, 1.0, {}, 1e-3, whole, whole, layers, clipped, 10, 1.0)
+    return EpochRecord(number, 1.0, 1.0, 1e-3, whole, whole, layers, clipped, 10, 1.0)
 
 
 def kinds(*epochs):
