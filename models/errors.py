@@ -17,3 +17,15 @@ class TrainingError(ModelsError):
 
 class BundleError(ModelsError):
     """A bundle is missing, damaged, tampered with, of another version, or cannot be written."""
+
+
+class RegistryError(ModelsError):
+    """A registry does not hold what is asked for, or refuses what is to be put into it."""
+
+
+class RegistryUnavailableError(RegistryError):
+    """A registry cannot be read or written now; trying again later may help."""
+
+
+class AliasMovedError(RegistryError):
+    """Somebody else moved an alias meanwhile."""
