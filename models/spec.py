@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from models.architectures import find
+from models.architectures.options import OptionValue, complete
 from models.errors import SpecError
-from models.fields import integer, known_keys, number, optional_number, text, text_tuple
+from models.fields import integer, known_keys, mapping, number, optional_number, text, text_tuple
 
 MAX_WINDOW = 4096
 MAX_CHANNELS = 1024
@@ -30,9 +32,11 @@ class ModelSpec:
         latent: Width of the code between encoder and decoder.
         dropout: Share of the encoder's inputs that training drops; 0 turns it off.
         seed: Seed of the initial weights, of dropout and of the order of the windows.
+        options: What can be chosen of this architecture beyond its shape. Those that are not given have their defaults
+            here, so that a bundle says what it was made with.
 
     Raises:
-        SpecError: a value is out of range; the message names it.
+        SpecError: a value is out of range, or there is no such architecture or option; the message names it.
     """
 
     channels: tuple[str, ...]
@@ -43,6 +47,7 @@ class ModelSpec:
     latent: int = 16
     dropout: float = 0.0
     seed: int = 0
+    options: Mapping[str, OptionValue] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -59,6 +64,7 @@ class ModelSpec:
             raise SpecError(f"two channels have the same name: {', '.join(twice)}")
         if not self.architecture:
             raise SpecError("architecture is empty")
+        architecture = find(self.architecture)
         for name, low, high in (("window", 2, MAX_WINDOW), ("units", 1, MAX_UNITS), ("latent", 1, MAX_UNITS)):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -69,6 +75,10 @@ class ModelSpec:
             raise SpecError(f"dropout is {self.dropout}; it must be from 0 to below 1")
         if not 0 <= self.seed < 2**32:
             raise SpecError(f"seed is {self.seed}; it must be from 0 to {2**32 - 1}")
+        # The one place where a value of a frozen object is completed.
+        object.__setattr__(self, "options", complete(self.architecture, architecture.options, self.options))
+        if architecture.check is not None:
+            architecture.check(self)
 
     @property
     def period_ns(self) -> int | None:
@@ -77,7 +87,7 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON; `from_dict` gives an equal specification back."""
-        return dataclasses.asdict(self) | {"channels": list(self.channels)}
+        return dataclasses.asdict(self) | {"channels": list(self.channels), "options": dict(self.options)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> ModelSpec:
@@ -96,4 +106,6 @@ class ModelSpec:
             latent=integer(data, "latent"),
             dropout=number(data, "dropout"),
             seed=integer(data, "seed"),
+            # Their types are checked by the architecture that they belong to.
+            options=mapping(data, "options"),  # type: ignore[arg-type]
         )

@@ -1,4 +1,4 @@
-"""``detector models``: list, show and verify bundles. Nothing here imports Keras, unless its runtime is asked for."""
+"""``detector models``: bundles and architectures. Nothing here imports Keras, unless its runtime is asked for."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detector.cli.architectures import architectures
+
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
-_HELP = """List, show and verify model bundles.
+_HELP = """List, show and verify model bundles, and list the architectures to train.
 
 Examples:
+    detector models architectures
     detector models list
     detector models show models/servers
     detector models verify models/servers --runtime onnx --runtime keras
 """
 
 app = typer.Typer(no_args_is_help=True, help=_HELP)
+app.command()(architectures)
 
 _HEADINGS = ("NAME", "VERSION", "ARCHITECTURE", "CHANNELS", "WINDOW", "THRESHOLD", "CREATED")
 _NUMBERS = frozenset({"CHANNELS", "THRESHOLD"})

@@ -20,7 +20,7 @@ _WEEK_NS = 7 * 86_400 * 1_000_000_000
 # Rarer events than this cannot be told from any amount of training data; more frequent ones are not rare.
 _LEAST_RISK, _MOST_RISK = 1e-7, 0.01
 _WINDOWS_IN_LONGEST = 12
-_MOST_WINDOW, _LEAST_WINDOW = 64, 8
+_LEAST_WINDOW = 8
 
 
 def train(
@@ -42,7 +42,15 @@ def train(
         str | None, typer.Option(help="First event time: ISO 8601, or a duration before now.", show_default=False)
     ] = None,
     until: Annotated[str | None, typer.Option(help="First event time that is too late.", show_default=False)] = None,
-    architecture: Annotated[str, typer.Option(help="Kind of model.")] = "lstm",
+    architecture: Annotated[
+        str, typer.Option(help="Kind of model; 'detector models architectures' lists them.")
+    ] = "lstm",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Option of the architecture; may be given several times.", show_default=False
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="At most so many; 5 to 60, by the amount of data, without it.", show_default=False),
@@ -50,7 +58,9 @@ def train(
     window: Annotated[
         int | None,
         typer.Option(
-            min=2, help="Samples in a window; up to 64, by the amount of data, without it.", show_default=False
+            min=2,
+            help="Samples in a window; without it up to 64 (10 for pca), by the amount of data.",
+            show_default=False,
         ),
     ] = None,
     period: Annotated[
@@ -114,6 +124,8 @@ def train(
         detector train --topic telemetry --since 30d --out models/servers
 
         detector train metrics.csv --series-column host --period 1m --epochs 20 --out models/hosts
+
+        detector train metrics.csv --architecture seq2seq --option sampling=linear --out models/metrics
     """
     import json
     import sys
@@ -125,6 +137,8 @@ def train(
     from detector.errors import BundleError, ConfigError
     from detector.settings import IncidentSettings
     from detector.training_data import median_period_seconds
+    from models.architectures import find
+    from models.architectures.options import parse as parse_options
     from models.bundle import write_bundle
     from models.calibration import CalibrationOptions
     from models.errors import BundleError as UnwritableBundleError
@@ -137,6 +151,11 @@ def train(
         raise ConfigError("give either files or --topic")
     if out.exists() and not force:
         raise ConfigError(f"{out} exists already; choose another --out, or --force to replace it")
+    try:
+        kind = find(architecture)
+        of_architecture = parse_options(architecture, kind.options, option or ())
+    except ModelsError as error:
+        raise ConfigError(str(error)) from error
     now = datetime.now(UTC)
     since_ns = None if since is None else parse_moment(since, "--since", now)
     until_ns = None if until is None else parse_moment(until, "--until", now)
@@ -152,7 +171,8 @@ def train(
         spec = ModelSpec(
             channels=names,
             architecture=architecture,
-            window=window or choose_window(data),
+            options=of_architecture,
+            window=window or choose_window(data, kind.default_window),
             period_seconds=median_period_seconds(data)
             if period is None
             else None
@@ -194,10 +214,15 @@ def train(
         print_report(document, sys.stdout)
 
 
-def choose_window(data: SeriesData) -> int:
-    """Samples in a window when nobody says: 64, or fewer where the longest series would hold but a few of them."""
+def choose_window(data: SeriesData, most: int = 64) -> int:
+    """Samples in a window when nobody says: as many as the architecture likes, or fewer.
+
+    Args:
+        data: What is trained on; the longest series should hold more than a few windows.
+        most: What the architecture likes.
+    """
     longest = max(len(times) for times, _ in data.values())
-    return min(_MOST_WINDOW, max(_LEAST_WINDOW, longest // _WINDOWS_IN_LONGEST))
+    return min(most, max(_LEAST_WINDOW, longest // _WINDOWS_IN_LONGEST))
 
 
 def risk_of(data: SeriesData, alerts_per_week: float, windows_per_alert: int) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
+from models.architectures import bilstm, lstm
+from models.architectures.architecture import Architecture
 from models.errors import SpecError
 
 if TYPE_CHECKING:
@@ -12,25 +15,35 @@ if TYPE_CHECKING:
 
     from models.spec import ModelSpec
 
-_MODULES = {"lstm": "models.architectures.lstm"}
-"""Each module has ``build(spec) -> keras.Model``, which maps float32[batch, window, channels] to the same shape."""
+__all__ = ["ARCHITECTURES", "Architecture", "build", "find", "names"]
+
+ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
+    {module.ARCHITECTURE.name: module.ARCHITECTURE for module in (lstm, bilstm)}
+)
+"""From the simplest to the most capable."""
 
 
 def names() -> tuple[str, ...]:
-    """Names of the architectures, sorted."""
-    return tuple(sorted(_MODULES))
+    """Names of the architectures, from the simplest to the most capable."""
+    return tuple(ARCHITECTURES)
+
+
+def find(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        SpecError: there is none; the message names those there are.
+    """
+    if name not in ARCHITECTURES:
+        raise SpecError(f"there is no architecture {name[:60]!r}; choose one of: {', '.join(names())}")
+    return ARCHITECTURES[name]
 
 
 def build(spec: ModelSpec) -> keras.Model:
-    """Build a model with initial weights that depend on ``spec.seed`` alone.
+    """Build the model that is served, with initial weights that depend on ``spec.seed`` alone.
 
     Returns:
-        A model from float32[batch, window, channels] to its reconstruction, of the same shape.
-
-    Raises:
-        SpecError: no architecture has that name.
+        A model from float32[batch, window, channels] to its reconstruction, of the same shape; or, for some
+        architectures, to a dictionary of named outputs, of which the reconstruction is one.
     """
-    if spec.architecture not in _MODULES:
-        raise SpecError(f"there is no architecture {spec.architecture!r}; choose one of: {', '.join(names())}")
-    model: keras.Model = import_module(_MODULES[spec.architecture]).build(spec)
-    return model
+    return find(spec.architecture).build(spec)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.architectures import build
+from models.architectures import find
+from models.architectures.architecture import FittingTask
 from models.backend import load_tensorflow
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
 from models.errors import TrainingError
@@ -19,8 +20,8 @@ from models.scaling import Scaler
 from models.spec import ModelSpec
 from models.training.health import diagnose
 from models.training.history import Progress, TrainingHistory
-from models.training.loop import TrainingLoop
-from models.training.objective import WindowObjective
+from models.training.loop import LoopResult, TrainingLoop
+from models.training.objective import Objective
 from models.training.options import TrainOptions
 from models.training.segments import TrainingData, check, cut, fingerprint
 from models.training.windows import SeriesWindows, WindowBank, lay_windows
@@ -91,10 +92,21 @@ def train(
     bank = WindowBank(laid, scaler, spec.window)
     held_out = np.concatenate(list(bank.held_out.values()))
     load_tensorflow(options.threads)
-    model = build(spec)
-    objective = WindowObjective(model, bank, _spread(held_out, options.max_held_out_windows), options)
-    loop = TrainingLoop(objective, options.epochs_for(bank.train.size), options, spec.seed, clock, progress)
-    result = loop.run()
+
+    def minimise(objective: Objective, epochs: int | None = None) -> LoopResult:
+        planned = epochs or options.epochs_for(bank.train.size)
+        return TrainingLoop(objective, planned, options, spec.seed, clock, progress).run()
+
+    architecture = find(spec.architecture)
+    task = FittingTask(
+        spec=spec,
+        model=architecture.build(spec),
+        bank=bank,
+        held_out=_spread(held_out, options.max_held_out_windows),
+        options=options,
+        minimise=minimise,
+    )
+    model, result = architecture.fit(task)
     residual, scores = _score_held_out(model, bank, laid, options)
     return TrainedModel(
         spec=spec,

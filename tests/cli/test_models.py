@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from detector.cli import main
+from models.architectures import ARCHITECTURES
 from models.bundle import Bundle, load_bundle
 
 CREATED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -296,3 +297,23 @@ class TestWithoutKeras:
         assert done.returncode == 2
         assert done.stderr.startswith("error: Keras is not usable here (")
         assert "pip install 'reconstream[keras-cpu]'" in done.stderr
+
+
+class TestArchitectures:
+    def test_each_is_shown_with_when_to_choose_it_and_its_paper(self, models):
+        ended = models("architectures")
+        assert ended.code == 0
+        blocks = [block.splitlines() for block in ended.out.split("\n\n")]
+        assert [lines[0].partition(":")[0] for lines in blocks] == list(ARCHITECTURES)
+        for lines in blocks:
+            assert lines[1].startswith("  choose it  ")
+            assert lines[-1].startswith("  paper      ")
+        assert "Hochreiter and Schmidhuber" in ended.out
+
+    def test_options_are_shown_with_default_and_range(self, models):
+        found = {entry["name"]: entry for entry in json.loads(models("architectures", "--json").out)}
+        assert list(found) == list(ARCHITECTURES)
+        for name, architecture in ARCHITECTURES.items():
+            told = {option["name"]: option["default"] for option in found[name]["options"]}
+            assert told == {option.name: option.default for option in architecture.options}
+            assert all(option["range"] and option["help"] for option in found[name]["options"])

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from models.architectures import build, names
+from models.architectures import names
+from models.architectures.options import Option, complete, parse
 from models.errors import SpecError
 from models.spec import ModelSpec
 from models.training import TrainOptions
@@ -68,9 +69,8 @@ def test_a_missing_key_is_named():
 
 
 def test_an_unknown_architecture_is_answered_with_those_there_are():
-    assert names() == ("lstm",)
-    with pytest.raises(SpecError, match="there is no architecture 'gpt'; choose one of: lstm"):
-        build(ModelSpec(channels=("a",), architecture="gpt"))
+    with pytest.raises(SpecError, match=f"there is no architecture 'gpt'; choose one of: {', '.join(names())}"):
+        ModelSpec(channels=("a",), architecture="gpt")
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,65 @@ def test_epochs_follow_from_the_budget_within_limits():
     assert [options.epochs_for(windows) for windows in (100_000, 1000, 10)] == [10, 20, 60]
     assert TrainOptions(budget_windows=1).epochs_for(5000) == 5
     assert TrainOptions(epochs=3).epochs_for(5000) == 3
+
+
+OPTIONS = (
+    Option(name="weight", default=1.0, help="of a term", low=0, high=10),
+    Option(name="count", default=0, help="of parts", low=0),
+    Option(name="schedule", default="none", help="how it changes", choices=("none", "linear")),
+    Option(name="reverse", default=True, help="the order"),
+)
+
+
+def test_options_that_are_not_given_have_their_defaults():
+    assert complete("x", OPTIONS, {"count": 3}) == {"weight": 1.0, "count": 3, "schedule": "none", "reverse": True}
+    assert list(complete("x", OPTIONS, {"reverse": False, "weight": 2})) == ["weight", "count", "schedule", "reverse"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"wait": 1}, "x has no option 'wait'; choose among: count, reverse, schedule, weight"),
+        ({"weight": 11}, "option weight is 11; it must be a number from 0 to 10"),
+        ({"weight": float("nan")}, "option weight is nan; it must be a number"),
+        ({"weight": True}, "option weight is True; it must be a number"),
+        ({"weight": 10**400}, "option weight is 1000.*; it must be a number"),
+        ({"count": -1}, "option count is -1; it must be an integer of at least 0"),
+        ({"count": 1.5}, "option count is 1.5; it must be an integer"),
+        ({"schedule": "cubic"}, "option schedule is 'cubic'; it must be none, linear"),
+        ({"schedule": ["none"]}, r"option schedule is \['none'\]; it must be none, linear"),
+        ({"reverse": 1}, "option reverse is 1; it must be true or false"),
+    ],
+)
+def test_options_out_of_range_are_named_with_the_choices(given, message):
+    with pytest.raises(SpecError, match=message):
+        complete("x", OPTIONS, given)
+
+
+def test_options_are_read_from_the_command_line():
+    texts = ["weight=0.5", "count = 2", "schedule=linear", "reverse=False"]
+    assert parse("x", OPTIONS, texts) == {"weight": 0.5, "count": 2, "schedule": "linear", "reverse": False}
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["weight"], "the option 'weight' is not of the form name=value"),
+        (["=1"], "the option '=1' is not of the form name=value"),
+        (["weight=1", "weight=2"], "option weight is given twice"),
+        (["wait=1"], "x has no option 'wait'; choose among"),
+        (["count=many"], "option count is 'many'; it must be an integer"),
+        (["reverse=1"], "option reverse is '1'; it must be true or false"),
+        (["weight=inf"], "option weight is inf; it must be a number"),
+    ],
+)
+def test_options_that_the_command_line_has_wrong_are_named(texts, message):
+    with pytest.raises(SpecError, match=message):
+        parse("x", OPTIONS, texts)
+
+
+def test_an_architecture_without_options_says_so():
+    with pytest.raises(SpecError, match="lstm has no option 'depth'; it has none"):
+        ModelSpec(channels=("a",), options={"depth": 2})
+    with pytest.raises(SpecError, match="options is 3; it must be an object"):
+        ModelSpec.from_dict(SPEC.to_dict() | {"options": 3})
