@@ -12,6 +12,7 @@ from detector.observability.metrics import Metrics
 from detector.pipeline import Outcome, PartitionPipeline, WindowScorer
 from detector.records.values import InputPartition
 from detector.scoring.scores import Scores
+from detector.series.carried import States, StateType
 from detector.series.values import WindowBatch
 
 _log = structlog.get_logger(__name__)
@@ -39,10 +40,15 @@ class TimedScorer:
         self._monotonic = monotonic
         self._now = now
 
-    def score(self, batch: WindowBatch) -> Scores:
+    @property
+    def state_dtype(self) -> StateType | None:
+        """See `Scorer.state_dtype`."""
+        return self._scorer.state_dtype
+
+    def score(self, batch: WindowBatch, states: States | None) -> Scores:
         """See `Scorer.score`."""
         started = self._monotonic()
-        scores = self._scorer.score(batch)
+        scores = self._scorer.score(batch, states)
         self._metrics.scoring_duration.observe(self._monotonic() - started, self._stream)
         self._metrics.scoring_batch_windows.observe(len(batch.series), self._stream)
         self._metrics.event_time_lag.observe_many(np.maximum(self._now() - batch.time_ns * _NS, 0.0), self._stream)

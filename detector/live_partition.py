@@ -22,6 +22,7 @@ class LivePartition:
         checkpoint: Keeps the whole state on the epochs topic now and then.
         began_partitions: Of the input topic when the group first read this partition.
         judged_from: First record that the present model has judged.
+        memory_from: First record from which what it carries along each series has been carried on.
         obsolete: Series whose snapshots on the state topic are of no use any more and have to go.
         outputs: Waiting for a commit.
         touched: Series whose snapshot goes with it, whatever their turn.
@@ -37,6 +38,7 @@ class LivePartition:
     checkpoint: CheckpointWriter
     began_partitions: int
     judged_from: int = 0
+    memory_from: int = 0
     obsolete: set[str] = field(default_factory=set)
     outputs: list[OutputRecord] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)

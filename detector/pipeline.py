@@ -6,7 +6,7 @@ cuts its batches. That is what makes a restart, a replay and an audit agree with
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from detector.errors import InvalidRecordError
 from detector.records.reader import RecordReader
 from detector.records.values import Record
 from detector.scoring.scores import Scores
+from detector.series.carried import MemoryLayout, States, StateType, memory_layout
 from detector.series.eviction import EvictionCounters, Residency
 from detector.series.spec import WindowSpec
 from detector.series.store import SeriesStore
@@ -36,9 +37,24 @@ _MOST_WINDOWS_PER_RECORD = 4
 
 
 class WindowScorer(Protocol):
-    """Scores a batch of windows; `detector.scoring.scorer.Scorer` is one."""
+    """Scores a batch of windows; `detector.scoring.scorer.Scorer` is one.
 
-    def score(self, batch: WindowBatch) -> Scores: ...  # noqa: D102
+    A window's scores depend on it and on the windows of its series before it, and on nothing else in the batch, to the
+    last bit.
+    """
+
+    @property
+    def state_dtype(self) -> StateType | None:
+        """Structure of what is carried along a series from window to window, plain numbers; None: nothing is."""
+
+    def score(self, batch: WindowBatch, states: States | None) -> Scores:
+        """Score every window.
+
+        Args:
+            batch: Windows in the order of their completion; of one series there may be several.
+            states: One record of `state_dtype` by ``batch.slots``, moved on in place window by window, in order. With
+                ``batch.steps`` 0 a series begins anew, whatever the record holds.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,11 @@ class StreamContext:
     residency: Residency | None = None
     shaping: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def memory(self) -> MemoryLayout:
+        """What the model carries along each series."""
+        return memory_layout(self.scorer.state_dtype, self.identity.model)
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreRows:
@@ -88,6 +109,7 @@ class Outcome:
         ratios: float64; score / threshold of every scored window.
         active: Series whose first record since their last snapshot is among the records; all new series are.
         evictions: Series that went to the local file and came back, since the last outcome.
+        anchored: Series that began anew whatever had been before, with the offset of the record behind the gap.
     """
 
     records: int = 0
@@ -108,6 +130,7 @@ class Outcome:
     longest_bad_run: int = 0
     active: list[str] = field(default_factory=list)
     evictions: EvictionCounters = field(default_factory=EvictionCounters)
+    anchored: list[tuple[str, int]] = field(default_factory=list)
 
 
 class PartitionPipeline:
@@ -121,7 +144,10 @@ class PartitionPipeline:
     def __init__(self, context: StreamContext, partition: int) -> None:
         self._context = context
         self._partition = partition
-        self._store = SeriesStore(context.spec, _WINDOWS_PER_BATCH, context.residency)
+        self._drain: Callable[[], None] | None = None
+        self._store = SeriesStore(
+            context.spec, _WINDOWS_PER_BATCH, context.residency, context.memory, self._settle
+        )  # fmt: skip
         self._tracker = IncidentTracker(context.policy, replace(context.identity, partition=partition))
         # Series -> first offset that its snapshot lacks; in the order of these offsets, since entries are only
         # appended.
@@ -151,6 +177,7 @@ class PartitionPipeline:
         read, add, store, dirty, included = (
             self._context.reader.read, self._store.add, self._store, self._dirty, self._included,
         )  # fmt: skip
+        self._drain = lambda: self._flush(outcome)
         flush_at = _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD
         before = (store.counts.late, store.counts.duplicate, store.counts.filled, store.counts.incomplete)
         for record in records:
@@ -179,6 +206,7 @@ class PartitionPipeline:
             if store.pending >= flush_at:
                 self._flush(outcome)
         self._flush(outcome)
+        self._drain = None
         counts = store.counts
         outcome.late, outcome.duplicate = counts.late - before[0], counts.duplicate - before[1]
         outcome.filled, outcome.incomplete = counts.filled - before[2], counts.incomplete - before[3]
@@ -193,10 +221,14 @@ class PartitionPipeline:
         self._bad_run += 1
         outcome.longest_bad_run = max(outcome.longest_bad_run, self._bad_run)
 
+    def _settle(self) -> None:
+        if self._drain is not None:
+            self._drain()
+
     def _flush(self, outcome: Outcome) -> None:
         resets = self._store.take_resets()
         batch = self._store.take() if self._store.pending else None
-        scores = None if batch is None else self._context.scorer.score(batch)
+        scores = None if batch is None else self._context.scorer.score(batch, self._store.memory)
         done = 0
         for reset in resets:
             if batch is not None and scores is not None and reset.after_window > done:
@@ -237,6 +269,8 @@ class PartitionPipeline:
     def _reset(self, reset: Reset, outcome: Outcome) -> None:
         outcome.resets[reset.reason] = outcome.resets.get(reset.reason, 0) + 1
         self._emit(reset.series, self._tracker.reset(reset.series, reset.time_ns, reset.offset, reset.reason), outcome)
+        if reset.anchors:
+            outcome.anchored.append((reset.series, reset.offset))
         if reset.reason == "forgotten":
             outcome.touched.add(reset.series)
 
@@ -299,7 +333,7 @@ class PartitionPipeline:
         return [series for series in passed if series not in self._store]
 
     def restore(
-        self, series: str, state: SeriesState, windows: bool = True, *, read_again_from: int = 0
+        self, series: str, state: SeriesState, windows: bool = True, *, memory: bool = True, read_again_from: int = 0
     ) -> None:  # fmt: skip
         """Take a series' snapshot over; its records below ``state.next_offset`` are skipped from now on.
 
@@ -307,6 +341,7 @@ class PartitionPipeline:
             series: Name.
             state: From `snapshot`.
             windows: False leaves the window to be rebuilt from the records, for a bundle of another shape.
+            memory: Whether what the model carried along the series counts, should it be this model's.
             read_again_from: No older records will come; what a snapshot says of them need not be remembered.
 
         Raises:
@@ -318,12 +353,20 @@ class PartitionPipeline:
         if state.incidents is not None:
             self._tracker.restore(series, state.incidents)
         if windows:
-            self._store.restore(series, state.windows)
+            self._store.restore(series, state.windows, memory)
             if state.next_offset > read_again_from:
                 self._included[series] = state.next_offset
 
-    def rebuild(self, records: Sequence[Record]) -> None:
-        """Put records into the windows only: nothing is scored, no incident moves, nothing comes out."""
+    def rebuild(self, records: Sequence[Record], *, remember: bool = False) -> None:
+        """Put records into the windows only: no incident moves, nothing comes out.
+
+        Args:
+            records: In offset order.
+            remember: Whether the model reads the windows too, so that what it carries along moves on with them. If not,
+                it begins anew with the next window of each of their series.
+        """
+        drain = self._drain = self._remember if remember else self._pass_over
+        self._store.hold_memory(not remember)
         for record in records:
             try:
                 sample = self._context.reader.read(record)
@@ -334,10 +377,22 @@ class PartitionPipeline:
                 continue  # it became a dead letter when it was processed
             self._dirty.setdefault(sample.series, record.offset)
             if self._store.pending >= _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD:
-                self._store.take()
+                drain()
+        drain()
+        self._drain = None
+        self._store.hold_memory(False)
+
+    def _pass_over(self) -> None:
         self._store.take_resets()
         if self._store.pending:
             self._store.take()
+
+    def _remember(self) -> None:
+        self._store.take_resets()
+        if self._store.pending:
+            batch, states = self._store.take(), self._store.memory
+            if states is not None:
+                self._context.scorer.score(batch, states)
 
     def clock(self) -> tuple[int | None, ClockState | None]:
         """How far event time has come, for `set_clock`."""

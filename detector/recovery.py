@@ -54,6 +54,7 @@ class Restored:
         records: How many were read again.
         partitions_changed: Whether the input has another number of partitions than when the state was written.
         judged_from: First record that the present model has judged.
+        memory_from: First record from which what it carries along each series has been carried on.
         obsolete: Series whose snapshots must not be found by another restart.
     """
 
@@ -68,6 +69,7 @@ class Restored:
     records: int = 0
     partitions_changed: bool = False
     judged_from: int = 0
+    memory_from: int = 0
     obsolete: Collection[str] = ()
 
 
@@ -241,9 +243,9 @@ class Recovery:
         if self._policy.auto_offset_reset == "latest" and not (yield from self._was_added(place)):
             start = place.end
         pipeline = PartitionPipeline(place.context, place.partition.partition)
-        epoch = self._epoch(place, pipeline, start, "empty", start)
+        epoch = self._epoch(place, pipeline, start, "empty", start, start)
         self._announce("re-read")
-        yield Restored(pipeline, start, None, start, epoch, self._count(place), judged_from=start)
+        yield Restored(pipeline, start, None, start, epoch, self._count(place), judged_from=start, memory_from=start)
 
     def _resume(self, place: _Place, stored: StoredState, control: Control) -> Steps:
         """From snapshots, and the records that they lack."""
@@ -251,14 +253,19 @@ class Recovery:
         start = self._resume_at(place, control)
         lost = start != control.next_offset
         identity = place.context.identity
-        same = (control.model, control.fingerprint) == (identity.model, identity.fingerprint)
+        # What the model carries along goes on under other settings, and under another release if that keeps the same.
+        remembers = (control.model, control.memory) == (identity.model, place.context.memory.tag)
+        same = remembers and control.fingerprint == identity.fingerprint
+        memory_from = control.memory_from if remembers else start
         number = place.partition.partition
         windows: Windows = "carried"
         try:
-            pipeline = yield from bring_up_in_steps(place.context, number, control, stored.snapshots())
+            pipeline = yield from bring_up_in_steps(
+                place.context, number, control, stored.snapshots(), memory_from=memory_from
+            )
         except SnapshotError as error:
             _log.warning("windows are rebuilt from the input", **place.labels, reason=str(error))
-            windows = "rebuilt"
+            windows, memory_from = "rebuilt", start
             pipeline = yield from bring_up_in_steps(place.context, number, control, stored.snapshots(), windows=False)
         again_from = control.replay_from
         if windows == "rebuilt":
@@ -271,10 +278,11 @@ class Recovery:
         # What another model judged, or nobody with these windows, is not judged again: neither now nor at the next
         # restart, which may come before every snapshot has been written anew.
         judged_from = control.judged_from if same and windows == "carried" else start
-        records = yield from self._read_again(place, pipeline, again_from, start, judged_from)
+        records = yield from self._read_again(place, pipeline, again_from, start, judged_from, memory_from)
         epoch = None
         if lost or not same or windows == "rebuilt":
-            epoch = self._epoch(place, pipeline, start, windows, again_from if windows == "rebuilt" else start)
+            windows_from = again_from if windows == "rebuilt" else start
+            epoch = self._epoch(place, pipeline, start, windows, windows_from, memory_from)
         yield Restored(
             pipeline,
             start,
@@ -287,6 +295,7 @@ class Recovery:
             records,
             control.partitions != self._count(place),
             judged_from,
+            memory_from,
         )
 
     def _rebuild(self, place: _Place, stored: StoredState, why: str) -> Steps:
@@ -304,21 +313,21 @@ class Recovery:
             next_offset=start,
         )
         pipeline = PartitionPipeline(place.context, place.partition.partition)
-        records = yield from self._read_again(place, pipeline, again_from, start, again_from)
-        epoch = self._epoch(place, pipeline, start, "rebuilt", again_from)
+        records = yield from self._read_again(place, pipeline, again_from, start, again_from, again_from)
+        epoch = self._epoch(place, pipeline, start, "rebuilt", again_from, again_from)
         yield Restored(
             pipeline, start, place.committed, start, epoch, self._count(place), 0, len(pipeline.store), records,
-            judged_from=again_from, obsolete=[series for series, _ in stored.raw.items()],
+            judged_from=again_from, memory_from=again_from, obsolete=[series for series, _ in stored.raw.items()],
         )  # fmt: skip
 
     def _read_again(
-        self, place: _Place, pipeline: PartitionPipeline, start: int, stop: int, judged_from: int
+        self, place: _Place, pipeline: PartitionPipeline, start: int, stop: int, judged_from: int, memory_from: int
     ) -> Generator[Progress, None, int]:
         done = 0
         batches = (
             None if chunk is None else chunk[1] for chunk in self._history.read({place.partition: (start, stop)})
         )
-        for records in read_again(pipeline, batches, judge=True, judged_from=judged_from):
+        for records in read_again(pipeline, batches, judge=True, judged_from=judged_from, memory_from=memory_from):
             done += records or 0
             yield Progress(done, stop - start)
         self._announce("re-read")
@@ -387,7 +396,13 @@ class Recovery:
         return self._partition_counts[place.partition.topic]
 
     def _epoch(
-        self, place: _Place, pipeline: PartitionPipeline, start: int, windows: Windows, windows_from: int
+        self,
+        place: _Place,
+        pipeline: PartitionPipeline,
+        start: int,
+        windows: Windows,
+        windows_from: int,
+        memory_from: int,
     ) -> Epoch:
         identity = place.context.identity
         return Epoch(
@@ -403,6 +418,7 @@ class Recovery:
             windows=windows,
             windows_from=windows_from,
             under_way=pipeline.tracker.under_way(),
+            memory_from=memory_from,
             written_ms=int(self._now() * 1000),
         )
 

@@ -196,8 +196,7 @@ def _count(
     observe: bool = True,
 ) -> None:
     if certainty is not None and observe:
-        for rows in outcome.scores:
-            certainty.observe(rows)
+        certainty.follow(outcome)
     events = [
         (series, event)
         for series, event in outcome.events

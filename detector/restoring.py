@@ -20,6 +20,7 @@ def bring_up_in_steps(
     snapshots: Iterable[tuple[str, SeriesState]],
     *,
     windows: bool = True,
+    memory_from: int | None = None,
 ) -> Generator[Progress, None, PartitionPipeline]:
     """A pipeline as the snapshots have it; `read_again` then makes it complete.
 
@@ -29,6 +30,8 @@ def bring_up_in_steps(
         control: Says where the partition stands.
         snapshots: Series with their states, each series once.
         windows: False leaves the windows to be rebuilt from the records, for a bundle of another shape.
+        memory_from: First record from which the model in use has carried on what it knows of each series; without it,
+            as the control record says. What older snapshots hold of that does not count.
 
     Yields:
         Progress, now and then: many series take longer than a caller may be away for.
@@ -37,10 +40,13 @@ def bring_up_in_steps(
         SnapshotError: a snapshot does not fit this stream, or is of another version.
     """
     pipeline = PartitionPipeline(context, partition)
+    carried_on = control.memory_from if memory_from is None else memory_from
     same = (control.model, control.fingerprint) == (context.identity.model, context.identity.fingerprint)
     for count, (series, state) in enumerate(snapshots, 1):
         try:
-            pipeline.restore(series, state, windows, read_again_from=control.replay_from)
+            # A series whose snapshot was taken where the model began has not had a window since.
+            counts = state.next_offset > carried_on
+            pipeline.restore(series, state, windows, memory=counts, read_again_from=control.replay_from)
         except OtherShapeError:
             if not same:
                 raise
@@ -71,7 +77,12 @@ def bring_up(
 
 
 def read_again(
-    pipeline: PartitionPipeline, batches: Iterable[Sequence[Record] | None], *, judge: bool, judged_from: int = 0
+    pipeline: PartitionPipeline,
+    batches: Iterable[Sequence[Record] | None],
+    *,
+    judge: bool,
+    judged_from: int = 0,
+    memory_from: int = 0,
 ) -> Iterator[int | None]:
     """Put the records from ``control.replay_from`` to ``control.next_offset`` into the pipeline; nothing comes out.
 
@@ -81,8 +92,9 @@ def read_again(
         pipeline: From `bring_up`.
         batches: Of these records, in offset order; None where there is nothing for the moment.
         judge: Whether scores and incidents follow the records too, as they must with the model that judged them first.
-            Another model would judge them otherwise than the one whose events are out, so only windows follow.
-        judged_from: Only windows follow records before this offset.
+            If not, only windows follow.
+        judged_from: Only windows follow records before this offset, and what the model carries along.
+        memory_from: Before this one only windows do. It is at most ``judged_from``.
 
     Yields:
         Number of records of each batch, or None.
@@ -91,10 +103,13 @@ def read_again(
         if records is None:
             yield None
             continue
-        before = sum(record.offset < judged_from for record in records) if judge else len(records)
-        if before:
-            pipeline.rebuild(records[:before])
-        if before < len(records):
-            pipeline.process(records[before:])
+        unread = sum(record.offset < memory_from for record in records) if judge else len(records)
+        unjudged = max(unread, sum(record.offset < judged_from for record in records))
+        if unread:
+            pipeline.rebuild(records[:unread])
+        if unread < unjudged:
+            pipeline.rebuild(records[unread:unjudged], remember=True)
+        if unjudged < len(records):
+            pipeline.process(records[unjudged:])
         yield len(records)
     pipeline.go_live()

@@ -247,6 +247,7 @@ class Worker:
             checkpoint,
             restored.began_partitions,
             restored.judged_from,
+            restored.memory_from,
             set(restored.obsolete),
         )
         self._placement.observe(context.name, partition, restored.pipeline.unsaved)

@@ -20,6 +20,7 @@ from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scores import Scores
+from detector.series.carried import States
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import RecordSettings
@@ -170,7 +171,9 @@ def spoil(path: Path, column: str) -> None:
 class MagnitudeScorer:
     """Score = |a| + |b| of the last sample, NaN where too little of the window was observed."""
 
-    def score(self, batch: WindowBatch) -> Scores:
+    state_dtype = None
+
+    def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
         last = batch.values[:, -1]
         contributions = np.abs(np.nan_to_num(last)).astype(np.float32)
         score = np.where(batch.coverage_ok, contributions.sum(1, dtype=np.float64), np.nan)
@@ -279,9 +282,9 @@ class TestScoreFile:
         asked: set[str] = set()
 
         class Names(MagnitudeScorer):
-            def score(self, batch: WindowBatch) -> Scores:
+            def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
                 asked.update(batch.series)
-                return super().score(batch)
+                return super().score(batch, states)
 
         score_file(write_file(tmp_path / "x_test.parquet", range(5), [1] * 5), context(Names()), "x_train")
         assert asked == {"x_train"}

@@ -24,6 +24,7 @@ from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scores import Scores
+from detector.series.carried import States
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import Settings
@@ -35,8 +36,11 @@ _SAY_EVERY_SECONDS = 0.25
 class QuietScorer:
     """Every window scores 0: what is measured is everything else."""
 
-    def score(self, batch: WindowBatch) -> Scores:
+    state_dtype = None
+
+    def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
         """See `detector.scoring.scorer.Scorer`."""
+        del states
         last = batch.values[:, -1]
         contributions = np.zeros(last.shape, np.float32)
         return Scores(score=np.zeros(len(last)), contributions=contributions, seen=last, expected=last)

@@ -123,4 +123,5 @@ def _batch(windows: int) -> WindowBatch:
         start_offsets=positions,
         values=50 + 10 * random.normal(size=(windows, WINDOW, len(CHANNELS))),
         coverage_ok=np.ones(windows, np.bool_),
+        steps=np.zeros(windows, np.int64),
     )

@@ -297,7 +297,8 @@ class Audit:
                 f"and the oldest record left is {retained}: a crash now would need worker.on_lost_input. Keep the "
                 "input for longer"
             )
-        return StateCheck(control, standing.stored.raw.items(), say, self._directory)
+        begins = frozenset(epoch.from_offset for epoch in log.epochs)
+        return StateCheck(control, standing.stored.raw.items(), say, self._directory, begins)
 
     def _check_epoch(self, control: Control, log: EpochLog, say: Say) -> None:
         last = log.epochs[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from detector.alerting.lifecycle import Lifecycle
@@ -11,6 +12,7 @@ from detector.audit.findings import Kind
 from detector.errors import StateMismatchError
 from detector.lived.certainty import Certainty
 from detector.pipeline import PartitionPipeline
+from detector.series.carried import FRESH
 from detector.series.snapshot import SnapshotError, decode_snapshot
 from detector.series.spec import WindowSpec
 from detector.staging import Staging
@@ -22,6 +24,7 @@ Say = Callable[[Kind, bool, int, str | None, str, tuple[str, ...]], None]
 
 # Where a series' grid began, and a cool-down that is over, do not show in what the series does any more.
 _BY_ORIGIN = frozenset(("windows.anchor_ns", "windows.key", "incidents.cool_down"))
+_OF_MEMORY = frozenset(("windows.since", "windows.memory_tag", "windows.memory"))
 
 
 class StateCheck:
@@ -32,17 +35,24 @@ class StateCheck:
         snapshots: Series with their encoded snapshots.
         say: Takes what is found.
         directory: For a file, should they be many; None keeps them in memory.
+        begins: Offsets from which on another model or other settings were in force.
 
     Attributes:
         compared: Snapshots that were compared with the recomputation.
     """
 
     def __init__(
-        self, control: Control, snapshots: Iterable[tuple[str, bytes]], say: Say, directory: Path | None = None
+        self,
+        control: Control,
+        snapshots: Iterable[tuple[str, bytes]],
+        say: Say,
+        directory: Path | None = None,
+        begins: AbstractSet[int] = frozenset(),
     ) -> None:
         self.control = control
         self.compared = 0
         self._say = say
+        self._begins = begins
         self._finished = False
         self._names: set[str] = set()
         self._unreadable: set[str] = set()
@@ -106,10 +116,15 @@ class StateCheck:
 
     def _differences(self, series: str, stored: SeriesState, computed: SeriesState, spec: WindowSpec) -> list[str]:
         try:
-            return state_differences(stored, computed, spec)
+            found = state_differences(stored, computed, spec)
+            if stored.next_offset in self._begins and not _OF_MEMORY.isdisjoint(found):
+                # The model that begins here may have written it, before it had read anything.
+                begun = decode_snapshot(stored.windows, spec).since == FRESH
+                found = [name for name in found if not (begun and name in _OF_MEMORY)]
         except SnapshotError as error:
             self._say("unreadable", True, stored.next_offset, series, str(error), ())
             return []
+        return found
 
     def _compare_control(self, pipeline: PartitionPipeline, certain: Callable[[str], bool]) -> None:
         reads_from, at, lacking = self.control.replay_from, self.control.next_offset, pipeline.dirty

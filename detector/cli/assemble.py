@@ -41,19 +41,25 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(str(error)) from error
 
 
-def window_spec(bundle: Bundle, settings: WindowSettings) -> WindowSpec:
+def window_spec(bundle: Bundle, settings: WindowSettings, carried_bytes: int = 0) -> WindowSpec:
     """Windows as the bundle was trained on, with the stream's policies for gaps and lateness.
+
+    Args:
+        bundle: Says length, channels and period.
+        settings: Of the stream.
+        carried_bytes: What the model carries along a series, which is part of the series' snapshot.
 
     Raises:
         BundleError: a snapshot of such a window would not fit a record.
     """
     spec = bundle.spec
-    snapshot_bytes = spec.window * (len(spec.channels) + 1) * 8
+    snapshot_bytes = spec.window * (len(spec.channels) + 1) * 8 + carried_bytes
     if snapshot_bytes > _MOST_SNAPSHOT_BYTES:
+        carried = f", with {carried_bytes:,} bytes that the model carries along," if carried_bytes else ""
         raise BundleError(
-            f"a window of {spec.window} samples of {len(spec.channels)} channels takes {snapshot_bytes:,} bytes "
-            "in the state "
-            f"topic, more than {_MOST_SNAPSHOT_BYTES:,}; train with a shorter --window or fewer --channels"
+            f"a window of {spec.window} samples of {len(spec.channels)} channels{carried} takes {snapshot_bytes:,} "
+            f"bytes in the state topic, more than {_MOST_SNAPSHOT_BYTES:,}; train with a shorter --window, fewer "
+            f"--channels{' or fewer --units' if carried_bytes else ''}"
         )
     return WindowSpec(
         length=spec.window,
@@ -121,11 +127,12 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         raise BundleError(f"stream {stream.name}: {error}") from error
     except ModelsError as error:
         raise ConfigError(f"stream {stream.name}: {error}") from error
+    scorer = Scorer(bundle, runtime)
     return StreamContext(
         name=stream.name,
         reader=RecordReader(stream.record, bundle.spec.channels, decoder(stream.record.decoder)),
-        scorer=Scorer(bundle, runtime),
-        spec=window_spec(bundle, stream.window),
+        scorer=scorer,
+        spec=window_spec(bundle, stream.window, scorer.state_dtype.itemsize if scorer.state_dtype else 0),
         policy=incident_policy(bundle, stream.incidents),
         identity=Identity(
             stream=stream.name,

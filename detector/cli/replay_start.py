@@ -87,7 +87,8 @@ class Past:
 
 def unknown(partition: InputPartition, context: StreamContext) -> Begun:
     """Empty windows of which it is not known what should be in them."""
-    return Begun(PartitionPipeline(context, partition.partition), Certainty(context.spec, context.policy, known=False))
+    certainty = Certainty(context.spec, context.policy, known=False, carries=context.memory.dtype is not None)
+    return Begun(PartitionPipeline(context, partition.partition), certainty)
 
 
 class LivedReplay:

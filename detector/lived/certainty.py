@@ -9,6 +9,10 @@ It finds them out as it goes. What a series does is certain once
 3. nothing can be under way: so many scores in a row were quiet as close any incident, and since then a cool-down has
    passed without a score above the threshold.
 
+A model that carries something along each series remembers what no look-back can tell. With it 1 and 2 do not do: its
+series are uncertain until a gap that is one wherever the grid begins. Behind that windows, grid, phase and what is
+carried all begin anew, and 3 decides.
+
 Everything else is *undetermined*: neither right nor wrong.
 """
 
@@ -20,7 +24,7 @@ from dataclasses import dataclass
 
 from detector.alerting.events import Event
 from detector.alerting.policy import IncidentPolicy
-from detector.pipeline import ScoreRows
+from detector.pipeline import Outcome, ScoreRows
 from detector.series.spec import WindowSpec
 
 
@@ -35,6 +39,7 @@ class _Evidence:
         idle_ns: Event time from which on nothing is under way, or None.
         certain_after: Offset of the record with which the series became certain; infinity while it is not.
         until: Offset of the record with which it ceased to be.
+        anchored_after: Offset of the record behind a gap with which everything began anew; infinity before that.
     """
 
     residue_ns: int = 0
@@ -43,6 +48,7 @@ class _Evidence:
     idle_ns: int | None = None
     certain_after: float = math.inf
     until: float = math.inf
+    anchored_after: float = math.inf
 
 
 class Certainty:
@@ -53,12 +59,20 @@ class Certainty:
         policy: Of the incidents.
         known: Whether the state at the beginning was known: then everything is certain.
         exempt: Series that are certain from the beginning although the others are not.
+        carries: Whether the model carries something along each series.
     """
 
     def __init__(
-        self, spec: WindowSpec, policy: IncidentPolicy, *, known: bool, exempt: AbstractSet[str] = frozenset()
+        self,
+        spec: WindowSpec,
+        policy: IncidentPolicy,
+        *,
+        known: bool,
+        exempt: AbstractSet[str] = frozenset(),
+        carries: bool = False,
     ) -> None:
         self.known = known
+        self.carries = carries
         self._policy = policy
         self._period_ns = spec.period_ns
         self._length = spec.length
@@ -66,9 +80,19 @@ class Certainty:
         self._exempt = exempt
         self._series: dict[str, _Evidence] = {}
 
+    def follow(self, outcome: Outcome) -> None:
+        """Take the next records' outcome."""
+        if self.known:
+            return
+        for series, offset in outcome.anchored:
+            seen = self._series.setdefault(series, _Evidence())
+            seen.anchored_after = min(seen.anchored_after, offset)
+        for rows in outcome.scores:
+            self.observe(rows)
+
     def observe(self, rows: ScoreRows) -> None:
         """Take the next scores, in record order."""
-        if self.known or not self._fixed_phase:
+        if self.known or not (self._fixed_phase or self.carries):
             return
         for series, time_ns, offset, score in zip(
             rows.series, rows.time_ns.tolist(), rows.offset.tolist(), rows.score.tolist(), strict=True
@@ -77,7 +101,10 @@ class Certainty:
                 self._observe(self._series.setdefault(series, _Evidence()), time_ns, offset, score)
 
     def _observe(self, seen: _Evidence, time_ns: int, offset: int, score: float) -> None:
-        self._align(seen, time_ns, offset)
+        if not self.carries:
+            self._align(seen, time_ns, offset)
+        elif offset <= seen.anchored_after:
+            return
         certain = seen.certain_after < math.inf and seen.until == math.inf
         if certain:
             return
@@ -94,7 +121,7 @@ class Certainty:
         if (
             seen.idle_ns is not None
             and time_ns >= seen.idle_ns + policy.cool_down_ns
-            and (self._period_ns is None or seen.aligned >= self._length)
+            and (self.carries or self._period_ns is None or seen.aligned >= self._length)
         ):
             seen.certain_after, seen.until = offset, math.inf
 

@@ -120,25 +120,30 @@ class Walk:
         known = known or rebuilt_whole
         # Certainty follows the scores.
         context = replace(context, keep_scores=self._keep_scores or not known)
-        certainty = Certainty(context.spec, context.policy, known=known, exempt=exempt)
+        certainty = Certainty(
+            context.spec, context.policy, known=known, exempt=exempt, carries=context.memory.dtype is not None
+        )  # fmt: skip
         number = self._partition.partition
         if stage.entry == "checkpoint" and stage.checkpoint is not None:
             pipeline = yield from self._from_checkpoint(stage, stage.checkpoint, context)
         elif stage.entry == "carried" and before is not None:
-            pipeline = _succeed(before.pipeline, context, number, stage.first, windows=True)
+            memory = stage.epoch.memory_from < stage.epoch.from_offset
+            pipeline = _succeed(before.pipeline, context, number, stage.first, windows=True, memory=memory)
             pipeline.go_live()
         elif stage.entry == "rebuilt" and before is not None and not rebuilt_whole:
-            pipeline = _succeed(before.pipeline, context, number, stage.first, windows=False)
+            pipeline = _succeed(before.pipeline, context, number, stage.first, windows=False, memory=False)
             yield from self._silently(pipeline, stage, judge=False)
         elif rebuilt_whole:
-            # The worker had lost its state: it processed these records as if they were new, and told nothing.
+            # The worker had lost its state: it processed these records as if they were new, and told nothing. Unless it
+            # had lost the windows only: what its model carries along then began where they were complete.
             pipeline = PartitionPipeline(context, number)
-            yield from self._silently(pipeline, stage, judge=True)
+            lost_windows_only = stage.epoch.memory_from == stage.epoch.from_offset and certainty.carries
+            yield from self._silently(pipeline, stage, judge=not lost_windows_only)
         else:
             pipeline = PartitionPipeline(context, number)
             for records in self._read(stage.read_from, stage.first):
-                for rows in pipeline.process(records).scores if records else ():
-                    certainty.observe(rows)
+                if records:
+                    certainty.follow(pipeline.process(records))
                 yield None
         if stage.epoch.version > 1 and stage.first == stage.epoch.from_offset:
             pipeline.tracker.take_over(stage.epoch.under_way)
@@ -165,8 +170,7 @@ class Walk:
 
 def _pass(stage: Stage, here: _Here, records: Sequence[Record], reached: int) -> Passage:
     outcome = here.pipeline.process(records) if records else Outcome()
-    for rows in outcome.scores:
-        here.certainty.observe(rows)
+    here.certainty.follow(outcome)
     return Passage(stage, here.context, outcome, reached, here.pipeline, here.certainty)
 
 
@@ -177,12 +181,12 @@ def _same_shape(one: StreamContext, other: StreamContext) -> bool:
 
 
 def _succeed(
-    old: PartitionPipeline, context: StreamContext, partition: int, offset: int, *, windows: bool
+    old: PartitionPipeline, context: StreamContext, partition: int, offset: int, *, windows: bool, memory: bool
 ) -> PartitionPipeline:
     """A pipeline that goes on where another one ends, as a restart of the worker with another model does."""
     new = PartitionPipeline(context, partition)
     for series in old.store:
-        new.restore(series, old.state_of(series, offset), windows)
+        new.restore(series, old.state_of(series, offset), windows, memory=memory)
     new.set_clock(*old.clock())
     if windows:
         new.mark_dirty(old.dirty)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from detector.scoring.scores import Scores
+from detector.series.carried import States, StateType
 from detector.series.values import WindowBatch
 from models.bundle import Bundle
+from models.memory import Memory
 from models.residuals import impute
 from models.runtimes import Runtime
 
@@ -26,12 +28,23 @@ class Scorer:
         self._residual = bundle.residual
         self._runtime = runtime
 
-    def score(self, batch: WindowBatch) -> Scores:
-        """Score every window of a batch of ``n >= 0`` windows."""
+    @property
+    def state_dtype(self) -> StateType | None:
+        """What is carried along a series from window to window; None: nothing."""
+        return self._runtime.state_dtype
+
+    def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
+        """Score every window of a batch of ``n >= 0`` windows.
+
+        Args:
+            batch: The windows.
+            states: What was carried up to them, one record of `state_dtype` by ``batch.slots``; moved on in place.
+        """
         rows = np.fromiter((self._scaler.row(series) for series in batch.series), np.intp, len(batch.series))
         scaled = self._scaler.apply(batch.values, rows)
         filled, observed = impute(scaled)
-        reconstruction = self._runtime(filled).reconstruction
+        memory = None if states is None else Memory(states, batch.slots, batch.steps)
+        reconstruction = self._runtime(filled, memory).reconstruction
         score, contributions = self._residual.score(filled, reconstruction, observed)
         return Scores(
             score=np.where(batch.coverage_ok, score, np.nan),

@@ -8,7 +8,7 @@ arrives. While the file cannot be written, everything stays in memory.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,17 +69,20 @@ class Eviction:
     Args:
         residents: Those in memory.
         residency: The bound; None evicts never.
+        settle: Called before series leave memory: what a model carries along them has to be what it will be once
+            their pending windows are scored.
 
     Attributes:
         counts: Totals.
     """
 
-    __slots__ = ("_at", "_cold", "_residency", "_residents", "_said", "counts")
+    __slots__ = ("_at", "_cold", "_residency", "_residents", "_said", "_settle", "counts")
 
-    def __init__(self, residents: Residents, residency: Residency | None) -> None:
+    def __init__(self, residents: Residents, residency: Residency | None, settle: Callable[[], None]) -> None:
         self.counts = EvictionCounters()
         self._residents = residents
         self._residency = residency
+        self._settle = settle
         self._cold: ColdSeries | None = None
         self._at = 0 if residency is None else residency.max_series
         self._said = 0
@@ -136,6 +139,7 @@ class Eviction:
             self._cold.close()
 
     def _evict(self, residency: Residency) -> None:
+        self._settle()
         residents, most = self._residents, residency.max_series
         batch = max(1, most // _BATCH_SHARE)
         names = residents.oldest(len(residents) - (most - batch))

@@ -38,6 +38,10 @@ class Grid:
             self.wait = max(1, -(-spec.lateness_ns // period_ns))
             self.min_apart_ns = (period_ns + 1) // 2
 
+    def is_gap(self, elapsed_ns: int) -> bool:
+        """Whether two rows so far apart in time have a gap between them wherever the grid begins."""
+        return self.fills and elapsed_ns // self._period_ns > self.max_step
+
     def key(self, time_ns: int, anchor_ns: int) -> int:
         """Key of the row nearest to ``time_ns``; a time half-way between two rows goes to the later one."""
         if not self.fills:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
+from detector.series.carried import FRESH, Carried
 from detector.series.cold import ColdHead, ColdKind
 from detector.series.jumps import Jumps
 from detector.series.rings import Rings
@@ -21,16 +22,20 @@ class Residents:
         spec: What windows look like.
         slots: Scalars of each series.
         rings: Rows of each series.
+        carried: What a model carries along each series.
         rows: Has the open rows.
         jumps: Unconfirmed jumps; of strangers nothing else is held.
     """
 
-    __slots__ = ("_jumps", "_rings", "_rows", "_slots", "_spec")
+    __slots__ = ("_carried", "_jumps", "_rings", "_rows", "_slots", "_spec")
 
-    def __init__(self, spec: WindowSpec, slots: Slots, rings: Rings, rows: RowPlacer, jumps: Jumps) -> None:
+    def __init__(
+        self, spec: WindowSpec, slots: Slots, rings: Rings, carried: Carried, rows: RowPlacer, jumps: Jumps
+    ) -> None:  # fmt: skip
         self._spec = spec
         self._slots = slots
         self._rings = rings
+        self._carried = carried
         self._rows = rows
         self._jumps = jumps
 
@@ -68,6 +73,8 @@ class Residents:
     def pack(self, series: str) -> bytes:
         """Everything needed to go on exactly, and nothing else; pending windows are not part of it.
 
+        Where a model carries something, none may be pending.
+
         Raises:
             KeyError: the series is not in memory.
         """
@@ -76,7 +83,7 @@ class Residents:
             return encode_snapshot(make_snapshot(self._spec, jump=jump))
         slots = self._slots
         slot = slots.of[series]
-        rows, key = slots.rows[slot], slots.key[slot]
+        rows, key, since = slots.rows[slot], slots.key[slot], slots.since[slot]
         values, offsets = self._rings.last(slot, min(rows, self._spec.length - 1))
         return encode_snapshot(
             make_snapshot(
@@ -90,11 +97,19 @@ class Residents:
                 offsets=offsets,
                 jump=jump,
                 assembly=self._rows.assemblies.get(slot),
+                since=since,
+                memory_tag=self._carried.layout.tag,
+                memory=b"" if since == FRESH else self._carried.pack(slot),
             )
         )
 
-    def unpack(self, series: str, data: bytes) -> None:
-        """Take a snapshot over, in place of what is held of the series.
+    def unpack(self, series: str, data: bytes, memory: bool = True) -> None:
+        """Take a snapshot over, in place of what is held of the series; no windows of the slot it gets may be pending.
+
+        Args:
+            series: Name.
+            data: From `pack`.
+            memory: Whether what a model carried along counts. If not, or if it was another model's, it begins anew.
 
         Raises:
             SnapshotError: another version, another shape of window, or damage. Everything is as before then.
@@ -114,6 +129,9 @@ class Residents:
         slots.phase[slot] = snapshot.phase
         self._rings.open(slot)
         self._rings.load(slot, *snapshot.arrays())
+        self._carried.open(slot)
+        if memory and snapshot.since != FRESH and self._carried.load(slot, snapshot.memory_tag, snapshot.memory):
+            slots.since[slot] = snapshot.since
         assembly = snapshot.assembly()
         if assembly is not None:
             self._rows.assemblies[slot] = assembly

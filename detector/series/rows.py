@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from detector.records.values import TallSample, WideSample
 from detector.series.assembly import Assembly, AssemblyRules, OpenRow, Verdict
+from detector.series.carried import FRESH
 from detector.series.grid import Grid
 from detector.series.rings import Rings
 from detector.series.slots import NO_KEY, Slots
@@ -27,6 +28,7 @@ class RowPlacer:
     Attributes:
         grid: Of the spec.
         assemblies: By slot, in the tall layout.
+        after_window: What `Slots.since` is right after a window: 0, or `FRESH` while no model reads the windows.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class RowPlacer:
     ) -> None:  # fmt: skip
         self.grid = Grid(spec)
         self.assemblies: dict[int, Assembly] = {}
+        self.after_window = 0
         self._slots = slots
         self._rings = rings
         self._windows = windows
@@ -63,7 +66,7 @@ class RowPlacer:
                 self._counts.duplicate += 1
             return
         if ahead > grid.max_step and slots.rows[slot]:
-            self.restart(slot, time_ns, offset)
+            self.restart(slot, time_ns, offset, grid.is_gap(time_ns - slots.last_ns[slot]))
             key = grid.key(time_ns, time_ns)
         self._counts.accepted += 1
         if time_ns > slots.last_ns[slot]:
@@ -80,7 +83,7 @@ class RowPlacer:
         key = grid.key(time_ns, slots.anchor_ns[slot])
         newest = assembly.newest_key(slots.key[slot])
         if newest != NO_KEY and key - newest > grid.max_step:
-            self.restart(slot, time_ns, offset)
+            self.restart(slot, time_ns, offset, grid.is_gap(time_ns - slots.last_ns[slot]))
             key = grid.key(time_ns, time_ns)
         verdict = assembly.put(key, slots.key[slot], sample, offset, self._rules)
         if verdict is Verdict.LATE:
@@ -94,13 +97,20 @@ class RowPlacer:
             for row in assembly.close(self._rules):
                 self._append_assembled(slot, row, offset)
 
-    def restart(self, slot: int, time_ns: int, offset: int) -> None:
-        """Begin a window anew at ``time_ns`` after a gap, once the open rows that belong before it are in place."""
+    def restart(self, slot: int, time_ns: int, offset: int, anchors: bool = False) -> None:
+        """Begin a window anew at ``time_ns`` after a gap, once the open rows that belong before it are in place.
+
+        Args:
+            slot: Of the series.
+            time_ns: Of the sample behind the gap.
+            offset: Of its record.
+            anchors: See `Reset`.
+        """
         assembly = self.assemblies.get(slot)
         if assembly is not None:
             for row in assembly.close_all():
                 self._append_assembled(slot, row, offset)
-        self._gap(slot, time_ns, offset)
+        self._gap(slot, time_ns, offset, anchors)
         self._slots.restart(slot, time_ns)
 
     def drop(self, slot: int) -> int:
@@ -109,9 +119,9 @@ class RowPlacer:
         self._rings.release(slot)
         return 0 if assembly is None else len(assembly.rows)
 
-    def _gap(self, slot: int, time_ns: int, offset: int) -> None:
+    def _gap(self, slot: int, time_ns: int, offset: int, anchors: bool = False) -> None:
         self._counts.resets_gap += 1
-        self._windows.reset(slot, self._slots.name[slot], time_ns, offset, "gap")
+        self._windows.reset(slot, self._slots.name[slot], time_ns, offset, "gap", anchors)
 
     def _append_assembled(self, slot: int, row: OpenRow, offset: int) -> None:
         if row.mask != self._rules.full_mask:
@@ -128,7 +138,7 @@ class RowPlacer:
     ) -> None:
         """Put a row behind the last one, fill what is missing between them, and see whether a window is complete."""
         slots, rings, length = self._slots, self._rings, self._length
-        rows = slots.rows[slot]
+        rows, since = slots.rows[slot], slots.since[slot]
         if rows and self.grid.fills:
             missing = key - slots.key[slot] - 1
             if missing:
@@ -136,14 +146,20 @@ class RowPlacer:
                 for _ in range(min(missing, length)):  # more than a window of them would only push each other out
                     rings.push(slot, self._missing, first_offset)
                 rows += missing
+                if since >= 0:
+                    since += missing
         slots.key[slot] = key
         rings.push(slot, values, first_offset)
         rows += 1
         slots.rows[slot] = rows if rows < length else length
+        if since >= 0:
+            since += 1
+            slots.since[slot] = since
         phase = slots.phase[slot] + 1
         if phase < self._stride:
             slots.phase[slot] = phase
             return
         slots.phase[slot] = 0
         if rows >= length:
-            self._windows.window(slot, slots.name[slot], time_ns, offset)
+            self._windows.window(slot, slots.name[slot], time_ns, offset, 0 if since == FRESH else since)
+            slots.since[slot] = self.after_window

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from detector.series.carried import FRESH
+
 # Key of a series that has no row since its last reset.
 NO_KEY = -(1 << 100)
 # Dictionary entry, name and boxed integers of one series, measured with tracemalloc.
@@ -25,9 +27,11 @@ class Slots:
         key: Key of the last row, or `NO_KEY`.
         rows: Rows since the last reset, filled ones included, up to the window's length.
         phase: Observed rows since the last window was due, from 0 to stride - 1.
+        since: Rows since the last window was handed out, filled ones included; `FRESH` when there was none since the
+            last reset, or none that the model has read.
     """
 
-    __slots__ = ("_free", "anchor_ns", "key", "last_ns", "name", "of", "phase", "rows")
+    __slots__ = ("_free", "anchor_ns", "key", "last_ns", "name", "of", "phase", "rows", "since")
 
     def __init__(self) -> None:
         self.of: dict[str, int] = {}
@@ -37,6 +41,7 @@ class Slots:
         self.key: list[int] = []
         self.rows: list[int] = []
         self.phase: list[int] = []
+        self.since: list[int] = []
         self._free: list[int] = []
 
     def __len__(self) -> int:
@@ -56,7 +61,7 @@ class Slots:
             slot = len(self.name)
             self.name.append(series)
             self.last_ns.append(time_ns)
-            for column in (self.anchor_ns, self.key, self.rows, self.phase):
+            for column in (self.anchor_ns, self.key, self.rows, self.phase, self.since):
                 column.append(0)
         self.of[series] = slot
         self.restart(slot, time_ns)
@@ -68,6 +73,7 @@ class Slots:
         self.key[slot] = NO_KEY
         self.rows[slot] = 0
         self.phase[slot] = 0
+        self.since[slot] = FRESH
 
     def give_back(self, slot: int) -> None:
         """Forget the series of a slot."""

@@ -2,7 +2,7 @@
 
 One byte of version, then zlib (level 1) over MessagePack. Rows are packed (`detector.series.packing`) and come back bit
 by bit; in version 1, which is still read, they were raw little-endian float64 and int64. A window of ``length`` rows is
-continued by its last ``length - 1``; no more are kept.
+continued by its last ``length - 1``; no more are kept. Versions before 3 knew nothing of what a model carries along.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import numpy as np
 from msgspec import structs
 
 from detector.series.assembly import Assembly, OpenRow
+from detector.series.carried import FRESH, TAG_BYTES
 from detector.series.jumps import Jump
 from detector.series.packing import pack_floats, pack_integers, unpack_floats, unpack_integers
 from detector.series.spec import WindowSpec
 from detector.series.values import Float64, Int64
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 _OLDEST_VERSION = 1
-# Besides the rows of the window, (length - 1) * (channels + 1) * 8 bytes: rows under assembly, and what frames them.
-# Beyond this something else than a snapshot was compressed; zlib can unfold to a thousand times as much.
+# Besides the rows of the window, (length - 1) * (channels + 1) * 8 bytes: rows under assembly, what a model carries
+# along, and what frames them. Beyond this something else than a snapshot was compressed; zlib can unfold to a thousand
+# times as much.
 _ROOM_BYTES = 64 << 20
 _EARLIEST_NS, _LATEST_NS = -(1 << 63), (1 << 63) - 1
 
@@ -64,6 +66,9 @@ class SeriesSnapshot(msgspec.Struct, frozen=True, array_like=True, kw_only=True)
         jump: Time and watermark of a remembered jump.
         last_mask: Channels of the last assembled row.
         open_rows: Rows under assembly.
+        since: Rows since the last window; -1 when the model has read none that could be continued.
+        memory_tag: `MemoryLayout.tag` of the model that carried `memory`; empty when it carries nothing.
+        memory: Its record of the series after the last window; empty when there is none.
     """
 
     length: int
@@ -79,6 +84,9 @@ class SeriesSnapshot(msgspec.Struct, frozen=True, array_like=True, kw_only=True)
     jump: tuple[int, int] | None
     last_mask: bytes
     open_rows: list[OpenRowState]
+    since: int = FRESH
+    memory_tag: bytes = b""
+    memory: bytes = b""
 
     def arrays(self) -> tuple[Float64, Int64]:
         """The rows' values float64[rows, channels] and offsets int64[rows]."""
@@ -120,6 +128,9 @@ def make_snapshot(
     offsets: Int64 | None = None,
     jump: Jump | None = None,
     assembly: Assembly | None = None,
+    since: int = FRESH,
+    memory_tag: bytes = b"",
+    memory: bytes = b"",
 ) -> SeriesSnapshot:
     """Collect the state of a series; the arguments are those of `SeriesSnapshot`."""
     return SeriesSnapshot(
@@ -145,6 +156,9 @@ def make_snapshot(
             )
             for row in (assembly.rows if assembly else ())
         ],
+        since=since,
+        memory_tag=memory_tag,
+        memory=memory,
     )
 
 
@@ -207,6 +221,9 @@ def _check_sizes(snapshot: SeriesSnapshot) -> None:
         and (snapshot.last_ns is not None or snapshot.rows == 0)
         and (snapshot.rows == 0) == (snapshot.key is None)
         and snapshot.phase >= 0
+        and snapshot.since >= FRESH
+        and len(snapshot.memory_tag) in (0, TAG_BYTES)
+        and bool(snapshot.memory) == (bool(snapshot.memory_tag) and snapshot.since != FRESH)
         and all(_EARLIEST_NS <= time_ns <= _LATEST_NS for time_ns in _times(snapshot))
         and len(snapshot.values) == kept * row_bytes
         and len(snapshot.offsets) == kept * 8

@@ -11,18 +11,20 @@ held meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from detector.errors import InvalidRecordError
 from detector.records.values import Sample, TallSample
+from detector.series.carried import FRESH, NO_MEMORY, Carried, MemoryLayout, States
 from detector.series.cold import ColdHead, ColdKind
 from detector.series.eviction import Eviction, EvictionCounters, Residency
 from detector.series.jumps import Jumps
 from detector.series.residents import Residents
 from detector.series.rings import Rings
 from detector.series.rows import RowPlacer
+from detector.series.settling import Settling
 from detector.series.slots import Slots
 from detector.series.snapshot import SnapshotError
 from detector.series.spec import WindowSpec
@@ -42,7 +44,10 @@ class SeriesStore:
         spec: What windows look like.
         window_capacity: Pending windows at which `take` is overdue.
         residency: How many series may be in memory, and where the others go; None keeps all in memory. Nothing that
-            the store hands out or answers depends on it, but `evictions`, `evicted` and what is taken.
+            the store hands out or answers depends on it, but `evictions`, `evicted` and when windows are taken.
+        memory: What a model carries along each series; the scorer moves it on in `memory`.
+        settle: Takes all pending windows and has them scored. Called, where something is carried, when that must be up
+            to date: before series are moved, and before one that comes back gets a place.
 
     Attributes:
         spec: As given.
@@ -53,8 +58,13 @@ class SeriesStore:
     """
 
     def __init__(
-        self, spec: WindowSpec, window_capacity: int = 1024, residency: Residency | None = None
-    ) -> None:  # fmt: skip
+        self,
+        spec: WindowSpec,
+        window_capacity: int = 1024,
+        residency: Residency | None = None,
+        memory: MemoryLayout = NO_MEMORY,
+        settle: Callable[[], None] | None = None,
+    ) -> None:
         if window_capacity < 1:
             raise ValueError(f"window_capacity is {window_capacity}, it must be at least 1")
         self.spec = spec
@@ -63,7 +73,9 @@ class SeriesStore:
         self._slots = Slots()
         usual = None if residency is None else residency.max_series
         self._rings = Rings(spec.length, spec.channels, window_capacity, usual)
+        self._carried = Carried(memory, usual)
         self._windows = PendingWindows(spec, self._rings)
+        self._settling = Settling(self._windows, self._carried, settle)
         self._rows = RowPlacer(spec, self._slots, self._rings, self._windows, self.counts)
         self._watermark = Watermark(
             spec.forget_after_ns,
@@ -73,8 +85,8 @@ class SeriesStore:
             spec.claims_shared,
         )
         self._jumps = Jumps(spec.max_jump_ns, self._rows.grid.min_apart_ns)
-        self._residents = Residents(spec, self._slots, self._rings, self._rows, self._jumps)
-        self._eviction = Eviction(self._residents, residency)
+        self._residents = Residents(spec, self._slots, self._rings, self._carried, self._rows, self._jumps)
+        self._eviction = Eviction(self._residents, residency, self._settling.now)
         # A known series' step ahead up to this is neither a jump nor a return after having been forgotten.
         self._near_ns = min(spec.max_jump_ns, spec.forget_after_ns)
 
@@ -112,6 +124,7 @@ class SeriesStore:
         """Decide about a sample that is not simply the next of a known series; returns the series' slot."""
         if slot is None and series not in self._jumps.strangers:
             self._eviction.make_room()
+            self._settling.before_reload()
             if self._eviction.reload(series):
                 slot = self._slots.of.get(series)
         watermark = self._watermark
@@ -138,6 +151,7 @@ class SeriesStore:
             self._require_room(series)
             slot = self._slots.take(series, time_ns)
             self._rings.open(slot)
+            self._carried.open(slot)
         return slot
 
     def _require_confirmation(self, series: str, stranger: bool, time_ns: int, ahead_ns: int) -> None:
@@ -176,6 +190,7 @@ class SeriesStore:
 
     def forget(self, series: str) -> None:
         """Drop what is held of a series, without a reset; its pending windows stay. Unknown series are ignored."""
+        self._settling.slot_came_free()
         head = None if series in self._residents else self._eviction.discard(series)
         self.counts.incomplete += self._residents.drop(series) if head is None else head.open_rows
 
@@ -210,7 +225,12 @@ class SeriesStore:
         return len(self._windows)
 
     def take(self) -> WindowBatch:
-        """All pending windows, in the order in which records completed them; the arrays belong to the caller."""
+        """All pending windows, in the order in which records completed them; the arrays belong to the caller.
+
+        Where a model carries something along, they must be scored, with `memory`, before anything else is asked of the
+        store.
+        """
+        self._settling.taken()
         return self._windows.take()
 
     def take_resets(self) -> list[Reset]:
@@ -219,6 +239,21 @@ class SeriesStore:
         `Reset.after_window` refers to the batch that `take` gives next, or just gave: call the two together.
         """
         return self._windows.take_resets()
+
+    @property
+    def memory(self) -> States | None:
+        """What a model carries along, by `WindowBatch.slots`, to be moved on in place; None: it carries nothing.
+
+        Ask for it anew with each batch.
+        """
+        return self._carried.states
+
+    def hold_memory(self, held: bool) -> None:
+        """Whether windows are taken that no model reads, so that each series begins anew with its next one.
+
+        For records from before the present model was in force, which only fill the windows.
+        """
+        self._rows.after_window = FRESH if held else 0
 
     def __len__(self) -> int:
         return len(self._residents) + len(self._eviction)
@@ -288,7 +323,7 @@ class SeriesStore:
 
     def memory_bytes(self) -> int:
         """What the store takes, about: arrays with their room for growth, and names and columns."""
-        return self._rings.memory_bytes + self._slots.memory_bytes
+        return self._rings.memory_bytes + self._carried.memory_bytes + self._slots.memory_bytes
 
     def snapshot(self, series: str) -> bytes:
         """Everything needed to go on exactly, and nothing else; pending windows are not part of it.
@@ -297,20 +332,28 @@ class SeriesStore:
             KeyError: the series is not held.
             LocalStoreError: it was evicted and cannot be read.
         """
+        self._settling.now()
         if series not in self._residents:
             data = self._eviction.snapshot(series)
             if data is not None:
                 return data
         return self._residents.pack(series)
 
-    def restore(self, series: str, data: bytes) -> None:
+    def restore(self, series: str, data: bytes, memory: bool = True) -> None:
         """Take a snapshot over, in place of what is held of the series; ``max_series`` binds new series only.
+
+        Args:
+            series: Name.
+            data: From `snapshot`.
+            memory: Whether what a model carried along the series counts; that of another model never does. If it does
+                not, the model begins anew with the next window.
 
         Raises:
             SnapshotError: another version, another shape of window, or damage. The store is as before then.
         """
+        self._settling.now()
         self._eviction.make_room()
-        self._residents.unpack(series, data)
+        self._residents.unpack(series, data, memory)
         self._eviction.discard(series)
 
     def close(self) -> None:

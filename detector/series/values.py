@@ -26,6 +26,9 @@ class WindowBatch:
         start_offsets: int64[n]; of the oldest record in the window.
         values: float64[n, length, channels]; raw units, oldest row first, NaN where nothing was observed.
         coverage_ok: bool[n]; False: too little was observed, the window must not be scored.
+        steps: int64[n]; rows that are new since the window of the series before this one, in whatever batch that was,
+            filled rows included. It may be more than a window holds. 0: there was none that what the model carries
+            could be continued from, so that it begins anew with this window.
     """
 
     slots: npt.NDArray[np.int32]
@@ -35,6 +38,7 @@ class WindowBatch:
     start_offsets: Int64
     values: Float64
     coverage_ok: npt.NDArray[np.bool_]
+    steps: Int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Reset:
         offset: Of the record that revealed it.
         time_ns: Event time of that record, or of the assembled row behind the gap.
         after_window: How many of the pending windows precede the reset.
+        anchors: A gap that is one wherever the series' grid began: what comes after does not depend in any way on what
+            came before.
     """
 
     series: str
@@ -54,6 +60,7 @@ class Reset:
     time_ns: int
     reason: ResetReason
     after_window: int
+    anchors: bool = False
 
 
 @dataclass(slots=True)

@@ -17,7 +17,9 @@ class PendingWindows:
         rings: Where the rows are.
     """
 
-    __slots__ = ("_cells_needed", "_channels_needed", "_offsets", "_resets", "_rings", "_series", "_times")
+    __slots__ = (
+        "_cells_needed", "_channels_needed", "_offsets", "_resets", "_rings", "_series", "_steps", "_times",
+    )  # fmt: skip
 
     def __init__(self, spec: WindowSpec, rings: Rings) -> None:
         self._rings = rings
@@ -26,21 +28,25 @@ class PendingWindows:
         self._series: list[str] = []
         self._times: list[int] = []
         self._offsets: list[int] = []
+        self._steps: list[int] = []
         self._resets: list[Reset] = []
 
     def __len__(self) -> int:
         return len(self._times)
 
-    def window(self, slot: int, series: str, time_ns: int, offset: int) -> None:
-        """The last rows of ``slot`` are a window."""
+    def window(self, slot: int, series: str, time_ns: int, offset: int, steps: int) -> None:
+        """The last rows of ``slot`` are a window, ``steps`` of them since the one before."""
         self._rings.mark(slot)
         self._series.append(series)
         self._times.append(time_ns)
         self._offsets.append(offset)
+        self._steps.append(steps)
 
-    def reset(self, slot: int, series: str, time_ns: int, offset: int, reason: ResetReason) -> None:
+    def reset(
+        self, slot: int, series: str, time_ns: int, offset: int, reason: ResetReason, anchors: bool = False
+    ) -> None:  # fmt: skip
         """What comes after does not continue what came before."""
-        self._resets.append(Reset(series, slot, offset, time_ns, reason, len(self._times)))
+        self._resets.append(Reset(series, slot, offset, time_ns, reason, len(self._times), anchors))
 
     def take(self) -> WindowBatch:
         """All windows; none is pending any more."""
@@ -56,8 +62,9 @@ class PendingWindows:
             start_offsets=start_offsets,
             values=values,
             coverage_ok=enough,
+            steps=np.array(self._steps, np.int64),
         )
-        self._series, self._times, self._offsets = [], [], []
+        self._series, self._times, self._offsets, self._steps = [], [], [], []
         return batch
 
     def take_resets(self) -> list[Reset]:

@@ -31,6 +31,9 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
         windows_from: For ``rebuilt``; else equal to ``from_offset``.
         under_way: Series -> runs above the threshold and open incidents that were taken over, as
             `IncidentTracker.snapshot` gives them.
+        memory_from: First record from which what the model carries along each series has been carried on. Equal to
+            ``from_offset``: every series began anew, as under another model. Of earlier releases, -1: no model carried
+            anything.
         written_ms: Wall time, milliseconds since the epoch of Unix.
     """
 
@@ -46,6 +49,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows = "unknown"
     windows_from: int = -1
     under_way: dict[str, bytes] = {}
+    memory_from: int = -1
     written_ms: int = 0
 
 

@@ -40,6 +40,9 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
         began_partitions: Of the input topic when the group first read this partition; 0 in version 1.
         checkpointed_ms: Wall time of the last complete checkpoint, milliseconds since the epoch; 0 when there is none.
         judged_from: First record that the model in use has judged; those before it went into the windows only.
+        memory: `MemoryLayout.tag` of what the model in use carries along each series; empty when it carries nothing.
+        memory_from: First record from which that has been carried on. What a snapshot holds of it counts if the
+            snapshot was taken behind it.
     """
 
     version: int
@@ -54,6 +57,8 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
     began_partitions: int = 0
     checkpointed_ms: int = 0
     judged_from: int = 0
+    memory: bytes = b""
+    memory_from: int = 0
 
 
 class SeriesState(msgspec.Struct, frozen=True, array_like=True):

@@ -15,6 +15,7 @@ from detector.kafka.positions import Positions
 from detector.kafka.preflight import check_cluster
 from detector.pipeline import StreamContext
 from detector.scoring.scores import Scores
+from detector.series.carried import States
 from detector.series.values import WindowBatch
 from detector.settings import Settings, StreamSettings
 from detector.settings_file import fingerprint, shaping_settings
@@ -26,7 +27,9 @@ FIRST, SECOND = "0" * 64, "1" * 64
 
 
 class DoublingScorer:
-    def score(self, batch: WindowBatch) -> Scores:
+    state_dtype = None
+
+    def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
         once = MagnitudeScorer().score(batch)
         return replace(once, score=once.score * 2, contributions=once.contributions * 2)
 

@@ -13,6 +13,7 @@ from detector.kafka.source import Membership
 from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.scoring.scores import Scores
+from detector.series.carried import States
 from detector.series.values import WindowBatch
 from tests.worker.support import (
     Cluster,
@@ -96,11 +97,11 @@ def test_a_dynamic_member_that_missed_the_poll_interval_drops_its_work_and_goes_
     class SlowOnce(MagnitudeScorer):
         slow = False
 
-        def score(self, batch: WindowBatch) -> Scores:
+        def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
             if self.slow:
                 SlowOnce.slow = False
                 time.sleep(9)
-            return super().score(batch)
+            return super().score(batch, states)
 
     records = series_with_faults(60, [(10, 15), (40, 45)])
     worker = run_worker(
@@ -146,10 +147,10 @@ def test_a_slow_scorer_makes_polls_smaller(cluster: Cluster, run_worker: Start) 
     sizes: list[int] = []
 
     class Slow(MagnitudeScorer):
-        def score(self, batch: WindowBatch) -> Scores:
+        def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
             skew[0] += 0.02 * len(batch.series)
             sizes.append(len(batch.series))
-            return super().score(batch)
+            return super().score(batch, states)
 
     worker = run_worker(scorer=Slow())
     worker.wait_for(lambda: len(worker.worker._live) == 2)

@@ -85,6 +85,7 @@ class Log:
                     batch.start_offsets[index],
                     batch.values[index].tobytes(),
                     bool(batch.coverage_ok[index]),
+                    int(batch.steps[index]),
                 )
             )
 

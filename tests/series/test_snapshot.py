@@ -209,8 +209,8 @@ class TestRefusal:
         return refuse
 
     def test_another_version(self, data, refuse):
-        assert refuse(b"\x03" + data[1:]) == "the snapshot has version 3, this program reads versions 1 to 2"
-        assert refuse(b"\x00" + data[1:]) == "the snapshot has version 0, this program reads versions 1 to 2"
+        assert refuse(b"\x04" + data[1:]) == "the snapshot has version 4, this program reads versions 1 to 3"
+        assert refuse(b"\x00" + data[1:]) == "the snapshot has version 0, this program reads versions 1 to 3"
 
     @pytest.mark.parametrize(
         ("settings", "message"),

@@ -28,6 +28,7 @@ from detector.records.reader import RecordReader
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, replay
 from detector.scoring.scores import Scores
+from detector.series.carried import States, StateType
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import Settings
@@ -45,7 +46,9 @@ KEEP = {"retention.ms": "-1"}
 class MagnitudeScorer:
     """Score = |a| + |b| of the last sample; each channel contributes its own magnitude."""
 
-    def score(self, batch: WindowBatch) -> Scores:
+    state_dtype: StateType | None = None
+
+    def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
         last = batch.values[:, -1]
         contributions = np.abs(np.nan_to_num(last)).astype(np.float32)
         score = np.where(batch.coverage_ok, contributions.sum(1, dtype=np.float64), np.nan)
