@@ -55,6 +55,12 @@ class LocalStoreError(DetectorError):
     exit_code = 10
 
 
+class RegistryUnavailableError(DetectorError):
+    """A registry of models cannot be read or written now, or somebody else moved the alias at this moment."""
+
+    exit_code = 11
+
+
 class AuditFailedError(DetectorError):
     """What was written differs from what the input leads to."""
 

@@ -18,10 +18,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     SecretStr,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
+
+from detector.model_address import ModelPlace, RegistryReference, model_place
 
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _UNIT_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -69,6 +74,14 @@ def _check_stream_name(name: str) -> str:
     return name
 
 
+def _model_place(value: object) -> ModelPlace:
+    if isinstance(value, str):
+        return model_place(value)
+    if isinstance(value, Path | RegistryReference):
+        return value
+    raise PydanticCustomError("path_type", "neither a directory nor a registry reference")
+
+
 def _check_retention(seconds: float) -> float:
     if seconds != -1 and seconds <= 0:
         raise ValueError(f"{seconds:g} s keeps nothing; write a longer time, or -1 for ever")
@@ -90,6 +103,11 @@ RetentionSeconds = Annotated[
     BeforeValidator(parse_duration, json_schema_input_type=float | str),
     Field(ge=-1, allow_inf_nan=False),
     AfterValidator(_check_retention),
+]
+ModelAddress = Annotated[
+    Path | RegistryReference,
+    PlainValidator(_model_place, json_schema_input_type=str),
+    PlainSerializer(str, return_type=str),
 ]
 TopicName = Annotated[str, AfterValidator(_check_topic), Field(json_schema_extra={"pattern": _TOPIC_NAME.pattern})]
 
@@ -409,6 +427,16 @@ class IncidentSettings(Section):
         return self
 
 
+class ShadowSettings(Section):
+    """A challenger that scores the same windows as the stream's model and reports nothing but metrics."""
+
+    model: ModelAddress
+    """Directory of a bundle; or a model of a registry, such as ``registry://models/pumps@challenger``. It must have the
+    period of the stream's model, no longer windows, and no channels that it lacks."""
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the series that it scores, chosen by their names; scoring all takes as long as the model does."""
+
+
 class StreamSettings(Section):
     """One input topic with its model."""
 
@@ -416,8 +444,9 @@ class StreamSettings(Section):
     """Name of the stream in events and metrics; state belongs to it, so keep it."""
     topic: TopicName
     """Input topic; no two streams share one."""
-    model: Path
-    """Directory of a bundle written by ``detector train``."""
+    model: ModelAddress
+    """Directory of a bundle written by ``detector train``; or a model of a registry, such as
+    ``registry://models/pumps@champion`` or ``s3://bucket/models/pumps@champion``, whose moves a worker follows."""
     runtime: Literal["onnx", "keras"] = "onnx"
     """What computes the reconstructions; keras needs the extra of that name and starts more slowly."""
     record: RecordSettings = RecordSettings()
@@ -426,6 +455,8 @@ class StreamSettings(Section):
     """How samples gather into windows."""
     incidents: IncidentSettings = IncidentSettings()
     """How scores become incidents."""
+    shadow: ShadowSettings | None = None
+    """A challenger that scores the same windows and reports nothing but metrics."""
 
 
 class HttpTlsSettings(Section):
@@ -478,6 +509,15 @@ class HttpSettings(Section):
     """A name and password for the endpoints."""
 
 
+class RegistrySettings(Section):
+    """How registries of models are used, where streams name one."""
+
+    check_interval_seconds: Seconds = 30.0
+    """How often a running worker looks whether an alias that it follows was moved."""
+    cache_directory: Path | None = None
+    """Where copies of bundles from remote registries are kept; without it, below the user's cache directory."""
+
+
 class LogSettings(Section):
     """What is logged and how."""
 
@@ -498,6 +538,8 @@ class Settings(Section):
     """Names of the topics that the worker writes."""
     streams: Annotated[tuple[StreamSettings, ...], Field(min_length=1)]
     """The input topics, each with its model."""
+    registry: RegistrySettings = RegistrySettings()
+    """How registries of models are used, where streams name one."""
     http: HttpSettings = HttpSettings()
     """The endpoints /metrics, /healthz and /readyz."""
     log: LogSettings = LogSettings()

@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
         "repartition": Entry("detector.cli.repartition:repartition", "Copy a topic into one that is keyed by series."),
         "config": Entry("detector.cli.config:app", "Write, check and describe configuration files."),
-        "models": Entry("detector.cli.models:app", "List, show and verify model bundles."),
+        "models": Entry("detector.cli.models:app", "List, show and verify model bundles; registries and aliases."),
     }
 )
 """The commands by name, in the order in which ``--help`` lists them."""

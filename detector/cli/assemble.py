@@ -9,7 +9,9 @@ from pathlib import Path
 
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
+from detector.cli.bundles import BundleSource
 from detector.errors import BundleError, ConfigError
+from detector.model_address import ModelPlace
 from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
@@ -17,9 +19,9 @@ from detector.scoring.scorer import Scorer
 from detector.series.cold import ColdSeries
 from detector.series.eviction import Residency
 from detector.series.spec import WindowSpec
-from detector.settings import IncidentSettings, StateSettings, StreamSettings, WindowSettings
+from detector.settings import IncidentSettings, RegistrySettings, StateSettings, StreamSettings, WindowSettings
 from detector.settings_file import fingerprint, shaping_settings
-from models.bundle import Bundle, load_bundle
+from models.bundle import Bundle
 from models.errors import BundleError as DamagedBundleError
 from models.errors import ModelsError
 from models.runtimes import open_runtime
@@ -29,16 +31,14 @@ _NS = 1_000_000_000
 _MOST_SNAPSHOT_BYTES = 9_000_000
 
 
-def open_bundle(path: Path) -> Bundle:
-    """Load and verify a bundle.
+def open_bundle(place: ModelPlace, registry: RegistrySettings | None = None) -> Bundle:
+    """Load and verify a bundle, from a directory or a registry.
 
     Raises:
         BundleError: it is missing, damaged or of another version.
+        RegistryUnavailableError: a registry cannot be read.
     """
-    try:
-        return load_bundle(path)
-    except DamagedBundleError as error:
-        raise BundleError(str(error)) from error
+    return BundleSource(registry).open(place)
 
 
 def window_spec(bundle: Bundle, settings: WindowSettings, carried_bytes: int = 0) -> WindowSpec:

@@ -14,8 +14,16 @@ def audit(
     ),
     stream: Annotated[str | None, typer.Option(help="Only this stream of the configuration.")] = None,
     model: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="Bundle that was in force once; may be given several times.", show_default=False),
+    ] = None,
+    registry: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Registry that has bundles that were in force, besides those of the streams; a directory or an "
+            "address; may be given several times.",
+            show_default=False,
+        ),
     ] = None,
     since: Annotated[
         str | None,
@@ -55,6 +63,7 @@ def audit(
 
     from detector.audit.run import Audit, AuditRange, Readers
     from detector.cli.audit_summary import as_document, conclusion, print_report
+    from detector.cli.bundles import place_of
     from detector.cli.lived import LivedContexts
     from detector.cli.progress import RecordProgress
     from detector.errors import ConfigError
@@ -86,7 +95,7 @@ def audit(
             f"topic {largest} has {counts[largest]} partitions, more than {', '.join(small)}: partitions were added to "
             "the input. Add them to these topics too (the worker does not start before that either), and audit again"
         )
-    contexts = LivedContexts(settings, model or [], cluster)
+    contexts = LivedContexts(settings, [place_of(text, "--model") for text in model or []], cluster, registry or [])
     wanted = AuditRange(
         since_ms, until_ms, from_offset, to_offset,
         settings.worker.state.max_replay_records if look_back is None else look_back,

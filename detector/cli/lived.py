@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from detector.cli.assemble import open_bundle, residency, stream_context
+from detector.cli.assemble import residency, stream_context
+from detector.cli.bundles import BundleSource, registries_of
+from detector.model_address import ModelPlace, shown
 from detector.pipeline import StreamContext
 from detector.settings import Settings, StreamSettings
 from detector.settings_file import fingerprint
@@ -20,22 +21,26 @@ class LivedContexts:
     """Opens models as epochs ask for them, each once.
 
     Args:
-        settings: Names the present bundles.
-        models: Directories of further bundles.
+        settings: Names the present bundles, and registries that may have the others.
+        models: Further bundles.
+        registries: Addresses of further registries.
         cluster: Id of the cluster.
 
     Raises:
         BundleError: a bundle is missing or damaged.
+        RegistryUnavailableError: a registry cannot be read.
     """
 
-    def __init__(self, settings: Settings, models: Sequence[Path], cluster: str) -> None:
+    def __init__(
+        self, settings: Settings, models: Sequence[ModelPlace], cluster: str, registries: Sequence[str] = ()
+    ) -> None:
         self._cluster = cluster
         self._residency = residency(settings.worker.state)
-        paths = dict.fromkeys([*(stream.model for stream in settings.streams), *models])
-        self._bundles: dict[str, tuple[Path, Bundle]] = {}
-        for path in paths:
-            bundle = open_bundle(path)
-            self._bundles[bundle.digest] = path, bundle
+        self._source = BundleSource(settings.registry)
+        self._registries = [*registries_of(settings.streams), *registries]
+        places = dict.fromkeys([*(stream.model for stream in settings.streams), *models])
+        opened = [self._source.open(place) for place in places]
+        self._bundles: dict[str, Bundle | None] = {bundle.digest: bundle for bundle in opened}
         self._opened: dict[tuple[str, str, str], StreamContext] = {}
 
     def resolve(self, stream: StreamSettings, epoch: Epoch) -> StreamContext | str:
@@ -46,16 +51,22 @@ class LivedContexts:
         settings = settings_of(stream, epoch)
         if isinstance(settings, str):
             return settings
-        if epoch.model not in self._bundles:
+        bundle = self._bundle(epoch.model)
+        if bundle is None:
             version = f"version {epoch.model_version}, " if epoch.model_version else ""
+            where = f" nor in {', '.join(map(shown, self._registries))}" if self._registries else ""
             return (
-                f"the model that was in force ({version}digest {epoch.model}) is not at hand; give the directory of "
-                "its bundle with --model"
+                f"the model that was in force ({version}digest {epoch.model}) is not at hand{where}; give the "
+                "directory of its bundle with --model, or the registry that has it with --registry"
             )
-        path, bundle = self._bundles[epoch.model]
-        context = stream_context(settings.model_copy(update={"model": path}), bundle, self._cluster)
+        context = stream_context(settings, bundle, self._cluster)
         self._opened[key] = context = replace(context, residency=self._residency)
         return context
+
+    def _bundle(self, digest: str) -> Bundle | None:
+        if digest not in self._bundles:
+            self._bundles[digest] = self._source.by_digest(digest, self._registries)
+        return self._bundles[digest]
 
 
 def settings_of(stream: StreamSettings, epoch: Epoch) -> StreamSettings | str:

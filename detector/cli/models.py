@@ -1,4 +1,4 @@
-"""``detector models``: bundles and architectures. Nothing here imports Keras, unless its runtime is asked for."""
+"""``detector models``: bundles, registries, architectures. None imports Keras, unless its runtime is asked for."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detector.cli import model_registry
 from detector.cli.architectures import architectures
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
-_HELP = """List, show and verify model bundles, and list the architectures to train.
+_HELP = """List, show and verify model bundles, keep them in registries, and list the architectures to train.
 
 Examples:
     detector models architectures
     detector models list
     detector models show models/servers
-    detector models verify models/servers --runtime onnx --runtime keras
+    detector models push models/servers registry://models/registry/servers --alias champion
 """
 
 app = typer.Typer(no_args_is_help=True, help=_HELP)
@@ -29,7 +30,12 @@ app.command()(architectures)
 _HEADINGS = ("NAME", "VERSION", "ARCHITECTURE", "CHANNELS", "WINDOW", "THRESHOLD", "CREATED")
 _NUMBERS = frozenset({"CHANNELS", "THRESHOLD"})
 _BUNDLE = Annotated[
-    Path, typer.Argument(metavar="BUNDLE", help="Directory that 'detector train' wrote.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="BUNDLE",
+        help="Directory that 'detector train' wrote, or a registry reference such as registry://DIR/NAME@ALIAS.",
+        show_default=False,
+    ),
 ]
 
 
@@ -43,16 +49,34 @@ class Runtime(StrEnum):
 @app.command(name="list")
 def list_(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to look: a directory of bundles, or a bundle.")
-    ] = Path("models"),
+        str,
+        typer.Argument(metavar="DIR", help="Where to look: a directory of bundles, a bundle, or a registry."),
+    ] = "models",
+    as_json: Annotated[bool, typer.Option("--json", help="A registry: print it as JSON.")] = False,
 ) -> None:
-    """List the bundles in a directory. Each is verified; one that is damaged is listed with the reason.
+    """List the bundles in a directory, or the versions in a registry with the aliases that name them.
+
+    Bundles in a directory are verified; one that is damaged is listed with the reason.
 
     Examples:
         detector models list
 
         detector models list /srv/bundles
+
+        detector models list s3://bucket/models
     """
+    from detector.cli.bundles import BundleSource, model_errors
+    from detector.model_address import is_reference
+    from models.registry.marker import MARKER
+
+    if is_reference(directory) or (Path(directory) / MARKER).is_file():
+        with model_errors():
+            model_registry.list_registry(BundleSource().registry(directory), as_json)
+        return
+    _list_bundles(Path(directory))
+
+
+def _list_bundles(directory: Path) -> None:
     from detector.cli.assemble import open_bundle
     from detector.errors import BundleError
 
@@ -89,11 +113,12 @@ def show(
     import sys
 
     from detector.cli.assemble import open_bundle
+    from detector.cli.bundles import place_of
     from detector.cli.train_report import print_report
     from detector.errors import BundleError
     from models.errors import BundleError as DamagedBundleError
 
-    opened = open_bundle(bundle)
+    opened = open_bundle(place_of(bundle, "BUNDLE"))
     try:
         document = _document(opened)
     except DamagedBundleError as error:  # it changed since it was opened
@@ -129,12 +154,13 @@ def verify(
         detector models verify models/telemetry --runtime onnx --runtime keras
     """
     from detector.cli.assemble import open_bundle
+    from detector.cli.bundles import place_of
     from detector.errors import BundleError, ConfigError
     from models.errors import BundleError as DamagedBundleError
     from models.errors import ModelsError
     from models.runtimes import TOLERANCE
 
-    opened = open_bundle(bundle)
+    opened = open_bundle(place_of(bundle, "BUNDLE"))
     total_bytes = sum(record.size_bytes for record in opened.files.values())
     typer.echo(f"checksums      ok: {len(opened.files)} files, {total_bytes:,} bytes")
     for runtime in dict.fromkeys(runtimes or [Runtime.ONNX]):
@@ -149,6 +175,10 @@ def verify(
             f"({TOLERANCE:g} is allowed)"
         )
     typer.echo(f"OK: {bundle} is {opened.version}, digest {opened.digest}")
+
+
+for _command in (model_registry.push, model_registry.pull, model_registry.alias, model_registry.history):
+    app.command()(_command)
 
 
 def _candidates(directory: Path) -> list[Path]:

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from detector.kafka.writer import TopicWriter
+    from detector.model_address import ModelPlace
     from detector.settings import Settings
 
 
@@ -20,7 +21,16 @@ def replay(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file of the worker.")] = None,
     stream: Annotated[str | None, typer.Option(help="Only this stream of the configuration.")] = None,
     topic: Annotated[str | None, typer.Option(help="Topic to replay; needs --model.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Bundle to use instead of the configured one.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Bundle to use instead of the configured one: a directory or registry reference.")
+    ] = None,
+    registry: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --as-lived: registry that has bundles that were in force, besides those of the streams.",
+            show_default=False,
+        ),
+    ] = None,
     bootstrap_server: Annotated[str | None, typer.Option(help="host:port of the cluster.")] = None,
     since: Annotated[
         str | None, typer.Option(help="First event time: ISO 8601, or a duration before now such as 14d.")
@@ -72,6 +82,7 @@ def replay(
     """
     import sys
 
+    from detector.cli.bundles import place_of
     from detector.cli.progress import RecordProgress
     from detector.cli.replay_sources import Range, open_files, open_lived, open_topics
     from detector.cli.replay_summary import as_document, print_summary
@@ -93,13 +104,16 @@ def replay(
             "--as-lived takes models, settings and beginnings from what the worker noted down; leave out --topic, "
             "--look-back, --threshold and --runtime"
         )
-    chosen = None if as_lived else model
+    if registry and not as_lived:
+        raise ConfigError("--registry finds the bundles of another time; it belongs to --as-lived")
+    place = None if model is None else place_of(model, "--model")
+    chosen = None if as_lived else place
     settings = _settings(config, stream, topic, chosen, bootstrap_server, threshold, runtime, bool(files))
     wanted = Range(*_times(since, until), from_offset, to_offset, look_back)
     if files:
         opened = open_files(files, settings, time_column, series_column, series, wanted)
     elif as_lived:
-        opened = open_lived(settings, [] if model is None else [model], wanted)
+        opened = open_lived(settings, [] if place is None else [place], registry or [], wanted)
     else:
         opened = open_topics(settings, wanted)
     sinks: list[Any] = []
@@ -133,7 +147,7 @@ def _settings(
     config: Path | None,
     stream: str | None,
     topic: str | None,
-    model: Path | None,
+    model: ModelPlace | None,
     bootstrap_server: str | None,
     threshold: float | None,
     runtime: str | None,

@@ -14,6 +14,7 @@ from detector.files.table import open_table
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
+from detector.model_address import ModelPlace
 from detector.pipeline import StreamContext
 from detector.records.values import InputPartition
 from detector.replay import Begun, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
@@ -87,7 +88,7 @@ def open_files(
         ConfigError: a file or a column is missing.
     """
     configured = settings.streams[0]
-    bundle = open_bundle(configured.model)
+    bundle = open_bundle(configured.model, settings.registry)
     tables = [open_table(path, time_column, series_column, bundle.spec.channels, series) for path in files]
     source = FileSource(tables)
     row_stream = configured.model_copy(
@@ -114,7 +115,7 @@ def open_topics(settings: Settings, wanted: Range) -> Opened:
         BundleError: a model is missing, damaged or does not open.
         KafkaUnavailableError: the cluster or a topic is missing.
     """
-    bundles = {item.name: open_bundle(item.model) for item in settings.streams}
+    bundles = {item.name: open_bundle(item.model, settings.registry) for item in settings.streams}
     cluster = check_cluster(settings.kafka)
     check_topics(settings.kafka, [item.topic for item in settings.streams])
     resident = residency(settings.worker.state)
@@ -163,7 +164,7 @@ def open_topics(settings: Settings, wanted: Range) -> Opened:
     )
 
 
-def open_lived(settings: Settings, models: Sequence[Path], wanted: Range) -> Opened:
+def open_lived(settings: Settings, models: Sequence[ModelPlace], registries: Sequence[str], wanted: Range) -> Opened:
     """The streams' topics, with the models and settings that were in force.
 
     Raises:
@@ -174,7 +175,7 @@ def open_lived(settings: Settings, models: Sequence[Path], wanted: Range) -> Ope
     check_topics(settings.kafka, [*(item.topic for item in settings.streams), settings.topics.epochs])
     config, most = consumer_config(settings.kafka), settings.worker.max_poll_records
     history, notes = History(config, most), History(config, most)
-    lived = LivedReplay(settings, list(models), cluster.cluster_id, history, Past(settings, notes))
+    lived = LivedReplay(settings, models, registries, cluster.cluster_id, history, Past(settings, notes))
     counted_from: dict[InputPartition, int] = {}
     for item in settings.streams:
         partitions = history.partitions(item.topic)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 from detector.cli.lived import LivedContexts
 from detector.errors import BundleError, StateMismatchError
@@ -13,6 +12,7 @@ from detector.lived.certainty import Certainty
 from detector.lived.log import CheckpointPlace, EpochLog, load_checkpoint, read_log
 from detector.lived.plan import Plan, make_plan
 from detector.lived.walk import Walk
+from detector.model_address import ModelPlace
 from detector.pipeline import PartitionPipeline, StreamContext
 from detector.records.values import InputPartition
 from detector.replay import Begun
@@ -97,14 +97,23 @@ class LivedReplay:
     Args:
         settings: Of the worker.
         models: Further bundles.
+        registries: Addresses of further registries of bundles.
         cluster: Id of the cluster.
         history: Reads the input.
         past: Reads the epochs topic, with a reader of its own.
     """
 
-    def __init__(self, settings: Settings, models: list[Path], cluster: str, history: History, past: Past) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: Sequence[ModelPlace],
+        registries: Sequence[str],
+        cluster: str,
+        history: History,
+        past: Past,
+    ) -> None:
         self._look_back = settings.worker.state.max_replay_records
-        self._contexts = LivedContexts(settings, models, cluster)
+        self._contexts = LivedContexts(settings, models, cluster, registries)
         self._history = history
         self._past = past
         self._walks: list[tuple[InputPartition, Walk]] = []

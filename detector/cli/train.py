@@ -110,6 +110,16 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and sampling.")] = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of TensorFlow.", show_default=False)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGISTRY/NAME", help="Put the bundle into a registry of models as well.", show_default=False
+        ),
+    ] = None,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(help="With --push: let this alias name it; may be given several times.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Train an autoencoder on normal operation and calibrate its threshold, without labels.
@@ -125,6 +135,8 @@ def train(
 
         detector train metrics.csv --series-column host --period 1m --epochs 20 --out models/hosts
 
+        detector train -c detector.yaml --topic telemetry --since 30d --out new --push s3://bucket/models/pumps
+
         detector train metrics.csv --architecture seq2seq --option sampling=linear --out models/metrics
     """
     import json
@@ -132,6 +144,8 @@ def train(
     from datetime import UTC, datetime
 
     from detector.alerting.lifecycle import count_incidents
+    from detector.cli.bundles import BundleSource
+    from detector.cli.model_registry import push_bundle, registry_of
     from detector.cli.moments import parse_moment, parse_span
     from detector.cli.train_report import EpochProgress, as_document, print_report
     from detector.errors import BundleError, ConfigError
@@ -149,6 +163,11 @@ def train(
 
     if bool(files) == (topic is not None):
         raise ConfigError("give either files or --topic")
+    if alias and push is None:
+        raise ConfigError("--alias moves an alias of a registry; say which with --push REGISTRY/NAME")
+    source = BundleSource()
+    if push is not None:
+        registry_of(source, push)  # a name that cannot be one is told before the training, not after it
     if out.exists() and not force:
         raise ConfigError(f"{out} exists already; choose another --out, or --force to replace it")
     try:
@@ -212,6 +231,8 @@ def train(
         typer.echo(json.dumps(document, indent=2))
     else:
         print_report(document, sys.stdout)
+    if push is not None:
+        push_bundle(source, out, push, alias or (), "", None)
 
 
 def choose_window(data: SeriesData, most: int = 64) -> int:

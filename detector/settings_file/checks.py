@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from detector.errors import ConfigError
+from detector.model_address import DIRECTORY_SCHEME, ModelPlace, RegistryReference
 from detector.records.decoders import decoder
 from detector.records.paths import parse_path
 from detector.settings import RecordSettings, Section, Settings
@@ -49,14 +50,18 @@ def _paths(record: RecordSettings) -> Iterator[tuple[Key, str]]:
 
 
 def check_files(settings: Settings, problem: MakeProblem) -> Iterator[Problem]:
-    """Bundles without a readable manifest, and certificates, keys and secrets that are not there.
+    """Bundles without a readable manifest, registries, certificates, keys and secrets that are not there.
 
     Opens manifests only: whether a bundle is sound and fits its stream is seen when it is loaded.
     """
     for position, stream in enumerate(settings.streams):
-        message = _bundle_problem(stream.model)
-        if message:
-            yield problem(("streams", position, "model"), message)
+        places: dict[Key, ModelPlace] = {("model",): stream.model}
+        if stream.shadow is not None:
+            places["shadow", "model"] = stream.shadow.model
+        for below, place in places.items():
+            message = _registry_problem(place) if isinstance(place, RegistryReference) else _bundle_problem(place)
+            if message:
+                yield problem(("streams", position, *below), message)
     yield from _missing_files(settings.kafka, ("kafka",), problem)
     yield from _missing_files(settings.http, ("http",), problem)
 
@@ -76,6 +81,17 @@ def _bundle_problem(directory: Path) -> str | None:
     if not isinstance(manifest, dict):
         return f"{directory / 'manifest.json'} is damaged; train the bundle again, or copy it again"
     return None
+
+
+def _registry_problem(reference: RegistryReference) -> str | None:
+    """Of a registry in a directory; others are asked when a worker starts, which takes a network and a login."""
+    scheme, _, rest = reference.registry.partition("://")
+    if scheme != DIRECTORY_SCHEME or (Path(rest) / "registry.json").is_file():
+        return None
+    return (
+        f"there is no registry of models at {rest}; correct the directory, or begin one with: detector models push "
+        f"BUNDLE {reference.registry}/{reference.name}"
+    )
 
 
 def _missing_files(section: Section, under: Key, problem: MakeProblem) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from detector.errors import ConfigError
+from detector.model_address import RegistryReference, is_reference
 from detector.settings import RecordSettings, Section, Settings
 from detector.settings_file.checks import check_record
 from detector.settings_file.document import MAX_BYTES, Document, parse_document
@@ -123,11 +124,20 @@ def _drop_empty_sections(data: dict[str, Any], model: type[Section]) -> None:
 def _resolve_paths(data: dict[str, Any], model: type[Section], directory: Path) -> None:
     for name, field in model.model_fields.items():
         if kind_of(field).path and isinstance(data.get(name), str) and data[name]:
-            data[name] = str(directory / data[name])
+            data[name] = _resolved(data[name], directory)
     for _, section, value in _sections(data, model):
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, dict):
                 _resolve_paths(part, section, directory)
+
+
+def _resolved(text: str, directory: Path) -> str:
+    if not is_reference(text):
+        return str(directory / text)
+    try:
+        return str(RegistryReference.parse(text).below(directory))
+    except ValueError:
+        return text  # the check of the value says what is wrong
 
 
 def _sections(data: dict[str, Any], model: type[Section]) -> list[tuple[str, type[Section], Any]]:

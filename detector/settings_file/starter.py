@@ -37,6 +37,7 @@ _EXAMPLES: dict[Key, str] = {
     ("kafka", "sasl", "mechanism"): "SCRAM-SHA-512",
     ("kafka", "sasl", "username"): "reconstream",
     ("kafka", "sasl", "password"): "${KAFKA_PASSWORD}",
+    ("streams", 0, "shadow", "model"): "registry://models/telemetry@challenger",
     ("http", "tls", "cert_file"): "server.pem",
     ("http", "tls", "key_file"): "server.key",
     ("http", "auth", "username"): "prometheus",

@@ -25,7 +25,8 @@ def _stream_line(stream: StreamSettings) -> str:
     series = "/".join(record.series_fields) or "record key"
     time = record.time_field or "record timestamp"
     layout = f"{record.decoder}, {record.layout}; series: {series}; time: {time}"
-    model = f"model {stream.model}, settings {fingerprint(stream)[:12]}"
+    shadow = f", shadow {stream.shadow.model}" if stream.shadow is not None else ""
+    model = f"model {stream.model}{shadow}, settings {fingerprint(stream)[:12]}"
     return f"stream {stream.name}: topic {stream.topic} ({layout}), {model}"
 
 

@@ -95,6 +95,15 @@ class Registry:
         moves = {alias: self._log.last(name, alias) for alias in self._log.aliases(name)}
         return {alias: move for alias, move in moves.items() if move is not None and move.digest is not None}
 
+    def known_aliases(self, name: str) -> list[str]:
+        """Every alias that a model ever had.
+
+        Raises:
+            RegistryError: no such model, or it cannot be read.
+        """
+        self._digests(name)
+        return self._log.aliases(name)
+
     def current(self, name: str, alias: str) -> Move | None:
         """The last move of an alias; None when it never named anything. A removed one has no digest.
 

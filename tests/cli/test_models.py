@@ -8,9 +8,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -18,17 +17,7 @@ import pytest
 from detector.cli import main
 from models.architectures import ARCHITECTURES
 from models.bundle import Bundle, load_bundle
-
-CREATED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-CHANNELS = ("cpu", "memory")
-WINDOW = 8
-
-
-class Made(NamedTuple):
-    """A bundle, and the training that it came from."""
-
-    path: Path
-    report: dict[str, Any]
+from tests.cli.conftest import Made
 
 
 class Ended(NamedTuple):
@@ -37,24 +26,6 @@ class Ended(NamedTuple):
     code: int | str | None
     out: str
     err: str
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A very small model, trained for real."""
-    from detector.cli.train_report import as_document
-    from models.bundle import write_bundle
-    from models.spec import ModelSpec
-    from models.training import TrainOptions, train
-
-    random = np.random.default_rng(3)
-    times_ns = np.arange(120) * 300_000_000_000
-    data = {"web-1": (times_ns, np.cumsum(random.normal(size=(120, len(CHANNELS))), axis=0))}
-    spec = ModelSpec(channels=CHANNELS, window=WINDOW, units=4, latent=2, period_seconds=300.0)
-    trained = train(data, spec, TrainOptions(epochs=2))
-    path = tmp_path_factory.mktemp("bundles") / "telemetry"
-    digest = write_bundle(path, trained, created_at=CREATED)
-    return Made(path, as_document(trained, path, digest))
 
 
 @pytest.fixture

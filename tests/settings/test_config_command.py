@@ -126,6 +126,22 @@ def test_check_finds_every_file_that_is_not_there(folder):
     ]
 
 
+def test_check_finds_registries_that_are_none(folder):
+    (folder / "detector.yaml").write_text(
+        "streams: [{name: s, topic: t, model: 'registry://models/pumps@champion',\n           shadow: {model: gone}}]"
+    )
+    assert refused("check").split("\n") == [
+        f"detector.yaml:1: streams[0].model: there is no registry of models at {folder}/models; correct the directory, "
+        f"or begin one with: detector models push BUNDLE registry://{folder}/models/pumps",
+        f"detector.yaml:2: streams[0].shadow.model: there is no bundle at {folder}/gone; "
+        "name the directory that 'detector train --out' wrote",
+    ]
+    (folder / "models").mkdir()
+    (folder / "models" / "registry.json").write_text("{}")
+    make_bundle(folder, "gone")
+    assert f"model registry://{folder}/models/pumps@champion, shadow {folder}/gone, settings" in run("check").stdout
+
+
 def test_check_shows_the_login_but_no_secret(folder):
     (folder / "detector.yaml").write_text(STREAMS.replace("password_file: secret", "password: hunter2"))
     (folder / "ca.pem").touch()

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from detector.errors import ConfigError
+from detector.model_address import RegistryReference
 from detector.settings import SaslSettings, Settings
 from detector.settings_file import load_settings
 
@@ -209,3 +210,21 @@ def test_files_that_are_something_else(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_settings(path, {})
     assert str(caught.value) == f"{path}: larger than 1048576 bytes; this is not a settings file"
+
+
+def test_models_of_registries(load, tmp_path):
+    settings = load(
+        "streams:\n"
+        "  - {name: a, topic: a, model: registry://models/pumps@champion,"
+        " shadow: {model: 's3://bucket/m/pumps@challenger', share: 0.5}}\n"
+        "  - {name: b, topic: b, model: registry:///srv/models/pumps@champion}\n"
+        "registry: {check_interval_seconds: 5m, cache_directory: cache}\n"
+    )
+    one, two = settings.streams
+    assert one.model == RegistryReference(f"registry://{tmp_path}/models", "pumps", "champion")
+    assert one.shadow is not None
+    assert (one.shadow.model, one.shadow.share) == (RegistryReference("s3://bucket/m", "pumps", "challenger"), 0.5)
+    assert str(two.model) == "registry:///srv/models/pumps@champion"
+    assert settings.registry.cache_directory == tmp_path / "cache"
+    # The settings of another time are made of dumped ones.
+    assert type(one).model_validate(one.model_dump()) == one

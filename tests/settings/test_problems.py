@@ -70,6 +70,21 @@ streams:
         ("streams: []\n", ":1: streams: is empty; write at least one item"),
         ("streams:\n", ":1: streams: is empty; give it a list"),
         (
+            STREAM.replace("models/servers", "registry://models/servers"),
+            ":4: streams[0].model: 'registry://models/servers' names no alias and no version; write "
+            "registry://DIRECTORY/NAME@ALIAS, or for example s3://BUCKET/FOLDER/NAME@ALIAS; a version may stand for "
+            "ALIAS",
+        ),
+        (
+            STREAM.replace("models/servers", "s3://../..@champion"),
+            ":4: streams[0].model: '..' is not the name of a model; use up to 100 letters, digits, '.', '_' and '-', "
+            "with a letter or digit first",
+        ),
+        (
+            STREAM.replace("models/servers", "[a]"),
+            ":4: streams[0].model: is not a path; write the name of a file or directory",
+        ),
+        (
             "streams: {name: a}\n",
             ":1: streams: is not a list; write [first, second], or one item a line, each after '- '",
         ),
@@ -111,7 +126,7 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x: 1", ":5: x: there is no such setting; known here: kafka, worker, topics, streams, http, log"),
+        ("x: 1", ":5: x: there is no such setting; known here: kafka, worker, topics, streams, registry, http, log"),
         (
             "http: {5: 1}",
             ":5: http.5: there is no such setting; known here: host, port, stalled_after_seconds, tls, auth",

@@ -1,0 +1,39 @@
+"""A very small bundle, trained once for the tests of commands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+CREATED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+CHANNELS = ("cpu", "memory")
+WINDOW = 8
+
+
+class Made(NamedTuple):
+    """A bundle, and the training that it came from."""
+
+    path: Path
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A very small model, trained for real."""
+    from detector.cli.train_report import as_document
+    from models.bundle import write_bundle
+    from models.spec import ModelSpec
+    from models.training import TrainOptions, train
+
+    random = np.random.default_rng(3)
+    times_ns = np.arange(120) * 300_000_000_000
+    data = {"web-1": (times_ns, np.cumsum(random.normal(size=(120, len(CHANNELS))), axis=0))}
+    spec = ModelSpec(channels=CHANNELS, window=WINDOW, units=4, latent=2, period_seconds=300.0)
+    trained = train(data, spec, TrainOptions(epochs=2))
+    path = tmp_path_factory.mktemp("bundles") / "telemetry"
+    digest = write_bundle(path, trained, created_at=CREATED)
+    return Made(path, as_document(trained, path, digest))
