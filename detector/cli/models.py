@@ -11,6 +11,7 @@ import typer
 
 from detector.cli import model_registry
 from detector.cli.architectures import architectures
+from detector.cli.model_horizon import horizon
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -26,6 +27,7 @@ Examples:
 
 app = typer.Typer(no_args_is_help=True, help=_HELP)
 app.command()(architectures)
+app.command()(horizon)
 
 _HEADINGS = ("NAME", "VERSION", "ARCHITECTURE", "CHANNELS", "WINDOW", "THRESHOLD", "CREATED")
 _NUMBERS = frozenset({"CHANNELS", "THRESHOLD"})

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from detector.alerting.policy import IncidentPolicy
     from detector.settings import IncidentSettings
     from detector.training_data import SeriesData
 
-_DISCOVERY_RECORDS = 2000
 _WEEK_NS = 7 * 86_400 * 1_000_000_000
 # Rarer events than this cannot be told from any amount of training data; more frequent ones are not rare.
 _LEAST_RISK, _MOST_RISK = 1e-7, 0.01
@@ -147,6 +143,7 @@ def train(
     from detector.cli.bundles import BundleSource
     from detector.cli.model_registry import push_bundle, registry_of
     from detector.cli.moments import parse_moment, parse_span
+    from detector.cli.series_data import between, from_files, from_topic
     from detector.cli.train_report import EpochProgress, as_document, print_report
     from detector.errors import BundleError, ConfigError
     from detector.settings import IncidentSettings
@@ -180,10 +177,10 @@ def train(
     until_ns = None if until is None else parse_moment(until, "--until", now)
     chosen = tuple(name.strip() for name in channels.split(",") if name.strip()) if channels else None
     if topic is None:
-        data, names = _from_files(files or [], time_column, series_column, series, chosen)
-        data = _between(data, since_ns, until_ns)
+        data, names = from_files(files or [], time_column, series_column, series, chosen)
+        data = between(data, since_ns, until_ns)
     else:
-        data, names = _from_topic(topic, config, bootstrap_server, chosen, since_ns, until_ns)
+        data, names = from_topic(topic, config, bootstrap_server, chosen, since_ns, until_ns)
     if not any(len(times) for times, _ in data.values()):
         raise ConfigError("there is no sample to train on in that range; look at --since and --until")
     try:
@@ -280,120 +277,3 @@ def _policy(settings: IncidentSettings, threshold: float, window: int) -> Incide
         top_channels=settings.top_channels,
         channels=(),
     )
-
-
-def _from_files(
-    files: list[Path],
-    time_column: str | None,
-    series_column: str | None,
-    series: str | None,
-    channels: tuple[str, ...] | None,
-) -> tuple[SeriesData, tuple[str, ...]]:
-    """Series of all files, by name; a series may go on in the next file."""
-    import numpy as np
-
-    from detector.errors import ConfigError
-    from detector.files.table import open_table
-
-    tables = [open_table(path, time_column, series_column, channels, series) for path in files]
-    names = tables[0].channels
-    parts: dict[str, list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]] = {}
-    for table in tables:
-        if set(table.channels) != set(names):
-            odd = sorted(set(table.channels) ^ set(names))
-            raise ConfigError(
-                f"{table.path} has other channels than {tables[0].path} ({', '.join(odd)}); "
-                "name those to use with --channels"
-            )
-        order = [table.channels.index(name) for name in names]
-        for chunk in table.chunks():
-            labels = np.asarray(chunk.series)
-            for name in dict.fromkeys(chunk.series):
-                rows = labels == name
-                parts.setdefault(name, []).append((chunk.time_ns[rows], chunk.values[rows][:, order]))
-    data: SeriesData = {}
-    for name, found in sorted(parts.items()):
-        times = np.concatenate([part[0] for part in found])
-        values = np.concatenate([part[1] for part in found])
-        by_time = np.argsort(times, kind="stable")
-        data[name] = (times[by_time], values[by_time])
-    return data, names
-
-
-def _between(data: SeriesData, since_ns: int | None, until_ns: int | None) -> SeriesData:
-    import numpy as np
-
-    kept: SeriesData = {}
-    for name, (times, values) in data.items():
-        inside = np.ones(len(times), bool)
-        if since_ns is not None:
-            inside &= times >= since_ns
-        if until_ns is not None:
-            inside &= times < until_ns
-        kept[name] = (times[inside], values[inside])
-    return kept
-
-
-def _from_topic(
-    topic: str,
-    config: Path | None,
-    bootstrap_server: str | None,
-    channels: tuple[str, ...] | None,
-    since_ns: int | None,
-    until_ns: int | None,
-) -> tuple[SeriesData, tuple[str, ...]]:
-    """Series of a topic's history, read as the worker would read it."""
-    import os
-    from itertools import islice
-
-    from detector.cli.moments import NS_PER_SECOND
-    from detector.cli.progress import RecordProgress
-    from detector.errors import ConfigError
-    from detector.kafka.client import consumer_config
-    from detector.kafka.history import History
-    from detector.kafka.preflight import check_cluster, check_topics
-    from detector.records.decoders import decoder
-    from detector.records.reader import RecordReader
-    from detector.settings import KafkaSettings, RecordSettings
-    from detector.settings_file import load_settings
-    from detector.training_data import collect, discover_channels
-
-    kafka, record = KafkaSettings(), RecordSettings()
-    if config is not None:
-        settings = load_settings(config, os.environ)
-        kafka = settings.kafka
-        record = next((stream.record for stream in settings.streams if stream.topic == topic), record)
-    if bootstrap_server is not None:
-        kafka = KafkaSettings.model_validate({**kafka.model_dump(), "bootstrap_servers": bootstrap_server})
-    check_cluster(kafka)
-    check_topics(kafka, [topic])
-    decode = decoder(record.decoder)
-    history = History(consumer_config(kafka))
-    try:
-        partitions = history.partitions(topic)
-        first, end = history.first_offsets(partitions), history.end_offsets(partitions)
-        ranges = {partition: (first[partition], end[partition]) for partition in partitions}
-        if since_ns is not None:
-            # Record timestamps may differ a little from event times; what is too early is left out afterwards.
-            found = history.offsets_at(partitions, max(0, (since_ns - 3600 * NS_PER_SECOND) // 1_000_000))
-            ranges = {p: (end[p] if (offset := found[p]) is None else offset, end[p]) for p in partitions}
-        total = sum(stop - start for start, stop in ranges.values())
-        if not total:
-            raise ConfigError(f"topic {topic} has no records in that range; look at --since, and at its retention")
-        if channels is None:
-            sample = (item for chunk in history.read(ranges) if chunk is not None for item in chunk[1])
-            channels = discover_channels(islice(sample, _DISCOVERY_RECORDS), record, decode)
-            if not channels:
-                raise ConfigError(
-                    f"the records of {topic} hold no numbers where channels are expected; describe them in the record "
-                    "section of a configuration file (-c), or name them with --channels"
-                )
-        reader = RecordReader(record, channels, decode)
-        with RecordProgress(f"reading {topic}", total) as progress:
-            collected = collect(history.read(ranges), reader, len(channels), since_ns, until_ns, progress.advance)
-    finally:
-        history.close()
-    if collected.rejected:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(collected.rejected.items()))
-        typer.echo(f"note: left out of {collected.records:,} records: {reasons}", err=True)
-    return collected.data, channels

@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from detector.cli.horizon_report import summary
+from models.horizon import Horizon
+
 if TYPE_CHECKING:
     from models.training import TrainedModel
 
@@ -88,6 +91,9 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         f"  held-out loss    {sparkline(losses)}  {losses[0]:.4f} -> {min(losses):.4f} (epoch {history['best_epoch']})"
     )
     _print_gradients(console, history)
+    for part, found in history["horizons"].items():
+        horizon = summary(Horizon.from_dict(found), spec["period_seconds"])
+        console.print(f"  memory horizon   {part}: {horizon}")
     quantiles = ", ".join(f"{float(q) * 100:g}% {value:.2f}" for q, value in calibration["quantiles"].items())
     console.print(f"  held-out scores  {quantiles}")
     console.print(

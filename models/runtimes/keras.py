@@ -19,27 +19,37 @@ if TYPE_CHECKING:
     from models.bundle import Bundle
 
 
-def open_keras(bundle: Bundle, threads: int) -> Graph:
-    """Open the Keras model of a bundle, once it is known to name nothing but what the architectures use.
+def load_keras_model(bundle: Bundle) -> Any:
+    """Load the Keras model of a bundle, once it is known to name nothing but what the architectures use.
 
     Safe mode, in which Keras refuses lambdas, is the second line of defence.
 
     Raises:
-        BundleError: it holds anything else, Keras cannot open it, or it does not fit the bundle.
+        BundleError: it holds anything else, or Keras cannot open it.
         ModelsError: Keras is not installed.
     """
-    del threads  # TensorFlow's threads belong to the process
     keras = load_keras()
-    tensorflow = load_tensorflow()
     data = bundle.read(KERAS)
     check_keras_file(data, bundle.path / KERAS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / KERAS
         path.write_bytes(data)
         try:
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises whatever its parts raise
             raise BundleError(f"{bundle.path / KERAS}: Keras cannot open it ({error}); train anew") from error
+
+
+def open_keras(bundle: Bundle, threads: int) -> Graph:
+    """Open the Keras model of a bundle, as `load_keras_model` does.
+
+    Raises:
+        BundleError: it cannot be opened, or does not fit the bundle.
+        ModelsError: Keras is not installed.
+    """
+    del threads  # TensorFlow's threads belong to the process
+    tensorflow = load_tensorflow()
+    model = load_keras_model(bundle)
     outputs = model.output if isinstance(model.output, dict) else {RECONSTRUCTION: model.output}
     single = not isinstance(model.output, dict)
     names = [tensor.name for tensor in model.inputs]

@@ -15,7 +15,8 @@ from models.architectures.architecture import FittingTask
 from models.backend import load_tensorflow
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
 from models.errors import TrainingError
-from models.residuals import ResidualScore, tail_sums
+from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
+from models.residuals import ResidualScore, impute, tail_sums
 from models.scaling import Scaler
 from models.spec import ModelSpec
 from models.training.health import diagnose
@@ -127,6 +128,7 @@ def train(
             seconds=clock() - began,
             clipping=str(options.clipping),
             findings=diagnose(result.epochs),
+            horizons=_horizons(model, laid, scaler, spec, options),
         ),
         golden=_golden(bank, held_out, spec, options.clip),
         training_data=fingerprint(data),
@@ -186,6 +188,23 @@ def _score_held_out(
         scores.append(HeldOutScores(score[done : done + starts.size], times))
         done += starts.size
     return residual, scores
+
+
+def _horizons(
+    model: Any, laid: dict[str, SeriesWindows], scaler: Scaler, spec: ModelSpec, options: TrainOptions
+) -> dict[str, Horizon]:
+    """The model's memory horizon on its training data."""
+    if not options.horizon_sequences:
+        return {}
+    carried = len(model.inputs) > 1
+    stretches = [
+        impute(scaler.apply(segment.values[None], np.array([scaler.row(name)])))[0][0]
+        for name, windows in laid.items()
+        for segment in windows.segments
+        if carried or len(segment.values) >= spec.window
+    ]
+    length = sequence_length(spec.window, carried)
+    return measure_model(model, spread_sequences(stretches, length, options.horizon_sequences))
 
 
 def _golden(bank: WindowBank, held_out: Int64, spec: ModelSpec, clip: float) -> Float32:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from models.horizon import Horizon
 from models.training.gradients import LayerNorms, NormSummary
 from models.training.health import Finding
 
@@ -78,6 +79,7 @@ class TrainingHistory:
         seconds: Duration of the whole, export not included.
         clipping: Bound on the gradients, in words.
         findings: What was wrong with the gradients, and what to do about it.
+        horizons: How far back the model looks, by part of its output; empty where that was not measured.
     """
 
     epochs: tuple[EpochRecord, ...]
@@ -92,7 +94,9 @@ class TrainingHistory:
     seconds: float
     clipping: str
     findings: tuple[Finding, ...]
+    horizons: Mapping[str, Horizon] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
-        return dataclasses.asdict(self)
+        horizons = {part: horizon.to_dict() for part, horizon in self.horizons.items()}
+        return dataclasses.asdict(self) | {"horizons": horizons}

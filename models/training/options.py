@@ -35,6 +35,7 @@ class TrainOptions:
         min_coverage: Least share of a window's values that must have been observed, as live.
         clip: Scaled values are cut to ``-clip..clip``.
         tail: How many of a window's last samples the score looks at.
+        horizon_sequences: The memory horizon is measured on so many sequences; 0 does not measure it.
         threads: Threads of TensorFlow; ``None`` leaves it to TensorFlow. Effective once per process.
 
     Raises:
@@ -56,6 +57,7 @@ class TrainOptions:
     min_coverage: float = 0.5
     clip: float = DEFAULT_CLIP
     tail: int = DEFAULT_TAIL
+    horizon_sequences: int = 16
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -78,8 +80,9 @@ class TrainOptions:
             raise SpecError(f"min_coverage is {self.min_coverage}; it must be from 0 to 1")
         if not 0 <= self.least_improvement < 1:
             raise SpecError(f"least_improvement is {self.least_improvement}; it must be from 0 to below 1")
-        if self.max_gap_steps < 0:
-            raise SpecError(f"max_gap_steps is {self.max_gap_steps}; it must not be negative")
+        for name in ("max_gap_steps", "horizon_sequences"):
+            if getattr(self, name) < 0:
+                raise SpecError(f"{name} is {getattr(self, name)}; it must not be negative")
         if self.epochs is not None and self.epochs < 1:
             raise SpecError(f"epochs is {self.epochs}; it must be at least 1")
         if self.threads is not None and self.threads < 1:

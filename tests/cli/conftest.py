@@ -21,6 +21,13 @@ class Made(NamedTuple):
     report: dict[str, Any]
 
 
+def training_data() -> dict[str, tuple[Any, Any]]:
+    """What `made` was trained on."""
+    random = np.random.default_rng(3)
+    times_ns = np.arange(120) * 300_000_000_000
+    return {"web-1": (times_ns, np.cumsum(random.normal(size=(120, len(CHANNELS))), axis=0))}
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A very small model, trained for real."""
@@ -29,9 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     from models.spec import ModelSpec
     from models.training import TrainOptions, train
 
-    random = np.random.default_rng(3)
-    times_ns = np.arange(120) * 300_000_000_000
-    data = {"web-1": (times_ns, np.cumsum(random.normal(size=(120, len(CHANNELS))), axis=0))}
+    data = training_data()
     spec = ModelSpec(channels=CHANNELS, window=WINDOW, units=4, latent=2, period_seconds=300.0)
     trained = train(data, spec, TrainOptions(epochs=2))
     path = tmp_path_factory.mktemp("bundles") / "telemetry"

@@ -17,7 +17,7 @@ import pytest
 from detector.cli import main
 from models.architectures import ARCHITECTURES
 from models.bundle import Bundle, load_bundle
-from tests.cli.conftest import Made
+from tests.cli.conftest import CHANNELS, Made, training_data
 
 
 class Ended(NamedTuple):
@@ -256,12 +256,12 @@ class TestWithoutKeras:
     MAIN = "from detector.cli import main; main(sys.argv[1:])"
 
     @pytest.mark.parametrize(
-        "command", [["list"], ["show"], ["show", "--json"], ["verify"], ["verify", "--runtime", "onnx"]]
+        "command", [["list"], ["show"], ["show", "--json"], ["verify"], ["verify", "--runtime", "onnx"], ["horizon"]]
     )
     def test_nothing_but_the_keras_runtime_needs_it(self, made, command):
         done = in_a_process(self.WITHOUT + self.MAIN, "models", command[0], made.path, *command[1:])
         assert (done.returncode, done.stderr) == (0, "")
-        assert load_bundle(made.path).version in done.stdout
+        assert (load_bundle(made.path).version if command != ["horizon"] else "half-life") in done.stdout
 
     def test_the_keras_runtime_says_what_to_install(self, made):
         done = in_a_process(self.WITHOUT + self.MAIN, "models", "verify", made.path, "--runtime", "keras")
@@ -288,3 +288,32 @@ class TestArchitectures:
             told = {option["name"]: option["default"] for option in found[name]["options"]}
             assert told == {option.name: option.default for option in architecture.options}
             assert all(option["range"] and option["help"] for option in found[name]["options"])
+
+
+@pytest.mark.keras
+class TestHorizon:
+    def test_measuring_on_the_training_data_agrees_and_bundles_stand_side_by_side(
+        self, made: Made, models: Callable[..., Ended], tmp_path: Path
+    ) -> None:
+        lines = ["time,series," + ",".join(CHANNELS)]
+        for time_ns, values in zip(*training_data()["web-1"], strict=True):
+            lines.append(f"{time_ns // 10**9},web-1," + ",".join(repr(float(value)) for value in values))
+        (tmp_path / "data.csv").write_text("\n".join(lines))
+        ended = models(
+            "horizon", made.path, made.path, "--data", tmp_path / "data.csv", "--time-column", "time",
+            "--series-column", "series", "--json",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        first, second = json.loads(ended.out)
+        assert first == second
+        stored = made.report["history"]["horizons"]["reconstruction"]
+        assert first["norms"] == pytest.approx(stored["norms"], rel=1e-4)
+        assert (first["bundle"], first["part"], first["period_seconds"]) == ("telemetry", "reconstruction", 300.0)
+
+    def test_data_shorter_than_a_window_is_refused(
+        self, made: Made, models: Callable[..., Ended], tmp_path: Path
+    ) -> None:
+        (tmp_path / "short.csv").write_text("time," + ",".join(CHANNELS) + "\n0," + ",".join("1" for _ in CHANNELS))
+        ended = models("horizon", made.path, "--data", tmp_path / "short.csv")
+        assert ended.code == 2
+        assert "the longest unbroken stretch of the data has 1 rows, and a window of" in ended.err

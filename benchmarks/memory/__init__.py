@@ -1,0 +1,1 @@
+"""How far recurrent cells remember: the textbook facts, with this project's own training loop."""
