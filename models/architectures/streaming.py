@@ -4,8 +4,12 @@ A window autoencoder reads every window anew and forgets it. Here the encoder's 
 sample costs one step. From the state, a code writes the last samples again (reconstruction), and a second head
 says what comes next (prediction): the composite model of Srivastava, Mansimov and Salakhutdinov, "Unsupervised Learning
 of Video Representations using LSTMs" (ICML 2015), with dense decoders in place of recurrent ones, since the state is
-decoded at every sample. Beside them runs a linear path, which is fitted and not trained: the principal
-components of the last few samples together. On data that is linear it is hard to beat, and elsewhere the network is.
+decoded at every sample.
+
+Two linear paths are fitted in closed form, and not trained. An autoregression on the last few samples goes beneath
+the prediction, so that the network learns what the linear model leaves: the highway of Lai, Chang, Yang and Liu, "Modeling
+Long- and Short-Term Temporal Patterns with Deep Neural Networks" (SIGIR 2018). And the principal components of
+the last few samples together give a reconstruction of their own. Where data is linear they are hard to beat.
 
 One set of weights makes two models. `build` makes the one that is bundled and served, which takes one step; `unroll` makes
 the one that is trained, which reads chunks of a series.
@@ -26,29 +30,34 @@ if TYPE_CHECKING:
 
 STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
 """By kind of cell, what it remembers, in Keras's order."""
-_MAX_LINEAR_INPUTS = 2048
-"""The covariance that the linear path is fitted by has this number of rows at most."""
-_MAX_COMPONENTS = 64
+MAX_LINEAR_INPUTS = 2048
+"""The covariance that a linear path is fitted by has this number of rows at most."""
+MAX_COMPONENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class LinearShape:
-    """Shape of the linear path.
+    """Shape of the linear paths.
 
     Attributes:
-        rows: How many of the last samples it sees together.
-        components: Most principal components that it may keep; unused ones have weights of zero.
+        lags: How many of the last samples the autoregression sees.
+        rows: How many of the last samples the principal components see.
+        components: Most components that may be kept; unused ones have weights of zero.
     """
 
+    lags: int
     rows: int
     components: int
 
     @classmethod
-    def of(cls, spec: ModelSpec, rows: int) -> LinearShape:
-        """Up to ``rows`` samples of a window, fewer where channels are many."""
+    def of(cls, spec: ModelSpec) -> LinearShape:
+        """As the options say, fewer rows where a window is short or channels are many."""
         channels = len(spec.channels)
-        rows = max(1, min(rows, spec.window, _MAX_LINEAR_INPUTS // channels))
-        return cls(rows, max(1, min(_MAX_COMPONENTS, rows * channels - 1)))
+        most = max(1, MAX_LINEAR_INPUTS // channels)
+        rows = min(int(spec.options["linear_rows"]), spec.window, most)
+        # The window's first row would be missing when a memory warms up by reading its window row by row.
+        lags = min(int(spec.options["lags"]), spec.window - 1, most)
+        return cls(lags, rows, max(1, min(MAX_COMPONENTS, rows * channels - 1)))
 
 
 def cell_of(spec: ModelSpec) -> str:
@@ -80,14 +89,21 @@ def build(spec: ModelSpec) -> keras.Model:
     layers = keras.layers
     kind = cell_of(spec)
     window, channels = spec.window, len(spec.channels)
-    linear = LinearShape.of(spec, int(spec.options["linear_rows"]))
+    linear = LinearShape.of(spec)
     seeds = iter(range(spec.seed * 16, spec.seed * 16 + 16))
 
     def glorot() -> Any:
         return keras.initializers.GlorotUniform(seed=next(seeds))
 
-    def dense(name: str, width: int, *, trainable: bool = True) -> Any:
-        return layers.Dense(width, kernel_initializer=glorot(), name=name, trainable=trainable)
+    def dense(name: str, width: int) -> Any:
+        return layers.Dense(width, kernel_initializer=glorot(), name=name)
+
+    def fitted(name: str, width: int) -> Any:
+        return layers.Dense(width, kernel_initializer="zeros", name=name, trainable=False)
+
+    def last_rows(name: str, rows: int) -> Any:
+        # Layers rather than slices: what a bundle may hold is a list of layers.
+        return layers.Flatten(name=f"{name}_flat")(layers.Cropping1D((window - rows, 0), name=f"{name}_rows")(windows))
 
     make_cell = {"lstm": layers.LSTMCell, "gru": layers.GRUCell}[kind]
     cell = make_cell(
@@ -98,17 +114,16 @@ def build(spec: ModelSpec) -> keras.Model:
     )
     windows = keras.Input((window, channels), dtype="float32", name="windows")
     states = [keras.Input((spec.units,), dtype="float32", name=f"state_{name}") for name in STATES[kind]]
-    # Layers rather than slices: what a bundle may hold is a list of layers.
-    last = layers.Reshape((channels,), name="last")(layers.Cropping1D((window - 1, 0), name="newest")(windows))
-    memory, following = cell(last, states)
+    memory, following = cell(last_rows("last", 1), states)
     code = dense("code", spec.latent)(memory)
     flat = dense("reconstruction", window * channels)(code)
-    rows = layers.Cropping1D((window - linear.rows, 0), name="tail")(windows)
-    components = dense("components", linear.components, trainable=False)(layers.Flatten(name="tail_flat")(rows))
-    rebuilt = dense("linear", linear.rows * channels, trainable=False)(components)
+    autoregression = fitted("autoregression", channels)(last_rows("lagged", linear.lags))
+    prediction = layers.Add(name="prediction_sum")([autoregression, _prediction_head(keras, channels)(memory)])
+    components = fitted("components", linear.components)(last_rows("tail", linear.rows))
+    rebuilt = fitted("linear", linear.rows * channels)(components)
     outputs = {
         "reconstruction": layers.Reshape((window, channels), name="reconstruction_rows")(flat),
-        "prediction": layers.Reshape((1, channels), name="prediction_row")(dense("prediction", channels)(memory)),
+        "prediction": layers.Reshape((1, channels), name="prediction_row")(prediction),
         "linear": layers.Reshape((linear.rows, channels), name="linear_rows")(rebuilt),
     }
     following = following if isinstance(following, list | tuple) else [following]
@@ -124,7 +139,8 @@ def unroll(model: keras.Model, spec: ModelSpec) -> keras.Model:
         spec: What it was built from.
 
     Returns:
-        A model from a list, ``rows`` float32[batch, steps, channels] and the states, to a dict: ``reconstruction``
+        A model from a list, ``rows`` float32[batch, steps, channels], ``lagged`` float32[batch, steps, lags * channels] (of each
+        step the last rows, its own included, oldest first) and the states, to a dict: ``reconstruction``
         float32[batch, steps, window * channels], oldest row first; ``prediction`` float32[batch, steps, channels], of the row
         after each; and ``next_<name>``, the states after the last step.
     """
@@ -132,13 +148,21 @@ def unroll(model: keras.Model, spec: ModelSpec) -> keras.Model:
     layers = keras.layers
     names = STATES[cell_of(spec)]
     rows = keras.Input((None, len(spec.channels)), dtype="float32", name="rows")
+    lagged = keras.Input((None, LinearShape.of(spec).lags * len(spec.channels)), dtype="float32", name="lagged")
     states = [keras.Input((spec.units,), dtype="float32", name=f"state_{name}") for name in names]
     read = layers.Dropout(spec.dropout, seed=spec.seed, name="dropout")(rows) if spec.dropout else rows
     recurrent = layers.RNN(model.get_layer("memory"), return_sequences=True, return_state=True, name="recurrent")
     memories, *following = recurrent(read, initial_state=states)
     outputs = {
         "reconstruction": model.get_layer("reconstruction")(model.get_layer("code")(memories)),
-        "prediction": model.get_layer("prediction")(memories),
+        "prediction": layers.Add(name="prediction_sum")(
+            [model.get_layer("autoregression")(lagged), model.get_layer("prediction")(memories)]
+        ),
     }
     outputs |= {f"next_{name}": state for name, state in zip(names, following, strict=True)}
-    return keras.Model([rows, *states], outputs, name="streaming_autoencoder_unrolled")
+    return keras.Model([rows, lagged, *states], outputs, name="streaming_autoencoder_unrolled")
+
+
+def _prediction_head(keras: Any, channels: int) -> Any:
+    # From zeros: training begins at what the linear model predicts, and can only add to it what it learns.
+    return keras.layers.Dense(channels, kernel_initializer="zeros", name="prediction")

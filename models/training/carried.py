@@ -32,6 +32,7 @@ class CarriedObjective:
         states: Names and widths of the states.
         bank: Where chunks come from.
         window: Rows of a window.
+        lags: How many of them the autoregression sees.
         prediction_weight: What the prediction's error is multiplied by before it is added to the reconstruction's.
         max_held_out_chunks: The validation loss is taken on at most so many.
     """
@@ -43,11 +44,13 @@ class CarriedObjective:
         states: Mapping[str, int],
         bank: ChunkBank,
         window: int,
+        lags: int,
         prediction_weight: float,
         max_held_out_chunks: int,
     ) -> None:
-        tf = load_tensorflow()
+        tf = self._tf = load_tensorflow()
         self._model, self._unrolled, self._bank, self._window = model, unrolled, bank, window
+        self._lags = lags
         self._prediction_weight, self._max_held_out_chunks = prediction_weight, max_held_out_chunks
         self._states = {
             name: tf.Variable(tf.zeros([bank.lanes, width]), trainable=False, name=f"lane_{name}")
@@ -63,7 +66,7 @@ class CarriedObjective:
     @property
     def signature(self) -> tuple[Any, ...]:
         """Rows, where they were observed, which steps count, and which lanes begin anew."""
-        tf = load_tensorflow()
+        tf = self._tf
         channels = self._unrolled.inputs[0].shape[-1]
         return (
             tf.TensorSpec([None, None, channels], tf.float32),
@@ -88,9 +91,10 @@ class CarriedObjective:
         """Held-out chunks, each behind one that warms the memory up."""
         return (_batch(chunks) for chunks in self._bank.held_out(self._max_held_out_chunks, _VALIDATION_BATCH))
 
-    def loss(self, rows: Any, observed: Any, counted: Any, fresh: Any, *, training: bool) -> Mapping[str, Any]:
+    def loss(self, batch: tuple[Any, ...], *, training: bool) -> Mapping[str, Any]:
         """Both errors, as means over the values that were observed, at the steps that count."""
-        tf = load_tensorflow()
+        tf = self._tf
+        rows, observed, counted, fresh = batch
         window = self._window
         read = rows[:, window - 1 : -1]
         if training:
@@ -98,20 +102,21 @@ class CarriedObjective:
             states = [state * going_on for state in self._states.values()]
         else:
             states = [tf.zeros([tf.shape(rows)[0], state.shape[-1]]) for state in self._states.values()]
-        outputs = self._unrolled([read, *states], training=training)
-        if training:
-            for name, state in self._states.items():
-                state.assign(tf.stop_gradient(outputs[f"next_{name}"]))
         # Row t of the chunk is the last of the window whose rows are t to t + window - 1 of what was drawn.
         places = tf.range(tf.shape(read)[1])[:, None] + tf.range(window)[None, :]
         windows, windows_seen = (tf.gather(array, places, axis=1) for array in (rows, observed))
-        shape = tf.shape(outputs["reconstruction"])
+        flat = [tf.shape(read)[0], tf.shape(read)[1], -1]
+        lagged = tf.reshape(windows[:, :, window - self._lags :], flat)
+        outputs = self._unrolled([read, lagged, *states], training=training)
+        if training:
+            for name, state in self._states.items():
+                state.assign(tf.stop_gradient(outputs[f"next_{name}"]))
         steps = tf.cast(counted, tf.float32)[:, :, None]
-        reconstruction, weight = _mean_square(
-            outputs["reconstruction"] - tf.reshape(windows, shape),
-            tf.cast(tf.reshape(windows_seen, shape), tf.float32) * steps,
+        reconstruction, weight = self._mean_square(
+            outputs["reconstruction"] - tf.reshape(windows, flat),
+            tf.cast(tf.reshape(windows_seen, flat), tf.float32) * steps,
         )
-        prediction, _ = _mean_square(
+        prediction, _ = self._mean_square(
             outputs["prediction"] - rows[:, window:], tf.cast(observed[:, window:], tf.float32) * steps
         )
         return {
@@ -121,11 +126,10 @@ class CarriedObjective:
             "prediction": prediction,
         }
 
-
-def _mean_square(residual: Any, weights: Any) -> tuple[Any, Any]:
-    tf = load_tensorflow()
-    weight = tf.maximum(tf.reduce_sum(weights), 1.0)
-    return tf.reduce_sum(tf.square(residual) * weights) / weight, weight
+    def _mean_square(self, residual: Any, weights: Any) -> tuple[Any, Any]:
+        tf = self._tf
+        weight = tf.maximum(tf.reduce_sum(weights), 1.0)
+        return tf.reduce_sum(tf.square(residual) * weights) / weight, weight
 
 
 def _batch(chunks: Chunks) -> tuple[Any, ...]:

@@ -222,13 +222,13 @@ class ChunkBank:
         """The last rows of training windows, spread evenly.
 
         Args:
-            rows: Of each window.
+            rows: Of each window; one more than a window has is possible where the segment goes back so far.
             most: At most so many windows.
 
         Returns:
-            float32[n, rows * channels].
+            float32[n, rows, channels].
         """
-        ends = self.train_ends
+        ends = self.train_ends[self.train_ends - self._first[self.train_ends] >= rows - 1]
         if ends.size > most:
             ends = ends[np.linspace(0, ends.size - 1, most).astype(np.int64)]
-        return self._rows[ends[:, None] + np.arange(1 - rows, 1)].reshape(len(ends), -1)
+        return self._rows[ends[:, None] + np.arange(1 - rows, 1)]
