@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from models.architectures import bilstm, lstm
+from models.architectures import bilstm, lstm, streaming
 from models.architectures.architecture import Architecture
 from models.errors import SpecError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ARCHITECTURES", "Architecture", "build", "find", "names"]
 
 ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
-    {module.ARCHITECTURE.name: module.ARCHITECTURE for module in (lstm, bilstm)}
+    {module.ARCHITECTURE.name: module.ARCHITECTURE for module in (lstm, bilstm, streaming)}
 )
 """From the simplest to the most capable."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -14,11 +14,12 @@ from models.architectures.options import Option
 if TYPE_CHECKING:
     import keras
 
+    from models.scaling import Scaler
     from models.spec import ModelSpec
     from models.training.loop import LoopResult
     from models.training.objective import Objective
     from models.training.options import TrainOptions
-    from models.training.windows import WindowBank
+    from models.training.windows import SeriesWindows, WindowBank
 
 Int64 = npt.NDArray[np.int64]
 
@@ -45,7 +46,9 @@ class FittingTask:
     Attributes:
         spec: What to fit.
         model: What the architecture built of it, with initial weights.
-        bank: Windows of the training data, scaled.
+        series: Where the windows of each series of the training data lie.
+        scaler: Fitted on training rows alone.
+        bank: The windows, scaled.
         held_out: int64[m], starts of the windows of the validation loss.
         options: How to train.
         minimise: Runs the loop.
@@ -53,6 +56,8 @@ class FittingTask:
 
     spec: ModelSpec
     model: keras.Model
+    series: Mapping[str, SeriesWindows]
+    scaler: Scaler
     bank: WindowBank
     held_out: Int64
     options: TrainOptions

@@ -1,18 +1,18 @@
-"""Streaming LSTM autoencoder: its memory goes on from sample to sample, for as long as the series does.
+"""Streaming autoencoder: its memory goes on from sample to sample, for as long as the series does.
 
-A window autoencoder reads every window anew and forgets it. Here the encoder's state is carried along the series, and one
-sample costs one step. From the state, a code writes the last samples again (reconstruction), and a second head
+A window autoencoder reads every window anew and forgets it. Here the encoder's state is carried along the series, and
+one sample costs one step. From the state, a code writes the last samples again (reconstruction), and a second head
 says what comes next (prediction): the composite model of Srivastava, Mansimov and Salakhutdinov, "Unsupervised Learning
 of Video Representations using LSTMs" (ICML 2015), with dense decoders in place of recurrent ones, since the state is
 decoded at every sample.
 
-Two linear paths are fitted in closed form, and not trained. An autoregression on the last few samples goes beneath
-the prediction, so that the network learns what the linear model leaves: the highway of Lai, Chang, Yang and Liu, "Modeling
-Long- and Short-Term Temporal Patterns with Deep Neural Networks" (SIGIR 2018). And the principal components of
-the last few samples together give a reconstruction of their own. Where data is linear they are hard to beat.
+Two linear paths are fitted in closed form, and not trained. An autoregression on the last few samples goes beneath the
+prediction, so that the network learns what the linear model leaves: the highway of Lai, Chang, Yang and Liu, "Modeling
+Long- and Short-Term Temporal Patterns with Deep Neural Networks" (SIGIR 2018). And the principal components of the last
+few samples together give a reconstruction of their own. Where data is linear they are hard to beat.
 
-One set of weights makes two models. `build` makes the one that is bundled and served, which takes one step; `unroll` makes
-the one that is trained, which reads chunks of a series.
+One set of weights makes two models. `build` makes the one that is bundled and served, which takes one step; `unroll`
+makes the one that is trained, which reads chunks of a series.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.options import Option
+from models.architectures.window_autoencoder import dense, initializers, seeds_of
 from models.backend import load_keras
-from models.errors import SpecError
+from models.outputs import LINEAR, NEXT_PREFIX, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +36,10 @@ STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
 MAX_LINEAR_INPUTS = 2048
 """The covariance that a linear path is fitted by has this number of rows at most."""
 MAX_COMPONENTS = 64
+_MOST_LINEAR_ROWS = 50_000
+"""Linear paths are fitted to at most so many windows, spread evenly."""
+RIDGE = 1e-3
+DEFAULT_EPOCHS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,74 +67,50 @@ class LinearShape:
         return cls(lags, rows, max(1, min(MAX_COMPONENTS, rows * channels - 1)))
 
 
-def cell_of(spec: ModelSpec) -> str:
-    """Kind of the memory cell.
-
-    Raises:
-        SpecError: there is no such cell.
-    """
-    cell = str(spec.options["cell"])
-    if cell not in STATES:
-        raise SpecError(f"there is no cell {cell!r} for a streaming model; choose one of: {', '.join(STATES)}")
-    return cell
-
-
 def build(spec: ModelSpec) -> keras.Model:
     """Build the model of one step.
 
     Of a window, the recurrent path reads the last row only: all before it is in the state.
 
     Returns:
-        A model from a list, ``windows`` float32[batch, window, channels] and a ``state_<name>`` float32[batch, units] for
-        each thing that the cell remembers, to a dict: ``reconstruction`` float32[batch, window, channels], ``prediction``
-        float32[batch, 1, channels], ``linear`` float32[batch, rows, channels], and a ``next_<name>`` for each state.
-
-    Raises:
-        SpecError: an option has a value that is not possible.
+        A model from a list, ``windows`` float32[batch, window, channels] and a ``state_<name>`` float32[batch, units]
+        for each thing that the cell remembers, to a dict: ``reconstruction`` float32[batch, window, channels],
+        ``prediction`` float32[batch, 1, channels], ``linear`` float32[batch, rows, channels], and a ``next_<name>`` for
+        each state.
     """
     keras = load_keras()
     layers = keras.layers
-    kind = cell_of(spec)
-    window, channels = spec.window, len(spec.channels)
-    linear = LinearShape.of(spec)
-    seeds = iter(range(spec.seed * 16, spec.seed * 16 + 16))
-
-    def glorot() -> Any:
-        return keras.initializers.GlorotUniform(seed=next(seeds))
-
-    def dense(name: str, width: int) -> Any:
-        return layers.Dense(width, kernel_initializer=glorot(), name=name)
-
-    def fitted(name: str, width: int) -> Any:
-        return layers.Dense(width, kernel_initializer="zeros", name=name, trainable=False)
+    kind = str(spec.options["cell"])
+    window, channels, linear = spec.window, len(spec.channels), LinearShape.of(spec)
+    seeds = seeds_of(spec)
+    windows = keras.Input((window, channels), dtype="float32", name=WINDOWS)
+    states = [keras.Input((spec.units,), dtype="float32", name=STATE_PREFIX + name) for name in STATES[kind]]
 
     def last_rows(name: str, rows: int) -> Any:
         # Layers rather than slices: what a bundle may hold is a list of layers.
         return layers.Flatten(name=f"{name}_flat")(layers.Cropping1D((window - rows, 0), name=f"{name}_rows")(windows))
 
-    make_cell = {"lstm": layers.LSTMCell, "gru": layers.GRUCell}[kind]
-    cell = make_cell(
-        spec.units,
-        kernel_initializer=glorot(),
-        recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
-        name="memory",
-    )
-    windows = keras.Input((window, channels), dtype="float32", name="windows")
-    states = [keras.Input((spec.units,), dtype="float32", name=f"state_{name}") for name in STATES[kind]]
+    def fitted(name: str, width: int) -> Any:
+        return layers.Dense(width, kernel_initializer="zeros", name=name, trainable=False)
+
+    cell = {"lstm": layers.LSTMCell, "gru": layers.GRUCell}[kind](spec.units, **initializers(seeds), name="memory")
     memory, following = cell(last_rows("last", 1), states)
-    code = dense("code", spec.latent)(memory)
-    flat = dense("reconstruction", window * channels)(code)
-    autoregression = fitted("autoregression", channels)(last_rows("lagged", linear.lags))
-    prediction = layers.Add(name="prediction_sum")([autoregression, _prediction_head(keras, channels)(memory)])
+    code = dense("code", spec.latent, seeds)(memory)
+    flat = dense("reconstruction", window * channels, seeds)(code)
+    # From zeros: training begins at what the linear model predicts, and adds to it what it learns.
+    learned = layers.Dense(channels, kernel_initializer="zeros", name="prediction")(memory)
+    prediction = layers.Add(name="prediction_sum")(
+        [fitted("autoregression", channels)(last_rows("lagged", linear.lags)), learned]
+    )
     components = fitted("components", linear.components)(last_rows("tail", linear.rows))
     rebuilt = fitted("linear", linear.rows * channels)(components)
     outputs = {
-        "reconstruction": layers.Reshape((window, channels), name="reconstruction_rows")(flat),
-        "prediction": layers.Reshape((1, channels), name="prediction_row")(prediction),
-        "linear": layers.Reshape((linear.rows, channels), name="linear_rows")(rebuilt),
+        RECONSTRUCTION: layers.Reshape((window, channels), name="reconstruction_rows")(flat),
+        PREDICTION: layers.Reshape((1, channels), name="prediction_row")(prediction),
+        LINEAR: layers.Reshape((linear.rows, channels), name="linear_rows")(rebuilt),
     }
     following = following if isinstance(following, list | tuple) else [following]
-    outputs |= {f"next_{name}": state for name, state in zip(STATES[kind], following, strict=True)}
+    outputs |= {NEXT_PREFIX + name: state for name, state in zip(STATES[kind], following, strict=True)}
     return keras.Model([windows, *states], outputs, name="streaming_autoencoder")
 
 
@@ -139,30 +122,100 @@ def unroll(model: keras.Model, spec: ModelSpec) -> keras.Model:
         spec: What it was built from.
 
     Returns:
-        A model from a list, ``rows`` float32[batch, steps, channels], ``lagged`` float32[batch, steps, lags * channels] (of each
-        step the last rows, its own included, oldest first) and the states, to a dict: ``reconstruction``
-        float32[batch, steps, window * channels], oldest row first; ``prediction`` float32[batch, steps, channels], of the row
-        after each; and ``next_<name>``, the states after the last step.
+        A model from a list, ``rows`` float32[batch, steps, channels], ``lagged`` float32[batch, steps, lags * channels]
+        (of each step the last rows, its own included, oldest first) and the states, to a dict: ``reconstruction``
+        float32[batch, steps, window * channels], oldest row first; ``prediction`` float32[batch, steps, channels], of
+        the row after each; and ``next_<name>``, the states after the last step.
     """
     keras = load_keras()
     layers = keras.layers
-    names = STATES[cell_of(spec)]
-    rows = keras.Input((None, len(spec.channels)), dtype="float32", name="rows")
-    lagged = keras.Input((None, LinearShape.of(spec).lags * len(spec.channels)), dtype="float32", name="lagged")
-    states = [keras.Input((spec.units,), dtype="float32", name=f"state_{name}") for name in names]
+    names = STATES[str(spec.options["cell"])]
+    channels = len(spec.channels)
+    rows = keras.Input((None, channels), dtype="float32", name="rows")
+    lagged = keras.Input((None, LinearShape.of(spec).lags * channels), dtype="float32", name="lagged")
+    states = [keras.Input((spec.units,), dtype="float32", name=STATE_PREFIX + name) for name in names]
     read = layers.Dropout(spec.dropout, seed=spec.seed, name="dropout")(rows) if spec.dropout else rows
     recurrent = layers.RNN(model.get_layer("memory"), return_sequences=True, return_state=True, name="recurrent")
     memories, *following = recurrent(read, initial_state=states)
     outputs = {
-        "reconstruction": model.get_layer("reconstruction")(model.get_layer("code")(memories)),
-        "prediction": layers.Add(name="prediction_sum")(
+        RECONSTRUCTION: model.get_layer("reconstruction")(model.get_layer("code")(memories)),
+        PREDICTION: layers.Add(name="prediction_sum")(
             [model.get_layer("autoregression")(lagged), model.get_layer("prediction")(memories)]
         ),
     }
-    outputs |= {f"next_{name}": state for name, state in zip(names, following, strict=True)}
+    outputs |= {NEXT_PREFIX + name: state for name, state in zip(names, following, strict=True)}
     return keras.Model([rows, lagged, *states], outputs, name="streaming_autoencoder_unrolled")
 
 
-def _prediction_head(keras: Any, channels: int) -> Any:
-    # From zeros: training begins at what the linear model predicts, and can only add to it what it learns.
-    return keras.layers.Dense(channels, kernel_initializer="zeros", name="prediction")
+def fit(task: FittingTask) -> Fitted:
+    """Fit the linear paths in closed form, then the network, through its unrolled form."""
+    # Not at the top: training looks architectures up.
+    from models.training.carried import CarriedObjective, CarriedShape, chunk_lanes
+    from models.training.chunks import ChunkBank
+    from models.training.linear import fit_autoregression, fit_components, set_dense
+
+    spec, options, shape = task.spec, task.spec.options, LinearShape.of(task.spec)
+    chunk = int(options["chunk"])
+    lanes = chunk_lanes(chunk, spec.window, len(spec.channels))
+    bank = ChunkBank(task.series, task.scaler, spec.window, chunk, lanes)
+    weights, intercepts = fit_autoregression(bank.tails(shape.lags + 1, _MOST_LINEAR_ROWS), RIDGE)
+    set_dense(task.model, "autoregression", weights, intercepts)
+    tails = bank.tails(shape.rows, _MOST_LINEAR_ROWS)
+    kept, mean = fit_components(tails.reshape(len(tails), -1), shape.components, float(options["linear_variance"]))
+    set_dense(task.model, "components", kept, -mean @ kept)
+    set_dense(task.model, "linear", kept.T, mean)
+    objective = CarriedObjective(
+        task.model,
+        unroll(task.model, spec),
+        bank,
+        CarriedShape(
+            window=spec.window,
+            lags=shape.lags,
+            states=dict.fromkeys(STATES[str(options["cell"])], spec.units),
+            prediction_weight=float(options["prediction_weight"]),
+        ),
+    )
+    return Fitted(task.model, task.minimise(objective, task.options.epochs or DEFAULT_EPOCHS))
+
+
+ARCHITECTURE = Architecture(
+    name="streaming",
+    summary="memory carried from sample to sample: one step of a recurrent cell a record, with linear paths beside it",
+    choose="many series or fast ones, rhythms longer than any window, faults that break how a signal goes on",
+    papers=(
+        'Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", ICML 2015',
+        'Lai et al., "Modeling Long- and Short-Term Temporal Patterns with Deep Neural Networks", SIGIR 2018',
+        'Williams and Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network'
+        ' Trajectories", Neural Computation 2(4), 1990',
+    ),
+    build=build,
+    fit=fit,
+    options=(
+        Option(name="cell", default="lstm", choices=tuple(STATES), help="kind of cell that carries the memory"),
+        Option(
+            name="chunk", default=256, low=8, high=4096, help="samples through which gradients flow back in training"
+        ),
+        Option(
+            name="prediction_weight",
+            default=1.0,
+            low=0.0,
+            high=100.0,
+            help="weight of the next sample's error in the loss, beside the reconstruction's",
+        ),
+        Option(
+            name="lags", default=5, low=1, high=64, help="samples that the autoregression beneath the prediction sees"
+        ),
+        Option(
+            name="linear_rows", default=10, low=1, high=64, help="samples that the principal components see together"
+        ),
+        Option(
+            name="linear_variance",
+            default=0.9,
+            low=0.0,
+            high=1.0,
+            help="share of the variance that the components keep",
+        ),
+    ),
+    memory="carried",
+    default_window=16,
+)

@@ -29,8 +29,10 @@ from models.bundle.layout import (
 )
 from models.bundle.npy import read_npy
 from models.calibration import Calibration
-from models.errors import BundleError
+from models.errors import BundleError, SpecError
 from models.fields import integer, known_keys, mapping, text
+from models.golden import golden_width
+from models.outputs import PARTS, PENALTY, RECONSTRUCTION
 from models.residuals import ResidualScore
 from models.scaling import Scaler
 from models.spec import ModelSpec
@@ -38,7 +40,8 @@ from models.spec import ModelSpec
 Float32 = npt.NDArray[np.float32]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEYS = {
-    "schema_version", "created_at", "spec", "scaler", "residual", "calibration", "training_data", "libraries", "files",
+    "schema_version", "created_at", "spec", "outputs", "scaler", "residual", "calibration", "training_data",
+    "libraries", "files",
 }  # fmt: skip
 
 
@@ -52,6 +55,7 @@ class Bundle:
         version: Short text for people.
         created_at: ISO 8601.
         spec: Architecture and shape.
+        outputs: Shapes of what the model estimates, by name as in `models.outputs`, without the batch axis.
         scaler: From channel units to the model's.
         residual: From reconstructions to scores.
         calibration: The threshold and where it comes from.
@@ -65,6 +69,7 @@ class Bundle:
     version: str
     created_at: str
     spec: ModelSpec
+    outputs: Mapping[str, tuple[int, ...]]
     scaler: Scaler
     residual: ResidualScore
     calibration: Calibration
@@ -81,19 +86,25 @@ class Bundle:
         return _read_checked(self.path, name, self.files[name])
 
     def golden(self) -> tuple[Float32, Float32]:
-        """Inputs float32[n, window, channels] and what Keras made of them, of the same shape.
+        """Inputs float32[n, window, channels] and all that Keras made of them, float32[n, width]; see `models.golden`.
 
         Raises:
             BundleError: they do not fit the model.
         """
         arrays = []
-        for name in (GOLDEN_INPUT, GOLDEN_OUTPUT):
+        row_shapes = {
+            GOLDEN_INPUT: (self.spec.window, len(self.spec.channels)),
+            GOLDEN_OUTPUT: (golden_width(self.outputs),),
+        }
+        for name, row_shape in row_shapes.items():
             try:
-                arrays.append(read_npy(self.read(name), (self.spec.window, len(self.spec.channels))))
+                arrays.append(read_npy(self.read(name), row_shape))
             except ValueError as error:
                 raise _damaged(self.path, name, str(error)) from error
-        if arrays[0].shape != arrays[1].shape:
+        if len(arrays[0]) != len(arrays[1]):
             raise _damaged(self.path, GOLDEN_OUTPUT, "it is not as long as the input")
+        if len(arrays[0]) % 2:
+            raise _damaged(self.path, GOLDEN_INPUT, "it has no two halves")
         return arrays[0], arrays[1]
 
     def history(self) -> Mapping[str, object]:
@@ -150,6 +161,7 @@ def load_bundle(path: Path) -> Bundle:
         for name, record in files.items():
             _read_checked(path, name, record)
         spec = ModelSpec.from_dict(mapping(manifest, "spec"))
+        outputs = _outputs(mapping(manifest, "outputs"), spec)
         scaler = Scaler.from_dict(mapping(manifest, "scaler"))
         residual = ResidualScore.from_dict(mapping(manifest, "residual"))
         calibration = Calibration.from_dict(mapping(manifest, "calibration"))
@@ -168,6 +180,7 @@ def load_bundle(path: Path) -> Bundle:
         version=f"{spec.architecture}-{created_at[:10].replace('-', '')}-{digest[:8]}",
         created_at=created_at,
         spec=spec,
+        outputs=outputs,
         scaler=scaler,
         residual=residual,
         calibration=calibration,
@@ -175,6 +188,26 @@ def load_bundle(path: Path) -> Bundle:
         libraries=libraries,
         files=files,
     )
+
+
+def _outputs(listed: Mapping[str, object], spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """What the manifest says that the model gives.
+
+    Raises:
+        SpecError: it is nothing that a model of this specification may give.
+    """
+    window, channels = spec.window, len(spec.channels)
+    found: dict[str, tuple[int, ...]] = {}
+    for name, shape in listed.items():
+        if not isinstance(shape, list) or not all(type(axis) is int for axis in shape):
+            raise SpecError(f"the shape of the output {name[:60]!r} is no list of integers")
+        found[name] = tuple(shape)
+        rows = range(1, window + 1) if name in PARTS else ()
+        if found[name] != () if name == PENALTY else found[name] not in [(count, channels) for count in rows]:
+            raise SpecError(f"the output {name[:60]!r} of shape {str(shape)[:60]} does not fit the model")
+    if found.get(RECONSTRUCTION) != (window, channels):
+        raise SpecError(f"the model has no {RECONSTRUCTION} of shape {[window, channels]}")
+    return found
 
 
 def _files(path: Path, listed: Mapping[str, object]) -> dict[str, FileRecord]:

@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 import uuid
-import warnings
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,6 +29,7 @@ from models.bundle.layout import (
 )
 from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError
+from models.golden import golden_outputs, joined
 
 if TYPE_CHECKING:
     from models.training.fit import TrainedModel
@@ -53,6 +53,9 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
         BundleError: something is there that is not replaced, or the bundle cannot be written.
     """
     from models.bundle.reading import load_bundle
+    from models.runtimes import runtime_of
+    from models.runtimes.batches import KERAS_SIZES
+    from models.runtimes.keras import keras_graph
 
     _check_target(path, force)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,9 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         temporary.mkdir()
-        contents = _contents(trained)
+        reference = runtime_of(keras_graph(trained.model), KERAS_SIZES)
+        outputs = golden_outputs(reference, trained.golden)
+        contents = _contents(trained, outputs)
         # An architecture with a layer that readers refuse is found here, where the model can still be changed.
         check_keras_file(contents[KERAS], path / KERAS)
         check_onnx_file(contents[ONNX], path / ONNX)
@@ -70,6 +75,7 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
             "schema_version": SCHEMA_VERSION,
             "created_at": created_at.isoformat(timespec="seconds"),
             "spec": trained.spec.to_dict(),
+            "outputs": {name: list(tensor.shape[1:]) for name, tensor in outputs.items()},
             "scaler": trained.scaler.to_dict(),
             "residual": trained.residual.to_dict(),
             "calibration": trained.calibration.to_dict(),
@@ -104,28 +110,17 @@ def _check_target(path: Path, force: bool) -> None:
         raise BundleError(f"{path} holds other files than a bundle's and is not replaced; choose another name")
 
 
-def _contents(trained: TrainedModel) -> dict[str, bytes]:
+def _contents(trained: TrainedModel, outputs: dict[str, Any]) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
-        keras_path, onnx_path = Path(folder) / KERAS, Path(folder) / ONNX
-        trained.model.save(keras_path)
-        output = np.asarray(trained.model(trained.golden, training=False), np.float32)
-        export_onnx(trained.model, onnx_path)
+        path = Path(folder) / KERAS
+        trained.model.save(path)
         return {
-            KERAS: keras_path.read_bytes(),
-            ONNX: onnx_path.read_bytes(),
+            KERAS: path.read_bytes(),
+            ONNX: trained.onnx,
             GOLDEN_INPUT: _npy(trained.golden),
-            GOLDEN_OUTPUT: _npy(output),
+            GOLDEN_OUTPUT: _npy(joined(outputs)),
             TRAINING: json.dumps(trained.history.to_dict(), indent=1).encode(),
         }
-
-
-def export_onnx(model: Any, path: Path) -> None:
-    """Export a Keras model, which must have been called once, with a batch axis of any length."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", FutureWarning
-        )  # Keras asks numpy for a name that is about to change its meaning
-        model.export(str(path), format="onnx", verbose=False)
 
 
 def _npy(array: np.ndarray[Any, np.dtype[np.float32]]) -> bytes:

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from models.errors import BundleError
+from models.golden import golden_outputs, joined
 from models.memory import Memory, StateType
 from models.outputs import Output
 from models.runtimes.batches import KERAS_SIZES, SIZES
 from models.runtimes.carried import CarriedRuntime
-from models.runtimes.graph import Float32
+from models.runtimes.graph import Float32, Graph, shown
 from models.runtimes.windowed import WindowRuntime
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
 
-__all__ = ["RUNTIMES", "TOLERANCE", "Runtime", "golden_difference", "open_runtime"]
+__all__ = ["RUNTIMES", "TOLERANCE", "Runtime", "golden_difference", "open_runtime", "runtime_of"]
 
 RUNTIMES = ("onnx", "keras")
 TOLERANCE = 1e-4
@@ -57,9 +58,7 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtim
         from models.runtimes.keras import open_keras as open_model
     else:
         raise ValueError(f"there is no runtime {name!r}; choose one of: {', '.join(RUNTIMES)}")
-    graph = open_model(bundle, threads)
-    sizes = KERAS_SIZES if name == "keras" else SIZES
-    runtime = CarriedRuntime(graph, sizes) if graph.state_widths else WindowRuntime(graph, sizes)
+    runtime = runtime_of(open_model(bundle, threads), KERAS_SIZES if name == "keras" else SIZES)
     difference = golden_difference(bundle, runtime)
     if not difference <= TOLERANCE:  # also when it is NaN
         raise BundleError(
@@ -70,6 +69,21 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtim
 
 
 def golden_difference(bundle: Bundle, runtime: Runtime) -> float:
-    """Largest difference of a runtime to Keras on the golden sample, in scaled units."""
+    """Largest difference of a runtime to Keras on the golden sample, over all that the model gives, in scaled units.
+
+    Raises:
+        BundleError: the model gives something else than the manifest says.
+    """
     inputs, expected = bundle.golden()
-    return float(np.abs(runtime(inputs).reconstruction - expected).max())
+    outputs = golden_outputs(runtime, inputs)
+    shapes = {name: tensor.shape[1:] for name, tensor in outputs.items()}
+    if shapes != dict(bundle.outputs):
+        raise BundleError(
+            f"{bundle.path}: the model gives {shown(shapes)}, the manifest says {shown(bundle.outputs)}; train anew"
+        )
+    return float(np.abs(joined(outputs) - expected).max())
+
+
+def runtime_of(graph: Graph, sizes: tuple[int, ...] = SIZES) -> Runtime:
+    """Run a model that was opened; the batches that it sees have one of ``sizes``."""
+    return CarriedRuntime(graph, sizes) if graph.state_widths else WindowRuntime(graph, sizes)

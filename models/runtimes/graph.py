@@ -64,7 +64,7 @@ def check_inputs(inputs: Shapes, spec: ModelSpec, source: str) -> None:
         or not all(len(found) == 1 and isinstance(found[0], int) for found in memory.values())
     ):
         raise BundleError(
-            f"{source}: the model takes {_shown(inputs)}, the manifest says windows {list(shape)}; train anew"
+            f"{source}: the model takes {shown(inputs)}, the manifest says windows {list(shape)}; train anew"
         )
 
 
@@ -90,8 +90,9 @@ def check_outputs(graph: Graph, spec: ModelSpec, source: str) -> None:
     elif found.get(PENALTY, ()) != ():
         reason = f"{PENALTY} is one number a window"
     if reason:
-        raise BundleError(f"{source}: the model gives {_shown(found)}; {reason}; train anew")
+        raise BundleError(f"{source}: the model gives {shown(found)}; {reason}; train anew")
 
 
-def _shown(shapes: Shapes) -> str:
+def shown(shapes: Shapes) -> str:
+    """Names and shapes, for messages."""
     return ", ".join(f"{name} {list(shape)}" for name, shape in sorted(shapes.items()))

@@ -48,10 +48,18 @@ def open_keras(bundle: Bundle, threads: int) -> Graph:
         ModelsError: Keras is not installed.
     """
     del threads  # TensorFlow's threads belong to the process
-    tensorflow = load_tensorflow()
     model = load_keras_model(bundle)
-    outputs = model.output if isinstance(model.output, dict) else {RECONSTRUCTION: model.output}
+    graph = keras_graph(model)
+    check_inputs(graph.inputs, bundle.spec, str(bundle.path / KERAS))
+    check_outputs(graph, bundle.spec, str(bundle.path / KERAS))
+    return graph
+
+
+def keras_graph(model: Any) -> Graph:
+    """A Keras model as a function of named tensors."""
+    tensorflow = load_tensorflow()
     single = not isinstance(model.output, dict)
+    outputs = {RECONSTRUCTION: model.output} if single else model.output
     names = [tensor.name for tensor in model.inputs]
 
     @tensorflow.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
@@ -63,11 +71,8 @@ def open_keras(bundle: Bundle, threads: int) -> Graph:
         found = call(*(tensorflow.constant(tensors[name]) for name in names))
         return {name: np.asarray(tensor, np.float32) for name, tensor in found.items()}
 
-    graph = Graph(
+    return Graph(
         inputs={tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs},
         outputs={name: tuple(tensor.shape[1:]) for name, tensor in outputs.items()},
         run=run,
     )
-    check_inputs(graph.inputs, bundle.spec, str(bundle.path / KERAS))
-    check_outputs(graph, bundle.spec, str(bundle.path / KERAS))
-    return graph

@@ -14,6 +14,7 @@ from models.runtimes.graph import Float32, Graph, Tensors, check_inputs, check_o
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
+    from models.spec import ModelSpec
 
 _ERRORS_ONLY = 3
 
@@ -25,6 +26,22 @@ def open_onnx(bundle: Bundle, threads: int) -> Graph:
         BundleError: it refers to other files or to operators that no architecture uses, or ONNX Runtime does not
             understand it.
     """
+    # From bytes that were just verified: what is parsed is what was checked.
+    return onnx_graph(bundle.read(ONNX), bundle.spec, str(bundle.path / ONNX), threads)
+
+
+def onnx_graph(data: bytes, spec: ModelSpec, source: str, threads: int = 1) -> Graph:
+    """Open an ONNX file.
+
+    Args:
+        data: Of the file.
+        spec: What it should be a model of.
+        source: Its name, for messages.
+        threads: Threads for one batch.
+
+    Raises:
+        BundleError: see `open_onnx`.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -33,16 +50,13 @@ def open_onnx(bundle: Bundle, threads: int) -> Graph:
     options.log_severity_level = _ERRORS_ONLY
     # Told, rather than guessed from the content, so that no other format gets around the check.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # From bytes that were just verified: what is parsed is what was checked.
-    data = bundle.read(ONNX)
-    check_onnx_file(data, bundle.path / ONNX)
+    check_onnx_file(data, source)
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions have no common base
-        raise BundleError(f"{bundle.path / ONNX}: ONNX Runtime cannot open it ({error}); train anew") from error
-    source = str(bundle.path / ONNX)
+        raise BundleError(f"{source}: ONNX Runtime cannot open it ({error}); train anew") from error
     inputs = _inputs(session, source)
-    check_inputs(inputs, bundle.spec, source)
+    check_inputs(inputs, spec, source)
     # The file need not say the shapes of its outputs; two rows do.
     try:
         found = _run(session, {name: np.zeros((2, *shape), np.float32) for name, shape in inputs.items()})
@@ -50,7 +64,7 @@ def open_onnx(bundle: Bundle, threads: int) -> Graph:
         raise BundleError(f"{source}: ONNX Runtime cannot run it ({error}); train anew") from error
     outputs = {name: tuple(tensor.shape[1:]) for name, tensor in found.items()}
     graph = Graph(inputs, outputs, lambda tensors: _run(session, tensors))
-    check_outputs(graph, bundle.spec, source)
+    check_outputs(graph, spec, source)
     return graph
 
 

@@ -1,24 +1,57 @@
 """What a model with carried memory is fitted to: every sample of a long chunk, the state going on to the next chunk.
 
-Truncated backpropagation through time (Williams and Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of
-Recurrent Network Trajectories", Neural Computation 1990): gradients end where a chunk begins, the state does not.
+Truncated backpropagation through time (Williams and Peng, "An Efficient Gradient-Based Algorithm for On-Line Training
+of Recurrent Network Trajectories", Neural Computation 1990): gradients end where a chunk begins, the state does not.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from models.backend import load_tensorflow
+from models.outputs import NEXT_PREFIX, PREDICTION, RECONSTRUCTION
 from models.training.chunks import ChunkBank, Chunks
+from models.training.objective import Batch
 
+_MOST_LANES = 16
+_MOST_TARGET_BYTES = 128 << 20
 _LEAST_STEPS = 20
 """An epoch has at least so many steps, however few rows there are: a pass over a short series is soon done, and to stop
 early for want of improvement after five of them would be rash."""
+_MOST_STEPS = 60
+"""And at most so many: of longer data, each epoch reads another part."""
 _VALIDATION_BATCH = 16
+
+
+_VALIDATION_CHUNKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedShape:
+    """What the objective needs to know of the model.
+
+    Attributes:
+        window: Rows of the window that is reconstructed at every sample.
+        lags: How many of them the autoregression sees.
+        states: Widths of the carried tensors by name.
+        prediction_weight: What the prediction's error is multiplied by before it is added to the reconstruction's.
+    """
+
+    window: int
+    lags: int
+    states: Mapping[str, int]
+    prediction_weight: float
+
+
+def chunk_lanes(chunk: int, window: int, channels: int) -> int:
+    """How many chunks are read side by side: as many as help, and fewer where their windows would not fit memory."""
+    return max(1, min(_MOST_LANES, _MOST_TARGET_BYTES // (chunk * window * channels * 4)))
 
 
 class CarriedObjective:
@@ -29,32 +62,16 @@ class CarriedObjective:
     Args:
         model: The model that takes one step; its weights are fitted, through ``unrolled``.
         unrolled: The same weights over chunks; see `models.architectures.streaming.unroll`.
-        states: Names and widths of the states.
         bank: Where chunks come from.
-        window: Rows of a window.
-        lags: How many of them the autoregression sees.
-        prediction_weight: What the prediction's error is multiplied by before it is added to the reconstruction's.
-        max_held_out_chunks: The validation loss is taken on at most so many.
+        shape: Of the model.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        unrolled: Any,
-        states: Mapping[str, int],
-        bank: ChunkBank,
-        window: int,
-        lags: int,
-        prediction_weight: float,
-        max_held_out_chunks: int,
-    ) -> None:
+    def __init__(self, model: Any, unrolled: Any, bank: ChunkBank, shape: CarriedShape) -> None:
         tf = self._tf = load_tensorflow()
-        self._model, self._unrolled, self._bank, self._window = model, unrolled, bank, window
-        self._lags = lags
-        self._prediction_weight, self._max_held_out_chunks = prediction_weight, max_held_out_chunks
+        self._model, self._unrolled, self._bank, self._shape = model, unrolled, bank, shape
         self._states = {
             name: tf.Variable(tf.zeros([bank.lanes, width]), trainable=False, name=f"lane_{name}")
-            for name, width in states.items()
+            for name, width in shape.states.items()
         }
         self._passes = math.ceil(_LEAST_STEPS / bank.batches_per_pass)
 
@@ -75,27 +92,26 @@ class CarriedObjective:
             tf.TensorSpec([None], tf.bool),
         )
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches of an epoch, about."""
-        return self._passes * self._bank.batches_per_pass
-
-    def batches(self, epoch: int, epochs: int, random: np.random.Generator) -> tuple[int, Iterator[tuple[Any, ...]]]:
+    def batches(self, epoch: int, epochs: int, random: np.random.Generator) -> tuple[int, Iterator[Batch]]:  # noqa: ARG002 - every epoch alike
         """Passes over all training rows; every lane of every pass begins with an empty memory."""
-        del epoch, epochs
         passes = [self._bank.schedule(random) for _ in range(self._passes)]
-        steps = sum(max(map(len, queues)) for queues in passes)
-        return steps, (_batch(chunks) for queues in passes for chunks in self._bank.train(queues))
+        steps = min(sum(max(map(len, queues)) for queues in passes), _MOST_STEPS)
+        chunks = (_batch(chunks) for queues in passes for chunks in self._bank.train(queues))
+        return steps, islice(chunks, steps)
 
-    def held_out(self) -> Iterator[tuple[Any, ...]]:
+    def held_out(self) -> Iterator[Batch]:
         """Held-out chunks, each behind one that warms the memory up."""
-        return (_batch(chunks) for chunks in self._bank.held_out(self._max_held_out_chunks, _VALIDATION_BATCH))
+        return (_batch(chunks) for chunks in self._bank.held_out(_VALIDATION_CHUNKS, _VALIDATION_BATCH))
 
-    def loss(self, batch: tuple[Any, ...], *, training: bool) -> Mapping[str, Any]:
+    def settled(self, epoch: int, epochs: int) -> bool:  # noqa: ARG002 - there is no schedule
+        """Always."""
+        return True
+
+    def loss(self, batch: Batch, *, training: bool) -> Mapping[str, Any]:
         """Both errors, as means over the values that were observed, at the steps that count."""
         tf = self._tf
         rows, observed, counted, fresh = batch
-        window = self._window
+        window, lags = self._shape.window, self._shape.lags
         read = rows[:, window - 1 : -1]
         if training:
             going_on = tf.cast(~fresh, tf.float32)[:, None]
@@ -106,24 +122,24 @@ class CarriedObjective:
         places = tf.range(tf.shape(read)[1])[:, None] + tf.range(window)[None, :]
         windows, windows_seen = (tf.gather(array, places, axis=1) for array in (rows, observed))
         flat = [tf.shape(read)[0], tf.shape(read)[1], -1]
-        lagged = tf.reshape(windows[:, :, window - self._lags :], flat)
+        lagged = tf.reshape(windows[:, :, window - lags :], flat)
         outputs = self._unrolled([read, lagged, *states], training=training)
         if training:
             for name, state in self._states.items():
-                state.assign(tf.stop_gradient(outputs[f"next_{name}"]))
+                state.assign(tf.stop_gradient(outputs[NEXT_PREFIX + name]))
         steps = tf.cast(counted, tf.float32)[:, :, None]
         reconstruction, weight = self._mean_square(
-            outputs["reconstruction"] - tf.reshape(windows, flat),
+            outputs[RECONSTRUCTION] - tf.reshape(windows, flat),
             tf.cast(tf.reshape(windows_seen, flat), tf.float32) * steps,
         )
         prediction, _ = self._mean_square(
-            outputs["prediction"] - rows[:, window:], tf.cast(observed[:, window:], tf.float32) * steps
+            outputs[PREDICTION] - rows[:, window:], tf.cast(observed[:, window:], tf.float32) * steps
         )
         return {
-            "loss": reconstruction + self._prediction_weight * prediction,
+            "loss": reconstruction + self._shape.prediction_weight * prediction,
             "weight": weight,
-            "reconstruction": reconstruction,
-            "prediction": prediction,
+            RECONSTRUCTION: reconstruction,
+            PREDICTION: prediction,
         }
 
     def _mean_square(self, residual: Any, weights: Any) -> tuple[Any, Any]:
@@ -132,5 +148,5 @@ class CarriedObjective:
         return tf.reduce_sum(tf.square(residual) * weights) / weight, weight
 
 
-def _batch(chunks: Chunks) -> tuple[Any, ...]:
+def _batch(chunks: Chunks) -> Batch:
     return chunks.rows, chunks.observed, chunks.counted, chunks.fresh

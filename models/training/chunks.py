@@ -1,4 +1,4 @@
-"""Chunks of training data for a model with carried memory: where they lie, and in which order they follow each other."""
+"""Chunks of training data for a model with carried memory: where they lie, and in which order they are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
 _OUTSIDE = 0
-"""The first row of a bank belongs to no series and is never observed; whatever lies outside of a segment is that row."""
+"""The first row of a bank belongs to no series and was never observed; it stands for whatever is outside a segment."""
+_MOST_RUN_CHUNKS = 16
+"""A lane's memory lives for so many chunks at most in training, so that a short epoch still draws from everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Chunks:
     """One chunk for each of several lanes.
 
     Attributes:
-        rows: float32[lanes, window - 1 + steps + 1, channels], without NaN: the rows that are read, those before them that
-            belong to the first windows, and the one after them, which is predicted last.
+        rows: float32[lanes, window - 1 + steps + 1, channels], without NaN: the rows that are read, those before them
+            that belong to the first windows, and the one after them, which is predicted last.
         observed: bool, of the same shape.
         counted: bool[lanes, steps]; the loss is taken where it is true: the memory is warm, and the window is complete.
         fresh: bool[lanes]; the memory begins anew, or else goes on from the lane's last chunk.
@@ -163,7 +165,7 @@ class ChunkBank:
         state carried from one to the next, and then takes over another. Where the cuts lie is drawn anew each time.
         """
         chunk, warm = self._chunk, self._window - 1
-        longest = chunk * math.ceil(sum(stretch.chunks(chunk) for stretch in self._train) / self._lanes)
+        longest = chunk * min(self.batches_per_pass, _MOST_RUN_CHUNKS)
         runs: list[tuple[int, int, int]] = []
         for stretch in self._train:
             start = stretch.start
@@ -231,4 +233,5 @@ class ChunkBank:
         ends = self.train_ends[self.train_ends - self._first[self.train_ends] >= rows - 1]
         if ends.size > most:
             ends = ends[np.linspace(0, ends.size - 1, most).astype(np.int64)]
-        return self._rows[ends[:, None] + np.arange(1 - rows, 1)]
+        found: Float32 = self._rows[ends[:, None] + np.arange(1 - rows, 1)]
+        return found

@@ -13,10 +13,16 @@ import numpy.typing as npt
 from models.architectures import find
 from models.architectures.architecture import FittingTask
 from models.backend import load_tensorflow
+from models.bundle.exporting import export_onnx
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
 from models.errors import TrainingError
+from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
+from models.memory import new_states
+from models.offline import places, walk
 from models.residuals import ResidualScore, impute, tail_sums
+from models.runtimes import Runtime, runtime_of
+from models.runtimes.onnx import onnx_graph
 from models.scaling import Scaler
 from models.spec import ModelSpec
 from models.training.health import diagnose
@@ -30,9 +36,6 @@ from models.training.windows import SeriesWindows, WindowBank, lay_windows
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
-GOLDEN_WINDOWS = 16
-SCORING_BATCH = 512
-
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
@@ -45,7 +48,8 @@ class TrainedModel:
         residual: Weights from held-out windows.
         calibration: Threshold from held-out windows.
         history: What happened.
-        golden: float32[16, window, channels]; inputs on which every runtime must agree with Keras.
+        onnx: The model as ONNX; held-out data was scored by it.
+        golden: float32[n, window, channels]; inputs on which every runtime must agree with Keras.
         training_data: Which data it was; see `models.training.segments.fingerprint`.
     """
 
@@ -55,6 +59,7 @@ class TrainedModel:
     residual: ResidualScore
     calibration: Calibration
     history: TrainingHistory
+    onnx: bytes
     golden: Float32
     training_data: dict[str, object]
 
@@ -102,13 +107,17 @@ def train(
     task = FittingTask(
         spec=spec,
         model=architecture.build(spec),
+        series=laid,
+        scaler=scaler,
         bank=bank,
         held_out=_spread(held_out, options.max_held_out_windows),
         options=options,
         minimise=minimise,
     )
     model, result = architecture.fit(task)
-    residual, scores = _score_held_out(model, bank, laid, options)
+    onnx = export_onnx(model)
+    runtime = runtime_of(onnx_graph(onnx, spec, "the trained model"))
+    residual, scores = _score_held_out(runtime, scaler, laid, spec.window, options)
     return TrainedModel(
         spec=spec,
         model=model,
@@ -130,7 +139,8 @@ def train(
             findings=diagnose(result.epochs),
             horizons=_horizons(model, laid, scaler, spec, options),
         ),
-        golden=_golden(bank, held_out, spec, options.clip),
+        onnx=onnx,
+        golden=_golden(bank, held_out, spec, options.clip, carried=runtime.state_dtype is not None),
         training_data=fingerprint(data),
     )
 
@@ -165,28 +175,38 @@ def _spread(starts: Int64, limit: int) -> Int64:
 
 
 def _score_held_out(
-    model: Any, bank: WindowBank, laid: dict[str, SeriesWindows], options: TrainOptions
+    runtime: Runtime, scaler: Scaler, laid: dict[str, SeriesWindows], window: int, options: TrainOptions
 ) -> tuple[ResidualScore, list[HeldOutScores]]:
-    """Fit the residual's weights to held-out windows, then score these windows with them."""
-    limit = max(1, options.max_calibration_windows // max(1, sum(bool(len(w.held_out)) for w in laid.values())))
-    parts = {name: starts[-limit:] for name, starts in bank.held_out.items() if starts.size}
-    counts, totals = [], []
-    for starts in parts.values():
-        for begin in range(0, starts.size, SCORING_BATCH):
-            filled, observed = bank.draw(starts[begin : begin + SCORING_BATCH])
-            reconstruction = model(filled, training=False).numpy()
-            count, total = tail_sums(filled, reconstruction, observed, options.tail)
-            counts.append(count)
-            totals.append(total)
-    count, total = np.concatenate(counts), np.concatenate(totals)
-    residual = ResidualScore.from_mean_squares(total.sum(axis=0) / np.maximum(count.sum(axis=0), 1), options.tail)
-    score, _ = residual.score_sums(count, total)
-    scores, done = [], 0
-    for name, starts in parts.items():
-        windows = laid[name]
-        times = np.array([windows.segments[number].times_ns[end] for number, end in windows.held_out[-starts.size :]])
-        scores.append(HeldOutScores(score[done : done + starts.size], times))
-        done += starts.size
+    """Fit the residual's weights to held-out windows, then score these windows with them.
+
+    A model with memory runs through every series from its beginning, as it would live.
+    """
+    names = [name for name, windows in laid.items() if len(windows.held_out)]
+    limit = max(1, options.max_calibration_windows // len(names))
+    segments = [laid[name].segments for name in names]
+    chosen = [laid[name].held_out[-limit:] for name in names]
+    numbers = [places(parts, window).numbers_of(wanted) for parts, wanted in zip(segments, chosen, strict=True)]
+    begin = None if runtime.state_dtype is not None else [int(wanted[0]) for wanted in numbers]
+    states = None if runtime.state_dtype is None else new_states(runtime.state_dtype, len(names))
+    rows = np.array([scaler.row(name) for name in names])
+    counts = [np.zeros((len(wanted), scaler.centre.shape[1]), np.int64) for wanted in numbers]
+    totals = [np.zeros(count.shape) for count in counts]
+    for batch in walk(segments, window, options.min_coverage, begin):
+        filled, observed = impute(scaler.apply(batch.values, rows[batch.slots]))
+        reconstruction = runtime(filled, batch.memory(states)).reconstruction
+        count, total = tail_sums(filled, reconstruction, observed, options.tail)
+        for slot in np.unique(batch.slots):
+            mine = np.flatnonzero(batch.slots == slot)
+            _, here, there = np.intersect1d(batch.numbers[mine], numbers[slot], return_indices=True)
+            counts[slot][there], totals[slot][there] = count[mine[here]], total[mine[here]]
+    residual = ResidualScore.from_mean_squares(
+        sum(total.sum(axis=0) for total in totals) / np.maximum(sum(count.sum(axis=0) for count in counts), 1),
+        options.tail,
+    )
+    scores = []
+    for slot, wanted in enumerate(chosen):
+        times = np.array([segments[slot][number].times_ns[end] for number, end in wanted])
+        scores.append(HeldOutScores(residual.score_sums(counts[slot], totals[slot])[0], times))
     return residual, scores
 
 
@@ -207,10 +227,9 @@ def _horizons(
     return measure_model(model, spread_sequences(stretches, length, options.horizon_sequences))
 
 
-def _golden(bank: WindowBank, held_out: Int64, spec: ModelSpec, clip: float) -> Float32:
-    """Half of them real, half noise up to the limits, so that a runtime is also checked where faults will take it."""
-    real, _ = bank.draw(_spread(held_out, GOLDEN_WINDOWS // 2))
-    noise = np.random.default_rng(spec.seed).normal(
-        scale=clip / 2, size=(GOLDEN_WINDOWS - len(real), spec.window, len(spec.channels))
-    )
+def _golden(bank: WindowBank, held_out: Int64, spec: ModelSpec, clip: float, *, carried: bool) -> Float32:
+    """Half of them real, half noise up to the limits."""
+    half = (CARRIED_GOLDEN_WINDOWS if carried else GOLDEN_WINDOWS) // 2
+    real, _ = bank.draw(held_out[np.linspace(0, held_out.size - 1, half).astype(np.int64)])
+    noise = np.random.default_rng(spec.seed).normal(scale=clip / 2, size=(half, spec.window, len(spec.channels)))
     return np.concatenate([real, np.clip(noise, -clip, clip).astype(np.float32)])

@@ -17,22 +17,22 @@ Float64 = npt.NDArray[np.float64]
 _PIECE = 4096
 
 
-def fit_autoregression(rows: Float32, lags: int, ridge: float) -> tuple[Float64, Float64]:
+def fit_autoregression(rows: Float32, ridge: float) -> tuple[Float64, Float64]:
     """Ridge regression of a row on those before it.
 
     Args:
         rows: float32[n, lags + 1, channels]; the last of each is predicted from the others.
-        lags: Rows to predict from.
         ridge: Added to the diagonal of the predictors' covariance, whose variances are about 1.
 
     Returns:
         float64[lags * channels, channels] and float64[channels]: weights, for rows oldest first, and intercepts.
     """
-    inputs = lags * rows.shape[2]
+    inputs = (rows.shape[1] - 1) * rows.shape[2]
     mean, covariance = _moments(rows.reshape(len(rows), -1))
     predictors = covariance[:inputs, :inputs] + ridge * np.eye(inputs)
-    weights = np.linalg.solve(predictors, covariance[:inputs, inputs:])
-    return weights, mean[inputs:] - mean[:inputs] @ weights
+    weights = np.linalg.solve(predictors, covariance[:inputs, inputs:]).astype(np.float64)
+    intercepts: Float64 = mean[inputs:] - mean[:inputs] @ weights
+    return weights, intercepts
 
 
 def fit_components(rows: Float32, most: int, variance: float) -> tuple[Float64, Float64]:
@@ -65,7 +65,7 @@ def set_dense(model: Any, layer: str, kernel: Float64, bias: Float64) -> None:
 
 def _moments(rows: Float32) -> tuple[Float64, Float64]:
     """Mean and covariance, of float32[n, inputs]."""
-    mean = rows.mean(axis=0, dtype=np.float64)
+    mean: Float64 = rows.mean(axis=0, dtype=np.float64)
     covariance = np.zeros((rows.shape[1], rows.shape[1]))
     for piece in _pieces(rows):
         centred = piece - mean

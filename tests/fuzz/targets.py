@@ -188,9 +188,10 @@ def manifest_seeds() -> list[bytes]:
     rows = np.arange(40.0).reshape(20, 2)
     one = FileRecord.of(b"x")
     document = {
-        "schema_version": 1,
+        "schema_version": 2,
         "created_at": "2026-01-02T03:04:05+00:00",
         "spec": spec.to_dict(),
+        "outputs": {"reconstruction": [4, 2], "prediction": [1, 2]},
         "scaler": Scaler.fit({"s": rows}).to_dict(),
         "residual": {"tail": 1, "channel_weights": [1.0, 1.0]},
         "calibration": {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.bundle import load_bundle, write_bundle
-from models.bundle.layout import GOLDEN_INPUT, KERAS, MANIFEST, MAX_BYTES, ONNX
+from models.bundle.layout import GOLDEN_INPUT, GOLDEN_OUTPUT, KERAS, MANIFEST, MAX_BYTES, ONNX
 from models.errors import BundleError
 from models.runtimes import open_runtime
 
@@ -122,10 +122,10 @@ def test_a_manifest_beyond_the_limit_is_refused_unread(copied):
         load_bundle(copied)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
 def test_another_schema_version_is_named(copied, version):
     edit(copied, schema_version=version)
-    with pytest.raises(BundleError, match=f"has schema version {version!r}, this program reads 1; train it again"):
+    with pytest.raises(BundleError, match=f"has schema version {version!r}, this program reads 2; train it again"):
         load_bundle(copied)
 
 
@@ -144,6 +144,46 @@ def test_parts_that_do_not_fit_each_other_are_refused(copied):
     edit(copied, residual={"tail": 4, "channel_weights": [1.0, 1.0]})
     with pytest.raises(BundleError, match="scaler or residual do not fit the model's 3 channels"):
         load_bundle(copied)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({}, r"the model has no reconstruction of shape \[16, 3\]"),
+        ({"reconstruction": [8, 3]}, r"the model has no reconstruction of shape \[16, 3\]"),
+        (
+            {"reconstruction": [16, 3], "linear": [17, 3]},
+            r"the output 'linear' of shape \[17, 3\] does not fit the model",
+        ),
+        ({"reconstruction": [16, 3], "penalty": [1]}, r"the output 'penalty' of shape \[1\] does not fit the model"),
+        ({"reconstruction": [16, 3], "other": [16, 3]}, r"the output 'other' of shape \[16, 3\] does not fit"),
+        ({"reconstruction": "16, 3"}, "the shape of the output 'reconstruction' is no list of integers"),
+        ({"reconstruction": [16, True]}, "the shape of the output 'reconstruction' is no list of integers"),
+    ],
+)
+def test_outputs_that_no_model_gives_are_refused(copied, outputs, message):
+    edit(copied, outputs=outputs)
+    with pytest.raises(BundleError, match=rf"manifest.json: {message}"):
+        load_bundle(copied)
+
+
+def test_a_model_that_gives_less_than_the_manifest_says_is_refused(copied, tmp_path):
+    np.save(tmp_path / "golden.npy", np.zeros((16, 16 * 3 + 3), np.float32))
+    edit(copied, outputs={"reconstruction": [16, 3], "prediction": [1, 3]})
+    replace(copied, GOLDEN_OUTPUT, (tmp_path / "golden.npy").read_bytes())
+    with pytest.raises(
+        BundleError,
+        match=r"gives reconstruction \[16, 3\], the manifest says prediction \[1, 3\], reconstruction \[16, 3\]; train",
+    ):
+        open_runtime(load_bundle(copied))
+
+
+def test_a_golden_sample_has_two_halves(copied, tmp_path):
+    for name, shape in ((GOLDEN_INPUT, (15, 16, 3)), (GOLDEN_OUTPUT, (15, 48))):
+        np.save(tmp_path / "golden.npy", np.zeros(shape, np.float32))
+        replace(copied, name, (tmp_path / "golden.npy").read_bytes())
+    with pytest.raises(BundleError, match=r"golden_input.npy: it has no two halves"):
+        load_bundle(copied).golden()
 
 
 def test_unknown_keys_are_refused(copied):
