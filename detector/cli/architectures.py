@@ -54,6 +54,7 @@ def _document(architecture: Architecture) -> dict[str, Any]:
         "choose": architecture.choose,
         "memory": architecture.memory,
         "default_window": architecture.default_window,
+        "default_latent": architecture.default_latent,
         "options": [
             {"name": option.name, "default": option.default, "help": option.help, "range": option.range}
             for option in architecture.options

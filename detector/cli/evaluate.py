@@ -100,6 +100,7 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
     from detector.evaluation import read_part, score_file, write_scores
     from detector.settings import StreamSettings
     from detector.training_data import SeriesData, median_period_seconds
+    from models.architectures import find
     from models.bundle import write_bundle
     from models.calibration import CalibrationOptions
     from models.spec import ModelSpec
@@ -114,10 +115,12 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
         series[part.path.stem] = (times, values)
     # The scaler's row is looked up by series name: rows of the scored file are those of the series trained on.
     name = task.train[0].path.stem
+    kind = find(options["architecture"])
     spec = ModelSpec(
         channels=channels,
         architecture=options["architecture"],
-        window=choose_window(series),
+        window=choose_window(series, kind.default_window),
+        latent=kind.default_latent,
         period_seconds=median_period_seconds(series),
         seed=options["seed"],
     )

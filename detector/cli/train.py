@@ -55,7 +55,7 @@ def train(
         int | None,
         typer.Option(
             min=2,
-            help="Samples in a window; without it up to 64 (10 for pca), by the amount of data.",
+            help="Samples in a window; without it up to 64 (10 for pca, 16 for streaming), by the amount of data.",
             show_default=False,
         ),
     ] = None,
@@ -67,7 +67,14 @@ def train(
         ),
     ] = None,
     units: Annotated[int, typer.Option(min=1, help="Width of the recurrent layers.")] = 64,
-    latent: Annotated[int, typer.Option(min=1, help="Width of the code between encoder and decoder.")] = 16,
+    latent: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Width of the code between encoder and decoder; 16 without it (8 for streaming).",
+            show_default=False,
+        ),
+    ] = None,
     channels: Annotated[
         str | None,
         typer.Option(help="Channels, separated by commas; all that hold numbers without it.", show_default=False),
@@ -195,7 +202,7 @@ def train(
             if period == "none"
             else parse_span(period, "--period"),
             units=units,
-            latent=latent,
+            latent=latent or kind.default_latent,
             seed=seed,
         )
         bounds = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}

@@ -91,6 +91,7 @@ class Architecture:
         options: What can be chosen beyond the shape.
         memory: ``window`` models forget between windows, ``carried`` ones keep a memory along the series.
         default_window: Samples in a window when nobody says; fewer if the data is short.
+        default_latent: Width of the code when nobody says.
         check: Refuses a specification that is out of this architecture's range, with a `SpecError`.
     """
 
@@ -103,4 +104,5 @@ class Architecture:
     options: tuple[Option, ...] = ()
     memory: Literal["window", "carried"] = "window"
     default_window: int = 64
+    default_latent: int = 16
     check: Callable[[ModelSpec], None] | None = None

@@ -218,4 +218,5 @@ ARCHITECTURE = Architecture(
     ),
     memory="carried",
     default_window=16,
+    default_latent=8,
 )
