@@ -14,6 +14,7 @@ from detector.records.values import InputPartition
 from detector.scoring.scores import Scores
 from detector.series.carried import States, StateType
 from detector.series.values import WindowBatch
+from detector.shadow import ShadowTally
 
 _log = structlog.get_logger(__name__)
 _NS = 1e-9
@@ -52,6 +53,30 @@ class TimedScorer:
         self._metrics.scoring_duration.observe(self._monotonic() - started, self._stream)
         self._metrics.scoring_batch_windows.observe(len(batch.series), self._stream)
         self._metrics.event_time_lag.observe_many(np.maximum(self._now() - batch.time_ns * _NS, 0.0), self._stream)
+        return scores
+
+
+class TimedShadowScorer:
+    """A challenger's scorer that reports how long batches take."""
+
+    def __init__(
+        self, scorer: WindowScorer, metrics: Metrics, stream: str, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._scorer = scorer
+        self._metrics = metrics
+        self._stream = stream
+        self._monotonic = monotonic
+
+    @property
+    def state_dtype(self) -> StateType | None:
+        """See `Scorer.state_dtype`."""
+        return self._scorer.state_dtype
+
+    def score(self, batch: WindowBatch, states: States | None) -> Scores:
+        """See `Scorer.score`."""
+        started = self._monotonic()
+        scores = self._scorer.score(batch, states)
+        self._metrics.shadow_scoring_duration.observe(self._monotonic() - started, self._stream)
         return scores
 
 
@@ -132,6 +157,23 @@ class Instruments:
             metrics.windows_unscored.labels(stream, "coverage").inc(outcome.unscored)
         for ratios in outcome.ratios:
             metrics.score_threshold_ratio.observe_many(ratios, stream)
+        self._shadowed(stream, outcome.shadow)
+
+    def _shadowed(self, stream: str, tally: ShadowTally) -> None:
+        metrics = self._metrics
+        for verdict, count in tally.verdicts.items():
+            metrics.shadow_windows.labels(stream, verdict).inc(count)
+        if tally.unscored:
+            metrics.shadow_windows_unscored.labels(stream).inc(tally.unscored)
+        for ratios in tally.ratios:
+            metrics.shadow_threshold_ratio.observe_many(ratios, stream)
+        if tally.opened:
+            metrics.shadow_incidents.labels(stream).inc(tally.opened)
+        for reason in tally.failures:
+            metrics.shadow_failures.labels(stream).inc()
+            _log.error(
+                "the challenger failed on a partition and rests until it is replaced", stream=stream, reason=reason
+            )
 
     def emitted(self, stream: str, outcome: Outcome) -> None:
         """The outcome's events and dead letters are committed."""

@@ -29,6 +29,7 @@ from detector.series.spec import WindowSpec
 from detector.series.store import SeriesStore
 from detector.series.values import Reset, WindowBatch
 from detector.series.watermark import ClockState
+from detector.shadow import PartitionShadow, Shadow, ShadowTally
 from detector.state import STATE_VERSION, SeriesState
 
 _WINDOWS_PER_BATCH = 1024
@@ -66,6 +67,7 @@ class StreamContext:
         dead_letter_bytes: Longest value that a dead letter carries whole.
         keep_scores: Whether every score is kept in the outcome, for replay.
         residency: How many series of a partition may be in memory; None: all. No outcome depends on it.
+        shadow: Holds the challenger that sees the same windows; None: there never is one.
         shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
     """
 
@@ -79,6 +81,7 @@ class StreamContext:
     dead_letter_bytes: int = 9_000_000
     keep_scores: bool = False
     residency: Residency | None = None
+    shadow: Shadow | None = None
     shaping: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -109,6 +112,7 @@ class Outcome:
         ratios: float64; score / threshold of every scored window.
         active: Series whose first record since their last snapshot is among the records; all new series are.
         evictions: Series that went to the local file and came back, since the last outcome.
+        shadow: What a challenger came to.
         anchored: Series that began anew whatever had been before, with the offset of the record behind the gap.
     """
 
@@ -130,6 +134,7 @@ class Outcome:
     longest_bad_run: int = 0
     active: list[str] = field(default_factory=list)
     evictions: EvictionCounters = field(default_factory=EvictionCounters)
+    shadow: ShadowTally = field(default_factory=ShadowTally)
     anchored: list[tuple[str, int]] = field(default_factory=list)
 
 
@@ -149,6 +154,9 @@ class PartitionPipeline:
             context.spec, _WINDOWS_PER_BATCH, context.residency, context.memory, self._settle
         )  # fmt: skip
         self._tracker = IncidentTracker(context.policy, replace(context.identity, partition=partition))
+        self._shadow = (
+            None if context.shadow is None else PartitionShadow(context.shadow, context.spec, context.policy, partition)
+        )
         # Series -> first offset that its snapshot lacks; in the order of these offsets, since entries are only
         # appended.
         self._dirty: dict[str, int] = {}
@@ -229,6 +237,13 @@ class PartitionPipeline:
         resets = self._store.take_resets()
         batch = self._store.take() if self._store.pending else None
         scores = None if batch is None else self._context.scorer.score(batch, self._store.memory)
+        self._judge(batch, scores, resets, outcome)
+        if self._shadow is not None:
+            self._shadow.observe(batch, scores, resets, outcome.shadow)
+
+    def _judge(
+        self, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset], outcome: Outcome
+    ) -> None:
         done = 0
         for reset in resets:
             if batch is not None and scores is not None and reset.after_window > done:

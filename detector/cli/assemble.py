@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.cli.bundles import BundleSource
@@ -19,6 +21,7 @@ from detector.scoring.scorer import Scorer
 from detector.series.cold import ColdSeries
 from detector.series.eviction import Residency
 from detector.series.spec import WindowSpec
+from detector.series.values import WindowBatch
 from detector.settings import IncidentSettings, RegistrySettings, StateSettings, StreamSettings, WindowSettings
 from detector.settings_file import fingerprint, shaping_settings
 from models.bundle import Bundle
@@ -27,6 +30,7 @@ from models.errors import ModelsError
 from models.runtimes import open_runtime
 
 _NS = 1_000_000_000
+_WARM_UP_WINDOWS = (1, 1024)
 # Of the ten MiB that a record of the state topic may have, with room for everything else in it.
 _MOST_SNAPSHOT_BYTES = 9_000_000
 
@@ -147,6 +151,29 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         keep_scores=keep_scores,
         shaping=shaping_settings(stream),
     )
+
+
+def warm_up(context: StreamContext, bundle: Bundle) -> None:
+    """Score ordinary windows, one and many, so that the first real ones find everything loaded and allocated.
+
+    Raises:
+        BundleError: the model cannot score what is as ordinary as can be.
+    """
+    centre = bundle.scaler.centre[0]
+    for count in _WARM_UP_WINDOWS:
+        zeros = np.zeros(count, np.int64)
+        values = np.broadcast_to(centre, (count, bundle.spec.window, len(centre))).astype(np.float64)
+        batch = WindowBatch(
+            slots=np.arange(count, dtype=np.int32), series=[""] * count, time_ns=zeros, offsets=zeros,
+            start_offsets=zeros, values=values, coverage_ok=np.ones(count, np.bool_), steps=zeros,
+        )  # fmt: skip
+        dtype = context.scorer.state_dtype
+        scores = context.scorer.score(batch, None if dtype is None else np.zeros(count, dtype))
+        if np.isinf(scores.score).any():
+            raise BundleError(
+                f"stream {context.name}: the model {bundle.version} gives a window of ordinary values an infinite score"
+                "; train it anew"
+            )
 
 
 def residency(state: StateSettings) -> Residency:

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from detector import __version__
 from detector.cli.assemble import residency
-from detector.cli.reload import BundleReloader, measured
+from detector.cli.bundles import BundleSource
+from detector.cli.model_watch import ModelWatch, measured
 from detector.failpoints import Announce, silent
 from detector.instruments import Instruments
 from detector.kafka.client import consumer_config, producer_config
@@ -29,6 +30,7 @@ from detector.observability.metrics import Metrics
 from detector.pipeline import StreamContext
 from detector.recovery import Recovery, RecoveryPolicy
 from detector.settings import Settings
+from detector.shadow import Shadow
 from detector.worker import Worker
 
 Contexts = Mapping[str, StreamContext]
@@ -99,7 +101,11 @@ def open_live(
         def ready(context: StreamContext) -> StreamContext:
             return replace(measured(context, metrics), residency=series_residency)
 
-        streams = {topic: ready(context) for topic, context in contexts.items()}
+        shadowed = {stream.topic for stream in settings.streams if stream.shadow is not None}
+        streams = {
+            topic: replace(ready(context), shadow=Shadow() if topic in shadowed else None)
+            for topic, context in contexts.items()
+        }
         worker_settings = settings.worker
         source = GroupSource(consumer_config(settings.kafka), worker_settings, inputs)
         stack.callback(source.close)
@@ -124,7 +130,17 @@ def open_live(
             announce=announce,
         )
         instruments = Instruments(metrics, worker_settings.max_poll_interval_seconds)
-        reloader = BundleReloader(settings.streams, streams, ready, metrics, reload_asked)
+        watch = ModelWatch(
+            settings.streams,
+            streams,
+            BundleSource(settings.registry),
+            ready,
+            metrics,
+            reload_asked,
+            settings.registry.check_interval_seconds,
+        )
+        watch.start()
+        stack.callback(watch.close)
         worker = Worker(
             settings,
             streams,
@@ -135,7 +151,7 @@ def open_live(
             instruments,
             health,
             stopping,
-            reloader,
+            watch,
             announce=announce,
             is_member=partial(is_member, settings.kafka, worker_settings.group),
         )

@@ -14,8 +14,11 @@ def run(
     """Watch live topics and report incidents, until SIGTERM or Ctrl-C.
 
     The first signal finishes and commits what was polled; a second one leaves at once, and the next start does it
-    again. Nothing is lost or reported twice either way. SIGHUP loads the bundles again: one that passes its checks
-    takes over where the old one stopped, one that does not is refused, and the old model goes on.
+    again. Nothing is lost or reported twice either way.
+
+    A model that settings name by an alias of a registry is followed: when the alias moves, the new bundle is loaded and
+    checked beside the old one and takes over where that stopped; a bad one is refused, and the old model goes on.
+    SIGHUP asks for such a look at once, and at bundles in directories too.
 
     Examples:
         detector run -c detector.yaml
@@ -29,8 +32,8 @@ def run(
     from prometheus_client import REGISTRY
 
     from detector.cli.assemble import open_bundle, stream_context
+    from detector.cli.hang_up import HangUp
     from detector.cli.live import open_live
-    from detector.cli.reload import HangUp
     from detector.failpoints import failpoints
     from detector.observability.logs import configure_logging
     from detector.settings_file import load_settings
@@ -41,7 +44,7 @@ def run(
     configure_logging(settings.log, sys.stderr)
     log = structlog.get_logger("detector.run")
     # Before anything is asked of the network: a damaged bundle must not wait for a broker to be noticed.
-    bundles = {stream.name: open_bundle(stream.model) for stream in settings.streams}
+    bundles = {stream.name: open_bundle(stream.model, settings.registry) for stream in settings.streams}
     with StopSignals(settings.worker.drain_timeout_seconds) as stopping, HangUp() as reload_asked:
         parts = open_live(
             settings,

@@ -28,7 +28,10 @@ SEVERITIES: Final = ("info", "warning", "critical")
 EVENT_KINDS: Final = ("opened", "updated", "closed")
 RESET_REASONS: Final = ("gap", "forgotten")
 UNSCORED_REASONS: Final = ("coverage", "unknown")
-RELOAD_OUTCOMES: Final = ("replaced", "unchanged", "refused")
+SWAP_OUTCOMES: Final = ("replaced", "unchanged", "refused", "removed")
+MODEL_ROLES: Final = ("champion", "challenger")
+REGISTRY_OUTCOMES: Final = ("answered", "failed")
+SHADOW_VERDICTS: Final = ("neither", "both", "champion_only", "challenger_only")
 COMMIT_OUTCOMES: Final = ("committed", "refused", "unknown")
 
 
@@ -232,10 +235,52 @@ class Metrics:
             RESTORE_SECONDS_BOUNDS, "stream",
         )  # fmt: skip
 
+        make.section("A challenger in the shadow")
+        self.shadow_windows = make.counter(
+            "shadow_windows_total",
+            "Windows that both models scored, by whose threshold they are above: neither, both, champion_only, "
+            "challenger_only.",
+            "stream", "verdict",
+        )  # fmt: skip
+        self.shadow_windows_unscored = make.counter(
+            "shadow_windows_unscored_total",
+            "Windows of the challenger that one of the two models gave no score.",
+            "stream",
+        )
+        self.shadow_threshold_ratio = make.histogram(
+            "shadow_score_threshold_ratio",
+            "The challenger's score over its own threshold, of every window that it scored.",
+            RATIO_BOUNDS,
+            "stream",
+        )
+        self.shadow_incidents = make.counter(
+            "shadow_incidents_total", "Incidents that the challenger would have opened.", "stream"
+        )
+        self.shadow_scoring_duration = make.histogram(
+            "shadow_scoring_duration_seconds",
+            "Time that one batch of windows took the challenger to score.",
+            SCORING_SECONDS_BOUNDS,
+            "stream",
+        )
+        self.shadow_failures = make.counter(
+            "shadow_failures_total",
+            "Times that the challenger failed on a partition, where it rests until it is replaced.",
+            "stream",
+        )
+        self.shadow_info = make.info(
+            "shadow_model", "The challenger of a stream; always 1.", ("stream",), ("model", "version", "runtime")
+        )
+
         make.section("What is running")
-        self.model_reloads = make.counter(
-            "model_reloads_total",
-            "Reloads of a stream's bundle that were asked for, by outcome: replaced, unchanged, refused.",
+        self.model_swaps = make.counter(
+            "model_swaps_total",
+            "New bundles under a running worker, by role (champion or challenger) and outcome: replaced, unchanged, "
+            "refused (it is bad, the old one goes on), removed (the alias names nothing any more).",
+            "stream", "role", "outcome",
+        )  # fmt: skip
+        self.registry_checks = make.counter(
+            "registry_checks_total",
+            "Times that a registry was asked what an alias names, by outcome: answered or failed.",
             "stream", "outcome",
         )  # fmt: skip
         self.model_info = make.info(
@@ -275,13 +320,29 @@ class Metrics:
             (self.windows_reset, RESET_REASONS),
             (self.windows_unscored, UNSCORED_REASONS),
             (self.anomalies, SEVERITIES),
-            (self.model_reloads, RELOAD_OUTCOMES),
+            (self.registry_checks, REGISTRY_OUTCOMES),
         ):
             for value in values:
                 counter.labels(stream, value)
         for event in EVENT_KINDS:
             for severity in SEVERITIES:
                 self.events.labels(stream, event, severity)
+        for role in MODEL_ROLES:
+            for outcome in SWAP_OUTCOMES:
+                self.model_swaps.labels(stream, role, outcome)
+
+    def add_shadow(self, stream: str) -> None:
+        """Expose the metrics of a stream's challenger at zero, for streams that are to have one."""
+        for verdict in SHADOW_VERDICTS:
+            self.shadow_windows.labels(stream, verdict)
+        for counter in (self.shadow_windows_unscored, self.shadow_incidents, self.shadow_failures):
+            counter.labels(stream)
+        for histogram in (self.shadow_threshold_ratio, self.shadow_scoring_duration):
+            histogram.initialise(stream)
+
+    def set_shadow(self, stream: str, *, model: str, version: str, runtime: str) -> None:
+        """Say which challenger a stream has; empty texts: none at present."""
+        self.shadow_info.labels(stream).info({"model": model, "version": version, "runtime": runtime})
 
     def set_model(self, stream: str, *, model: str, version: str, runtime: str) -> None:
         """Say which model scores a stream; a later call replaces the earlier one's values.

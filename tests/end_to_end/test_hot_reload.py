@@ -46,7 +46,7 @@ def test_a_good_bundle_takes_over_and_a_bad_one_is_refused(
     worker.send_signal(signal.SIGHUP)
     refused = log.wait_for("the new bundle is refused, the old model goes on")
     assert "model.onnx" in refused["reason"]
-    assert metric('reconstream_model_reloads_total{outcome="refused",stream="pumps"} 1.0')
+    assert metric('reconstream_model_swaps_total{outcome="refused",role="champion",stream="pumps"} 1.0')
     assert worker.poll() is None
 
     shutil.rmtree(bundle)
