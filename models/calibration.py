@@ -1,7 +1,12 @@
-"""An alarm threshold from the scores of held-out data, without labels, by how rarely it may be exceeded."""
+"""An alarm threshold from the scores of held-out data, without labels.
+
+By how many alerts a week are acceptable, counted by the very logic that opens incidents live; by how rarely an ordinary
+score may exceed it; or simply by a quantile.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,14 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import SpecError, TrainingError
-from models.extremes import fit_pareto
+from models.extremes import Pareto, fit_pareto
 from models.fields import integer, known_keys, mapping, number, optional_number, text
+from models.thresholds.spot import Spot
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 QUANTILES = (0.5, 0.9, 0.98, 0.99, 0.999, 1.0)
+METHODS = ("budget", "risk", "quantile")
+ADAPTIVE = ("none", "spot", "dspot")
 DAY_NS = 86_400_000_000_000
+CANDIDATES = 64
+"""Thresholds that are tried against the budget."""
+LEAST_ALLOWED = 1e-3
+"""No tail tells how high a score is that is to be exceeded never, or once in a thousand times the held-out data."""
 LEAST_THRESHOLD = 0.01
 """Ordinary data scores about 1, unless nothing in it ever moves: its scores are rounding errors, and so would be a
 threshold taken from them."""
@@ -41,7 +53,14 @@ class CalibrationOptions:
     """How careful the threshold is.
 
     Attributes:
+        method: One of `METHODS`. ``budget``: by ``alerts_per_week``. ``risk``: by ``risk``. ``quantile``: by
+            ``quantile``, and nothing is extrapolated.
+        alerts_per_week: Incidents of ordinary data that are acceptable, per series.
         risk: Probability that an ordinary window exceeds the threshold.
+        quantile: Share of the held-out scores that do not exceed the threshold.
+        adaptive: One of `ADAPTIVE`. ``spot``: the threshold follows the tail of each series' own scores; ``dspot``: and
+            their local mean.
+        depth: Scores that the local mean looks back on.
         initial_quantile: The tail is fitted to the scores above this quantile.
         least_peaks: With fewer scores above it, the tail is not fitted; the highest score and a margin serve instead.
         outlier_ratio: Held-out scores above this multiple of the initial quantile are taken for faults in the training
@@ -54,7 +73,12 @@ class CalibrationOptions:
         SpecError: a value is out of range.
     """
 
+    method: str = "risk"
+    alerts_per_week: float = 1.0
     risk: float = 1e-4
+    quantile: float = 0.9999
+    adaptive: str = "none"
+    depth: int = 450
     initial_quantile: float = 0.98
     least_peaks: int = 20
     outlier_ratio: float = 10.0
@@ -63,6 +87,16 @@ class CalibrationOptions:
     open_after: int = 2
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise SpecError(f"there is no threshold by {self.method!r}; choose one of: {', '.join(METHODS)}")
+        if self.adaptive not in ADAPTIVE:
+            raise SpecError(f"there is no adaptive threshold {self.adaptive!r}; choose one of: {', '.join(ADAPTIVE)}")
+        if not (math.isfinite(self.alerts_per_week) and self.alerts_per_week >= 0):
+            raise SpecError(f"alerts_per_week is {self.alerts_per_week}; it must be 0 or more")
+        if not 0 < self.quantile < 1:
+            raise SpecError(f"quantile is {self.quantile}; it must be between 0 and 1")
+        if self.depth < 1:
+            raise SpecError(f"depth is {self.depth}; it must be at least 1")
         if not 0 < self.initial_quantile < 1:
             raise SpecError(f"initial_quantile is {self.initial_quantile}; it must be between 0 and 1")
         if not 0 < self.risk < 1 - self.initial_quantile:
@@ -91,8 +125,9 @@ class Calibration:
     """A threshold, and where it comes from.
 
     Attributes:
-        method: ``peaks_over_threshold``, or ``highest_score`` when there were too few scores to fit a tail.
-        risk: Probability, as asked for, that an ordinary window exceeds the threshold.
+        method: ``alert_budget``, ``peaks_over_threshold``, ``quantile``, or ``highest_score`` when there were too few
+            scores to fit a tail.
+        risk: Probability that an ordinary window exceeds the threshold: as asked for, else as it was in held-out data.
         threshold: Scores above it are anomalous.
         open_after: Windows in a row above the threshold that open an incident.
         samples: Held-out scores that were looked at.
@@ -101,6 +136,7 @@ class Calibration:
         tail_shape: Shape of the fitted Pareto tail; ``None`` when there is none.
         held_out_days: Length of the held-out data in event time.
         held_out_incidents: Incidents that the threshold would have opened in it; ``None`` when nobody counted.
+        spot: The start of a threshold that follows each series; ``None``: it does not.
         expected_alerts_per_day: Incidents of ordinary data to expect, per series; ``None`` when nobody counted or the
             data has no length.
     """
@@ -116,6 +152,7 @@ class Calibration:
     held_out_days: float
     held_out_incidents: int | None
     expected_alerts_per_day: float | None
+    spot: Spot | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.threshold) and self.threshold > 0):
@@ -125,7 +162,11 @@ class Calibration:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON; nothing of a float64 is lost."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"quantiles": dict(self.quantiles)}
+        spot = None if self.spot is None else self.spot.to_dict()
+        return {name: getattr(self, name) for name in self.__slots__} | {
+            "quantiles": dict(self.quantiles),
+            "spot": spot,
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Calibration:
@@ -148,6 +189,7 @@ class Calibration:
             held_out_days=number(data, "held_out_days"),
             held_out_incidents=None if data["held_out_incidents"] is None else integer(data, "held_out_incidents"),
             expected_alerts_per_day=optional_number(data, "expected_alerts_per_day"),
+            spot=None if data["spot"] is None else Spot.from_dict(mapping(data, "spot")),
         )
 
 
@@ -156,10 +198,14 @@ def calibrate(
     options: CalibrationOptions | None = None,
     count_incidents: CountIncidents | None = None,
 ) -> Calibration:
-    """Set the threshold by peaks over threshold (Siffer et al., KDD 2017).
+    """Set the threshold.
 
-    The estimate is kept plausible: not below the highest ordinary score that was seen, as long as fewer scores were
-    seen than one in ``risk``, and not beyond a multiple of it.
+    By risk, it comes from peaks over threshold (Siffer et al., KDD 2017). The estimate is kept plausible: not below the
+    highest ordinary score that was seen, as long as fewer scores were seen than one in ``risk``, and not beyond a
+    multiple of it.
+
+    By budget, it is the lowest at which the held-out data would have opened no more incidents than are acceptable in
+    its time. If that is less than one, the tail tells how much higher than what was seen it has to be.
 
     Expected alerts come from the incident logic itself: it counts those at the initial quantile, where there are enough
     to count, and their number falls with the probability of exceeding, from there to the risk. If more than that open
@@ -171,6 +217,7 @@ def calibrate(
         count_incidents: Counts incidents with the settings that will run live.
 
     Raises:
+        SpecError: a budget is asked for and nobody counts.
         TrainingError: no held-out score is known.
     """
     options = options or CalibrationOptions()
@@ -180,36 +227,114 @@ def calibrate(
         raise TrainingError("no held-out window could be scored; give more data, or data with fewer missing values")
     level = float(np.quantile(scores, options.initial_quantile))
     ordinary = scores[scores <= options.outlier_ratio * level]
-    highest = float(ordinary.max())
-    peaks = ordinary[ordinary > level] - level
-    if peaks.size < options.least_peaks:
-        method, shape, threshold = "highest_score", None, highest * options.margin
+    tail = _Tail.of(ordinary, level, options)
+    if options.method == "quantile":
+        method, threshold = "quantile", float(np.quantile(scores, options.quantile))
+    elif options.method == "budget":
+        if count_incidents is None:
+            raise SpecError("an alert budget needs somebody who counts incidents")
+        method, threshold = _within_budget(held_out, tail, options, count_incidents)
     else:
-        tail = fit_pareto(peaks)
-        estimate = level + tail.excess_at(options.risk * ordinary.size / peaks.size)
-        least = float(np.quantile(ordinary, 1 - options.risk, method="higher"))
-        threshold = min(max(estimate, least), highest * options.most_extrapolation)
-        method, shape = "peaks_over_threshold", tail.shape
+        method, threshold = tail.method, tail.at(options.risk * ordinary.size, options.risk)
     threshold = max(threshold, LEAST_THRESHOLD)
     days = sum(float(part.times_ns[-1] - part.times_ns[0]) / DAY_NS for part in held_out if part.times_ns.size)
-    incidents, expected = _alerts(held_out, options, threshold, level, days, scores.size, count_incidents)
+    risk = options.risk if options.method == "risk" else tail.risk_of(threshold)
+    incidents, expected = _alerts(held_out, risk, options, threshold, level, days, scores.size, count_incidents)
     return Calibration(
         method=method,
-        risk=options.risk,
+        risk=risk,
         threshold=threshold,
         open_after=options.open_after,
         samples=int(scores.size),
         outliers=int(scores.size - ordinary.size),
         quantiles={str(q): float(np.quantile(scores, q)) for q in QUANTILES},
-        tail_shape=shape,
+        tail_shape=None if tail.pareto is None else tail.pareto.shape,
         held_out_days=days,
         held_out_incidents=incidents,
         expected_alerts_per_day=expected,
+        spot=_spot(ordinary, threshold, level, options),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The ordinary scores above the level.
+
+    Attributes:
+        scores: float64[n]; all ordinary scores, ascending.
+        peaks: float64[n]; what they exceed the level by.
+        pareto: Fitted to the peaks; None when there are too few.
+    """
+
+    level: float
+    scores: Float64
+    peaks: Float64
+    pareto: Pareto | None
+    options: CalibrationOptions
+
+    @classmethod
+    def of(cls, ordinary: Float64, level: float, options: CalibrationOptions) -> _Tail:
+        peaks = ordinary[ordinary > level] - level
+        pareto = fit_pareto(peaks) if peaks.size >= options.least_peaks else None
+        return cls(level, np.sort(ordinary), peaks, pareto, options)
+
+    @property
+    def highest(self) -> float:
+        return float(self.scores[-1])
+
+    @property
+    def method(self) -> str:
+        return "highest_score" if self.pareto is None else "peaks_over_threshold"
+
+    def at(self, expected: float, risk: float) -> float:
+        """The score that so many of the ordinary scores were to exceed, a share of ``risk`` of them."""
+        if self.pareto is None:
+            return self.highest * self.options.margin
+        estimate = self.level + self.pareto.excess_at(min(expected / self.peaks.size, 1.0))
+        least = float(np.quantile(self.scores, 1 - risk, method="higher"))
+        return min(max(estimate, least), self.highest * self.options.most_extrapolation)
+
+    def risk_of(self, threshold: float) -> float:
+        """Probability that an ordinary score exceeds a threshold; that of one more score than was seen, at least."""
+        above = self.scores.size - int(np.searchsorted(self.scores, threshold, side="right"))
+        return max(above, 1) / (self.scores.size + 1)
+
+
+def _within_budget(
+    held_out: Sequence[HeldOutScores], tail: _Tail, options: CalibrationOptions, count: CountIncidents
+) -> tuple[str, float]:
+    def incidents(threshold: float) -> int:
+        return sum(count(part.scores, part.times_ns, threshold) for part in held_out if part.times_ns.size)
+
+    weeks = sum(float(part.times_ns[-1] - part.times_ns[0]) for part in held_out if part.times_ns.size) / (7 * DAY_NS)
+    allowed = options.alerts_per_week * weeks
+    # Faults in the training data are no false alarms, and no threshold is to be lifted above them.
+    faults = incidents(tail.highest)
+    if allowed < 1:
+        at_level = max(incidents(tail.level) - faults, 1)
+        # Peaks come in clusters, incidents do not: what thins the one thins the other.
+        share = max(allowed, LEAST_ALLOWED) / at_level
+        return ("alert_budget" if tail.pareto else tail.method), tail.at(
+            share * tail.peaks.size, 1 / (tail.scores.size + 1)
+        )
+    candidates = np.unique(np.quantile(tail.peaks, np.linspace(0, 1, CANDIDATES))) + tail.level
+    chosen = tail.highest
+    for candidate in candidates[::-1].tolist():
+        if incidents(candidate) - faults > allowed:
+            break
+        chosen = candidate
+    return "alert_budget", chosen
+
+
+def _spot(ordinary: Float64, threshold: float, level: float, options: CalibrationOptions) -> Spot | None:
+    if options.adaptive == "none":
+        return None
+    return Spot.fit(ordinary, threshold, min(level, threshold), options.depth if options.adaptive == "dspot" else 0)
 
 
 def _alerts(
     held_out: Sequence[HeldOutScores],
+    risk: float,
     options: CalibrationOptions,
     threshold: float,
     level: float,
@@ -226,6 +351,6 @@ def _alerts(
     if days <= 0:
         return at_threshold, None
     # With few samples, the risk that they can vouch for is about one in their number.
-    risk = max(options.risk, 1 / (samples + 1))
+    risk = max(risk, 1 / (samples + 1))
     thinned = at_level * min(risk / (1 - options.initial_quantile), 1.0)
     return at_threshold, max(at_threshold, thinned) / days

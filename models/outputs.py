@@ -41,6 +41,11 @@ class Output:
     parts: Mapping[str, Float32]
     penalty: Float32 | None = None
 
+    @classmethod
+    def of(cls, tensors: Mapping[str, Float32]) -> Output:
+        """What a score looks at, of a model's outputs by name."""
+        return cls({name: tensors[name] for name in PARTS if name in tensors}, tensors.get(PENALTY))
+
     @property
     def reconstruction(self) -> Float32:
         """float32[n, rows, channels]."""

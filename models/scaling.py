@@ -111,12 +111,16 @@ class Scaler:
         Returns:
             float32[n, time, channels], C-contiguous.
         """
+        return self.scaled(values, self.centre[rows], self.scale[rows])
+
+    def scaled(self, values: Float64, centre: Float64, scale: Float64) -> Float32:
+        """Scale windows by centres and scales float64[n, channels] that are not of the table, and clip as always."""
         # Far outliers may overflow to infinity; clipping brings them back.
         with np.errstate(over="ignore"):
-            scaled = values - self.centre[rows][:, None, :]
-            scaled /= self.scale[rows][:, None, :]
-        np.clip(scaled, -self.clip, self.clip, out=scaled)
-        return scaled.astype(np.float32, order="C")
+            found = values - centre[:, None, :]
+            found /= scale[:, None, :]
+        np.clip(found, -self.clip, self.clip, out=found)
+        return found.astype(np.float32, order="C")
 
     def invert(self, scaled: Float32, rows: Rows) -> Float64:
         """Turn scaled values back into the channels' own units.

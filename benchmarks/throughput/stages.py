@@ -19,7 +19,7 @@ from detector.series.store import SeriesStore
 from detector.series.values import WindowBatch
 from detector.settings import RecordSettings, WindowSettings
 from models.bundle import Bundle
-from models.residuals import impute
+from models.imputation import impute
 from models.runtimes import open_runtime
 
 PREDICT_ONE, PREDICT_BATCH = "model.predict, 1", "model.predict, 1024"

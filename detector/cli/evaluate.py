@@ -96,9 +96,10 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
     from datetime import UTC, datetime
 
     from detector.cli.assemble import open_bundle, stream_context
-    from detector.cli.train import choose_window, risk_of
+    from detector.cli.judgement import incident_counter
+    from detector.cli.train import choose_window
     from detector.evaluation import read_part, score_file, write_scores
-    from detector.settings import StreamSettings
+    from detector.settings import IncidentSettings, StreamSettings
     from detector.training_data import SeriesData, median_period_seconds
     from models.architectures import find
     from models.bundle import write_bundle
@@ -125,9 +126,13 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
         seed=options["seed"],
     )
     chosen = {} if options["epochs"] is None else {"epochs": options["epochs"]}
-    chosen_options = TrainOptions(threads=1, **chosen)
-    risk = risk_of(series, _ALERTS_PER_WEEK, chosen_options.tail)
-    trained = train(series, spec, chosen_options, calibration=CalibrationOptions(risk=risk))
+    trained = train(
+        series,
+        spec,
+        TrainOptions(threads=1, **chosen),
+        calibration=CalibrationOptions(method="budget", alerts_per_week=_ALERTS_PER_WEEK),
+        count_incidents=incident_counter(IncidentSettings(), spec.window),
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bundle"
         write_bundle(path, trained, created_at=datetime.now(UTC))

@@ -13,7 +13,7 @@ from models.bundle import Bundle
 from models.errors import BundleError as DamagedBundleError
 from models.errors import ModelsError
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
-from models.residuals import impute
+from models.imputation import impute
 from models.runtimes.keras import load_keras_model
 from models.training.segments import cut
 

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from detector.alerting.policy import IncidentPolicy
-    from detector.settings import IncidentSettings
     from detector.training_data import SeriesData
 
-_WEEK_NS = 7 * 86_400 * 1_000_000_000
-# Rarer events than this cannot be told from any amount of training data; more frequent ones are not rare.
-_LEAST_RISK, _MOST_RISK = 1e-7, 0.01
 _WINDOWS_IN_LONGEST = 12
 _LEAST_WINDOW = 8
 
@@ -88,9 +83,39 @@ def train(
     series: Annotated[
         str | None, typer.Option(help="Files: name of the series of all rows.", show_default=False)
     ] = None,
+    score: Annotated[
+        str, typer.Option(help="What residuals count: squared, standardised, robust, log or gaussian.")
+    ] = "standardised",
+    score_parts: Annotated[
+        str | None,
+        typer.Option(
+            help="Estimates to compare with, separated by commas: reconstruction, prediction, linear; what the model "
+            "is best judged by without it.",
+            show_default=False,
+        ),
+    ] = None,
+    scales: Annotated[
+        str, typer.Option(help="Samples to average the score over, separated by commas; 1 for no smoothing.")
+    ] = "1,10,30",
+    threshold: Annotated[str, typer.Option(help="How it is set: budget, risk or quantile.")] = "budget",
     alerts_per_week: Annotated[
-        float, typer.Option(min=0.0, help="False alarms to accept per series; sets how high the threshold is.")
+        float, typer.Option(min=0.0, help="--threshold budget: false alarms to accept per series.")
     ] = 1.0,
+    risk: Annotated[
+        float, typer.Option(help="--threshold risk: probability that an ordinary sample exceeds the threshold.")
+    ] = 1e-4,
+    quantile: Annotated[float, typer.Option(help="--threshold quantile: share of held-out scores below it.")] = 0.9999,
+    adaptive: Annotated[
+        str, typer.Option(help="Let the threshold follow each series: none, spot (its tail), dspot (its level too).")
+    ] = "none",
+    warm_up: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Samples on which a series that is new later is measured; 0 scales it as all together.",
+            show_default=False,
+        ),
+    ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(min=0.0, help="Largest step size of the optimiser; 0.005 without it.", show_default=False),
@@ -146,8 +171,8 @@ def train(
     import sys
     from datetime import UTC, datetime
 
-    from detector.alerting.lifecycle import count_incidents
     from detector.cli.bundles import BundleSource
+    from detector.cli.judgement import incident_counter, names_in, scales_in
     from detector.cli.model_registry import push_bundle, registry_of
     from detector.cli.moments import parse_moment, parse_span
     from detector.cli.series_data import between, from_files, from_topic
@@ -161,6 +186,7 @@ def train(
     from models.calibration import CalibrationOptions
     from models.errors import BundleError as UnwritableBundleError
     from models.errors import ModelsError
+    from models.scores import ScoreOptions
     from models.spec import ModelSpec
     from models.training import Clipping, TrainOptions
     from models.training import train as fit
@@ -182,7 +208,7 @@ def train(
     now = datetime.now(UTC)
     since_ns = None if since is None else parse_moment(since, "--since", now)
     until_ns = None if until is None else parse_moment(until, "--until", now)
-    chosen = tuple(name.strip() for name in channels.split(",") if name.strip()) if channels else None
+    chosen = names_in(channels) or None
     if topic is None:
         data, names = from_files(files or [], time_column, series_column, series, chosen)
         data = between(data, since_ns, until_ns)
@@ -212,16 +238,21 @@ def train(
         if any(bound is not None for bound in bounds.values()):
             chosen_options["clipping"] = Clipping(**bounds)
         options = TrainOptions(**chosen_options)
-        policy = IncidentSettings()
         with EpochProgress() as progress:
             trained = fit(
                 data,
                 spec,
                 options,
-                calibration=CalibrationOptions(risk=risk_of(data, alerts_per_week, options.tail)),
-                count_incidents=lambda scores, times_ns, threshold: count_incidents(
-                    scores, times_ns, _policy(policy, threshold, spec.window)
+                score=ScoreOptions(kind=score, parts=names_in(score_parts), scales=scales_in(scales)),
+                calibration=CalibrationOptions(
+                    method=threshold,
+                    alerts_per_week=alerts_per_week,
+                    risk=risk,
+                    quantile=quantile,
+                    adaptive=adaptive,
                 ),
+                warm_up=warm_up,
+                count_incidents=incident_counter(IncidentSettings(), spec.window),
                 progress=progress,
             )
     except ModelsError as error:
@@ -248,39 +279,3 @@ def choose_window(data: SeriesData, most: int = 64) -> int:
     """
     longest = max(len(times) for times, _ in data.values())
     return min(most, max(_LEAST_WINDOW, longest // _WINDOWS_IN_LONGEST))
-
-
-def risk_of(data: SeriesData, alerts_per_week: float, windows_per_alert: int) -> float:
-    """Probability that an ordinary window may exceed the threshold, from the false alarms that people accept.
-
-    Exceedances come in clusters: a residual stays in the score for as many samples as the score averages over, so one
-    alert is about that many windows.
-
-    Args:
-        data: What is trained on; tells how many samples a week has.
-        alerts_per_week: Accepted per series.
-        windows_per_alert: Samples that the score averages over.
-    """
-    rows = sum(len(times) for times, _ in data.values())
-    weeks = sum(float(times[-1] - times[0]) for times, _ in data.values() if len(times)) / _WEEK_NS
-    samples_per_week = rows / weeks if weeks else float(rows)
-    return min(_MOST_RISK, max(_LEAST_RISK, alerts_per_week * windows_per_alert / samples_per_week))
-
-
-def _policy(settings: IncidentSettings, threshold: float, window: int) -> IncidentPolicy:
-    """The incident policy that will run live, at a threshold to try."""
-    from detector.alerting.policy import IncidentPolicy
-    from models.calibration import CalibrationOptions
-
-    return IncidentPolicy(
-        threshold=threshold,
-        quiet_score=settings.close_ratio * threshold,
-        open_after=settings.open_after or CalibrationOptions().open_after,
-        close_after=settings.close_after or window,
-        cool_down_ns=0,
-        update_every_ns=2**62,
-        warning_ratio=settings.warning_ratio,
-        critical_ratio=settings.critical_ratio,
-        top_channels=settings.top_channels,
-        channels=(),
-    )

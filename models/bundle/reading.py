@@ -33,14 +33,15 @@ from models.errors import BundleError, SpecError
 from models.fields import integer, known_keys, mapping, text
 from models.golden import golden_width
 from models.outputs import PARTS, PENALTY, RECONSTRUCTION
-from models.residuals import ResidualScore
 from models.scaling import Scaler
+from models.scores import ScoreRule
 from models.spec import ModelSpec
 
 Float32 = npt.NDArray[np.float32]
+MAX_WARM_UP = 1_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEYS = {
-    "schema_version", "created_at", "spec", "outputs", "scaler", "residual", "calibration", "training_data",
+    "schema_version", "created_at", "spec", "outputs", "scaler", "score", "calibration", "warm_up", "training_data",
     "libraries", "files",
 }  # fmt: skip
 
@@ -57,8 +58,10 @@ class Bundle:
         spec: Architecture and shape.
         outputs: Shapes of what the model estimates, by name as in `models.outputs`, without the batch axis.
         scaler: From channel units to the model's.
-        residual: From reconstructions to scores.
+        rule: From windows and what the model makes of them to scores.
         calibration: The threshold and where it comes from.
+        warm_up: Samples on which a series that training never saw is measured before it is judged; 0: it is scaled as
+            all together are.
         training_data: Which data it was trained on.
         libraries: Versions that trained it, by name.
         files: What the manifest says of each file.
@@ -71,8 +74,9 @@ class Bundle:
     spec: ModelSpec
     outputs: Mapping[str, tuple[int, ...]]
     scaler: Scaler
-    residual: ResidualScore
+    rule: ScoreRule
     calibration: Calibration
+    warm_up: int
     training_data: Mapping[str, object]
     libraries: Mapping[str, str]
     files: Mapping[str, FileRecord]
@@ -163,16 +167,19 @@ def load_bundle(path: Path) -> Bundle:
         spec = ModelSpec.from_dict(mapping(manifest, "spec"))
         outputs = _outputs(mapping(manifest, "outputs"), spec)
         scaler = Scaler.from_dict(mapping(manifest, "scaler"))
-        residual = ResidualScore.from_dict(mapping(manifest, "residual"))
+        rule = ScoreRule.from_dict(mapping(manifest, "score"))
         calibration = Calibration.from_dict(mapping(manifest, "calibration"))
         libraries = {name: str(value) for name, value in mapping(manifest, "libraries").items()}
+        warm_up = integer(manifest, "warm_up")
+        if not 0 <= warm_up <= MAX_WARM_UP:
+            raise SpecError(f"warm_up is {warm_up}; it must be from 0 to {MAX_WARM_UP}")
         created_at, training_data = text(manifest, "created_at"), mapping(manifest, "training_data")
         datetime.fromisoformat(created_at)
     except (ValueError, KeyError, OverflowError) as error:  # SpecError is a ValueError
         raise _damaged(path, MANIFEST, str(error)[:300]) from error
     channels = len(spec.channels)
-    if scaler.centre.shape[1] != channels or len(residual.channel_weights) != channels:
-        raise _damaged(path, MANIFEST, f"scaler or residual do not fit the model's {channels} channels")
+    if scaler.centre.shape[1] != channels or rule.channels != channels:
+        raise _damaged(path, MANIFEST, f"scaler or score do not fit the model's {channels} channels")
     digest = hashlib.sha256(raw).hexdigest()
     return Bundle(
         path=path,
@@ -182,8 +189,9 @@ def load_bundle(path: Path) -> Bundle:
         spec=spec,
         outputs=outputs,
         scaler=scaler,
-        residual=residual,
+        rule=rule,
         calibration=calibration,
+        warm_up=warm_up,
         training_data=training_data,
         libraries=libraries,
         files=files,

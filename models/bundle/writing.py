@@ -77,8 +77,9 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
             "spec": trained.spec.to_dict(),
             "outputs": {name: list(tensor.shape[1:]) for name, tensor in outputs.items()},
             "scaler": trained.scaler.to_dict(),
-            "residual": trained.residual.to_dict(),
+            "score": trained.rule.to_dict(),
             "calibration": trained.calibration.to_dict(),
+            "warm_up": trained.warm_up,
             "training_data": trained.training_data,
             "libraries": _libraries(),
             "files": {

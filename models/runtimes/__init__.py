@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.errors import BundleError
 from models.golden import golden_outputs, joined
-from models.memory import Memory, StateType
-from models.outputs import Output
 from models.runtimes.batches import KERAS_SIZES, SIZES
 from models.runtimes.carried import CarriedRuntime
-from models.runtimes.graph import Float32, Graph, shown
+from models.runtimes.graph import Graph, shown
+from models.runtimes.protocol import Runtime
 from models.runtimes.windowed import WindowRuntime
 
 if TYPE_CHECKING:
@@ -23,20 +22,6 @@ __all__ = ["RUNTIMES", "TOLERANCE", "Runtime", "golden_difference", "open_runtim
 RUNTIMES = ("onnx", "keras")
 TOLERANCE = 1e-4
 """Greatest difference to Keras in scaled units, whose range is about 20; sums in another order differ by less."""
-
-
-class Runtime(Protocol):
-    """Runs a model, with or without memory; the rest of the program does not know which.
-
-    A window's output has the same bits whatever else is in the batch, and however windows were put together.
-    """
-
-    @property
-    def state_dtype(self) -> StateType | None:
-        """What it carries along each series; None: nothing."""
-
-    def __call__(self, windows: Float32, memory: Memory | None = None) -> Output:
-        """Run the model on float32[n, window, channels], n >= 0, and move the memory of their series on."""
 
 
 def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtime:

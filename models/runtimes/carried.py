@@ -51,7 +51,7 @@ class CarriedRuntime:
         found = {name: np.empty((count, *shape), np.float32) for name, shape in self._outputs.items()}
         for chosen in memory.rounds():
             self._round(windows[chosen], memory, chosen, found)
-        return Output({name: found[name] for name in PARTS if name in found}, found.get(PENALTY))
+        return Output.of(found)
 
     def _round(self, windows: Float32, memory: Memory, chosen: Int, found: dict[str, Float32]) -> None:
         length = windows.shape[1]

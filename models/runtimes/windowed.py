@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.memory import Memory
-from models.outputs import PARTS, PENALTY, WINDOWS, Output
+from models.outputs import WINDOWS, Output
 from models.runtimes.batches import in_fixed_batches
 from models.runtimes.graph import Float32, Graph
 
@@ -25,4 +25,4 @@ class WindowRuntime:
         """Run the model on float32[n, window, channels]; ``memory`` does not matter."""
         del memory
         found = self._run({WINDOWS: windows})
-        return Output({name: found[name] for name in PARTS if name in found}, found.get(PENALTY))
+        return Output.of(found)

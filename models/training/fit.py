@@ -14,18 +14,18 @@ from models.architectures import find
 from models.architectures.architecture import FittingTask
 from models.backend import load_tensorflow
 from models.bundle.exporting import export_onnx
-from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
+from models.calibration import Calibration, CalibrationOptions, CountIncidents, calibrate
 from models.errors import TrainingError
 from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
-from models.memory import new_states
-from models.offline import places, walk
-from models.residuals import ResidualScore, impute, tail_sums
-from models.runtimes import Runtime, runtime_of
+from models.imputation import impute
+from models.runtimes import runtime_of
 from models.runtimes.onnx import onnx_graph
 from models.scaling import Scaler
+from models.scores import ScoreOptions, ScoreRule
 from models.spec import ModelSpec
 from models.training.health import diagnose
+from models.training.held_out import run_held_out, score_held_out
 from models.training.history import Progress, TrainingHistory
 from models.training.loop import LoopResult, TrainingLoop
 from models.training.objective import Objective
@@ -36,6 +36,8 @@ from models.training.windows import SeriesWindows, WindowBank, lay_windows
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 
+DEFAULT_WARM_UP = 256
+
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
@@ -45,23 +47,26 @@ class TrainedModel:
         spec: Shape and architecture.
         model: The Keras model, with its best weights.
         scaler: Fitted on training rows alone.
-        residual: Weights from held-out windows.
+        rule: The score, fitted to held-out windows.
         calibration: Threshold from held-out windows.
         history: What happened.
         onnx: The model as ONNX; held-out data was scored by it.
         golden: float32[n, window, channels]; inputs on which every runtime must agree with Keras.
         training_data: Which data it was; see `models.training.segments.fingerprint`.
+        warm_up: Samples on which a series that training never saw is measured before it is judged; 0: it is scaled as
+            all together are.
     """
 
     spec: ModelSpec
     model: Any
     scaler: Scaler
-    residual: ResidualScore
+    rule: ScoreRule
     calibration: Calibration
     history: TrainingHistory
     onnx: bytes
     golden: Float32
     training_data: dict[str, object]
+    warm_up: int = 0
 
 
 def train(
@@ -69,7 +74,9 @@ def train(
     spec: ModelSpec,
     options: TrainOptions | None = None,
     *,
+    score: ScoreOptions | None = None,
     calibration: CalibrationOptions | None = None,
+    warm_up: int | None = None,
     count_incidents: CountIncidents | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -82,7 +89,10 @@ def train(
         data: By series: int64[rows] times in nanoseconds and float64[rows, channels] values, NaN where missing.
         spec: What to build.
         options: How to train.
+        score: What the score is made of.
         calibration: How to set the threshold.
+        warm_up: See `TrainedModel`; None: `DEFAULT_WARM_UP`, or 0 where there is but one series to learn from, whose
+            scale says nothing about how others differ.
         count_incidents: Counts incidents as the worker would, for the expected alerts.
         progress: Is told after every step.
         clock: Seconds that never run backwards.
@@ -117,12 +127,14 @@ def train(
     model, result = architecture.fit(task)
     onnx = export_onnx(model)
     runtime = runtime_of(onnx_graph(onnx, spec, "the trained model"))
-    residual, scores = _score_held_out(runtime, scaler, laid, spec.window, options)
+    left = run_held_out(runtime, scaler, laid, spec.window, options)
+    rule = ScoreRule.fit([part.stretch for part in left], score)
+    scores = score_held_out(rule, left)
     return TrainedModel(
         spec=spec,
         model=model,
         scaler=scaler,
-        residual=residual,
+        rule=rule,
         calibration=calibrate(scores, calibration, count_incidents),
         history=TrainingHistory(
             epochs=result.epochs,
@@ -142,6 +154,7 @@ def train(
         onnx=onnx,
         golden=_golden(bank, held_out, spec, options.clip, carried=runtime.state_dtype is not None),
         training_data=fingerprint(data),
+        warm_up=(DEFAULT_WARM_UP if len(laid) > 1 else 0) if warm_up is None else warm_up,
     )
 
 
@@ -172,42 +185,6 @@ def _spread(starts: Int64, limit: int) -> Int64:
         return starts
     spread: Int64 = starts[np.linspace(0, starts.size - 1, limit).astype(np.int64)]
     return spread
-
-
-def _score_held_out(
-    runtime: Runtime, scaler: Scaler, laid: dict[str, SeriesWindows], window: int, options: TrainOptions
-) -> tuple[ResidualScore, list[HeldOutScores]]:
-    """Fit the residual's weights to held-out windows, then score these windows with them.
-
-    A model with memory runs through every series from its beginning, as it would live.
-    """
-    names = [name for name, windows in laid.items() if len(windows.held_out)]
-    limit = max(1, options.max_calibration_windows // len(names))
-    segments = [laid[name].segments for name in names]
-    chosen = [laid[name].held_out[-limit:] for name in names]
-    numbers = [places(parts, window).numbers_of(wanted) for parts, wanted in zip(segments, chosen, strict=True)]
-    begin = None if runtime.state_dtype is not None else [int(wanted[0]) for wanted in numbers]
-    states = None if runtime.state_dtype is None else new_states(runtime.state_dtype, len(names))
-    rows = np.array([scaler.row(name) for name in names])
-    counts = [np.zeros((len(wanted), scaler.centre.shape[1]), np.int64) for wanted in numbers]
-    totals = [np.zeros(count.shape) for count in counts]
-    for batch in walk(segments, window, options.min_coverage, begin):
-        filled, observed = impute(scaler.apply(batch.values, rows[batch.slots]))
-        reconstruction = runtime(filled, batch.memory(states)).reconstruction
-        count, total = tail_sums(filled, reconstruction, observed, options.tail)
-        for slot in np.unique(batch.slots):
-            mine = np.flatnonzero(batch.slots == slot)
-            _, here, there = np.intersect1d(batch.numbers[mine], numbers[slot], return_indices=True)
-            counts[slot][there], totals[slot][there] = count[mine[here]], total[mine[here]]
-    residual = ResidualScore.from_mean_squares(
-        sum(total.sum(axis=0) for total in totals) / np.maximum(sum(count.sum(axis=0) for count in counts), 1),
-        options.tail,
-    )
-    scores = []
-    for slot, wanted in enumerate(chosen):
-        times = np.array([segments[slot][number].times_ns[end] for number, end in wanted])
-        scores.append(HeldOutScores(residual.score_sums(counts[slot], totals[slot])[0], times))
-    return residual, scores
 
 
 def _horizons(

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 
 from models.errors import SpecError
-from models.residuals import DEFAULT_TAIL
 from models.scaling import DEFAULT_CLIP
 from models.training.clipping import Clipping
 
@@ -34,7 +33,6 @@ class TrainOptions:
         max_gap_steps: With a period: up to this many missing samples in a row are filled, as live.
         min_coverage: Least share of a window's values that must have been observed, as live.
         clip: Scaled values are cut to ``-clip..clip``.
-        tail: How many of a window's last samples the score looks at.
         horizon_sequences: The memory horizon is measured on so many sequences; 0 does not measure it.
         threads: Threads of TensorFlow; ``None`` leaves it to TensorFlow. Effective once per process.
 
@@ -56,7 +54,6 @@ class TrainOptions:
     max_gap_steps: int = 5
     min_coverage: float = 0.5
     clip: float = DEFAULT_CLIP
-    tail: int = DEFAULT_TAIL
     horizon_sequences: int = 16
     threads: int | None = None
 
@@ -68,7 +65,7 @@ class TrainOptions:
             "max_held_out_windows",
             "max_calibration_windows",
         )
-        for name in (*counts, "patience", "tail"):
+        for name in (*counts, "patience"):
             if getattr(self, name) < 1:
                 raise SpecError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name in ("learning_rate", "clip"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.residuals import impute
+from models.imputation import impute
 from models.scaling import Scaler
 from models.training.segments import Segment
 

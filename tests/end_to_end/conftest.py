@@ -48,7 +48,7 @@ def bundle_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     times = START_NS - (600 - np.arange(600, dtype=np.int64)) * PERIOD_SECONDS * 1_000_000_000
     data = {name: (times, telemetry(number, 600)) for number, name in enumerate(SERIES[:2])}
     spec = ModelSpec(channels=CHANNELS, window=16, period_seconds=PERIOD_SECONDS, units=12, latent=4)
-    trained = train(data, spec, TrainOptions(epochs=8), calibration=CalibrationOptions(risk=0.002))
+    trained = train(data, spec, TrainOptions(epochs=8), calibration=CalibrationOptions(risk=0.002), warm_up=64)
     path = tmp_path_factory.mktemp("models") / "pumps"
     write_bundle(path, trained, created_at=datetime(2026, 1, 1, tzinfo=UTC))
     return path

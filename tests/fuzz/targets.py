@@ -55,11 +55,12 @@ from detector.state import (
 from models.bundle import load_bundle
 from models.bundle.keras_archive import MEMBERS, check_keras_file
 from models.bundle.keras_config import check_config
-from models.bundle.layout import MANIFEST, MAX_BYTES, FileRecord
+from models.bundle.layout import MANIFEST, MAX_BYTES, SCHEMA_VERSION, FileRecord
 from models.bundle.npy import read_npy
 from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError
 from models.scaling import Scaler
+from models.scores import PartErrors, ScoreRule
 from models.spec import ModelSpec
 
 SECOND = 1_000_000_000
@@ -188,12 +189,15 @@ def manifest_seeds() -> list[bytes]:
     rows = np.arange(40.0).reshape(20, 2)
     one = FileRecord.of(b"x")
     document = {
-        "schema_version": 2,
+        "schema_version": SCHEMA_VERSION,
         "created_at": "2026-01-02T03:04:05+00:00",
         "spec": spec.to_dict(),
         "outputs": {"reconstruction": [4, 2], "prediction": [1, 2]},
         "scaler": Scaler.fit({"s": rows}).to_dict(),
-        "residual": {"tail": 1, "channel_weights": [1.0, 1.0]},
+        "score": ScoreRule(
+            (PartErrors("reconstruction", "squared", 1, np.ones(2), 1.0),), (1,), "plain", np.ones((1, 1))
+        ).to_dict(),
+        "warm_up": 0,
         "calibration": {
             "method": "highest_score",
             "risk": 0.001,
@@ -206,6 +210,7 @@ def manifest_seeds() -> list[bytes]:
             "held_out_days": 1.0,
             "held_out_incidents": None,
             "expected_alerts_per_day": None,
+            "spot": None,
         },
         "training_data": {},
         "libraries": {"keras": "3.15.1"},

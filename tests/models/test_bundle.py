@@ -11,6 +11,7 @@ from models.bundle import load_bundle, write_bundle
 from models.bundle.layout import GOLDEN_INPUT, GOLDEN_OUTPUT, KERAS, MANIFEST, MAX_BYTES, ONNX
 from models.errors import BundleError
 from models.runtimes import open_runtime
+from models.scores import PartErrors, ScoreRule
 
 pytestmark = pytest.mark.keras
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -35,7 +36,8 @@ def test_what_was_trained_is_read_back_bit_for_bit(tiny_trained, tiny_bundle):
     assert tiny_bundle.calibration == tiny_trained.calibration
     assert tiny_bundle.scaler.scale.tobytes() == tiny_trained.scaler.scale.tobytes()
     assert tiny_bundle.scaler.centre.tobytes() == tiny_trained.scaler.centre.tobytes()
-    assert tiny_bundle.residual.channel_weights.tobytes() == tiny_trained.residual.channel_weights.tobytes()
+    assert tiny_bundle.rule.to_dict() == tiny_trained.rule.to_dict()
+    assert tiny_bundle.warm_up == tiny_trained.warm_up == 256
     assert tiny_bundle.training_data == tiny_trained.training_data
     assert tiny_bundle.history()["best_epoch"] == tiny_trained.history.best_epoch
     assert tiny_bundle.golden()[0].tobytes() == tiny_trained.golden.tobytes()
@@ -141,8 +143,9 @@ def test_a_manifest_that_is_none_is_refused(copied, content, message):
 
 
 def test_parts_that_do_not_fit_each_other_are_refused(copied):
-    edit(copied, residual={"tail": 4, "channel_weights": [1.0, 1.0]})
-    with pytest.raises(BundleError, match="scaler or residual do not fit the model's 3 channels"):
+    part = PartErrors("reconstruction", "squared", 1, np.ones(2), 1.0)
+    edit(copied, score=ScoreRule((part,), (1,), "plain", np.ones((1, 1))).to_dict())
+    with pytest.raises(BundleError, match="scaler or score do not fit the model's 3 channels"):
         load_bundle(copied)
 
 

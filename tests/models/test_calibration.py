@@ -161,3 +161,82 @@ def test_values_that_make_no_sense_are_refused(change, message):
 def test_options_out_of_range_are_named(change, message):
     with pytest.raises(SpecError, match=message):
         CalibrationOptions(**change)
+
+
+def runs_above(scores, times_ns, threshold):
+    above = scores > threshold
+    return int((above & ~np.r_[False, above[:-1]]).sum())
+
+
+class TestBudget:
+    """Hours of eight weeks: 1,344 scores, exponential, in which a run above the threshold is an incident."""
+
+    def calibrated(self, alerts, scores=None, **options):
+        chosen = CalibrationOptions(method="budget", alerts_per_week=alerts, **options)
+        return calibrate([held_out(exponential(1344) if scores is None else scores)], chosen, runs_above)
+
+    @pytest.mark.parametrize("alerts", [0.5, 1, 2])
+    def test_the_data_would_have_opened_what_is_acceptable_and_hardly_less(self, alerts):
+        found = self.calibrated(alerts)
+        assert found.method == "alert_budget"
+        assert alerts * 8 - 2 <= found.held_out_incidents <= alerts * 8
+
+    def test_a_smaller_budget_gives_a_higher_threshold(self):
+        thresholds = [self.calibrated(alerts).threshold for alerts in (2, 1, 0.2, 0.1, 0.01)]
+        assert thresholds == sorted(set(thresholds))
+
+    def test_what_the_data_cannot_show_is_extrapolated(self):
+        found = self.calibrated(0.05)
+        # 0.4 incidents in the time of 1,344 scores: about log(1344 / 0.4).
+        assert exponential(1344).max() < found.threshold == pytest.approx(math.log(1344 / 0.4), rel=0.15)
+
+    def test_no_alerts_at_all_is_as_much_as_a_tail_can_tell(self):
+        assert math.isfinite(self.calibrated(0).threshold)
+
+    def test_a_fault_in_the_held_out_data_uses_up_no_budget(self):
+        faulty = exponential(1344)
+        faulty[300:320] = 500
+        assert self.calibrated(1, faulty).threshold == pytest.approx(self.calibrated(1).threshold, rel=0.1)
+
+    def test_long_runs_are_one_incident(self):
+        # The same scores, each eight times over: an incident takes eight samples, and so fewer open in the time.
+        found = self.calibrated(1, np.repeat(exponential(168), 8))
+        assert found.threshold < self.calibrated(1).threshold
+
+    def test_without_enough_scores_the_highest_and_a_margin(self):
+        assert self.calibrated(1, np.linspace(0.5, 2, 100)).method == "highest_score"
+
+    def test_somebody_has_to_count(self):
+        with pytest.raises(SpecError, match="an alert budget needs somebody who counts incidents"):
+            calibrate([held_out(exponential(100))], CalibrationOptions(method="budget"))
+
+
+def test_a_quantile_is_just_that():
+    scores = exponential(1001)
+    found = calibrate([held_out(scores)], CalibrationOptions(method="quantile", quantile=0.9))
+    assert (found.method, found.threshold) == ("quantile", np.quantile(scores, 0.9))
+    assert found.risk == pytest.approx(0.1, rel=0.02)
+
+
+@pytest.mark.parametrize("adaptive", ["spot", "dspot"])
+def test_an_adaptive_threshold_begins_where_the_calibrated_one_is(adaptive):
+    found = calibrate([held_out(exponential(5000))], CalibrationOptions(adaptive=adaptive, depth=99))
+    assert found.spot is not None
+    assert found.spot.threshold == found.threshold
+    assert found.spot.depth == (99 if adaptive == "dspot" else 0)
+    assert Calibration.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "guess"}, "no threshold by 'guess'; choose one of: budget, risk, quantile"),
+        ({"adaptive": "yes"}, "no adaptive threshold 'yes'; choose one of: none, spot, dspot"),
+        ({"alerts_per_week": -1.0}, "alerts_per_week is -1.0; it must be 0 or more"),
+        ({"quantile": 1.0}, "quantile is 1.0; it must be between 0 and 1"),
+        ({"depth": 0}, "depth is 0; it must be at least 1"),
+    ],
+)
+def test_choices_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(SpecError, match=message):
+        CalibrationOptions(**options)

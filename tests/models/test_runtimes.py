@@ -145,16 +145,15 @@ sys.meta_path.insert(0, Blocker())
 SCORE = """
 from pathlib import Path
 import numpy as np
-import models.calibration, models.residuals, models.scaling, models.spec
 from models.bundle import load_bundle
-from models.residuals import impute
+from models.chain import Chain
 from models.runtimes import open_runtime
 
 bundle = load_bundle(Path(sys.argv[1]))
-rows = np.array([bundle.scaler.row("a"), 0])
+chain = Chain.of(bundle, open_runtime(bundle))
+rows = np.array([chain.row("a"), 0])
 values = np.linspace(0, 7, 2 * 16 * 3).reshape(2, 16, 3)
-filled, observed = impute(bundle.scaler.apply(values, rows))
-score, _ = bundle.residual.score(filled, open_runtime(bundle)(filled).reconstruction, observed)
+score = chain.judge(values, rows, np.ones(2, bool), None).score
 heavy = sorted({name.partition(".")[0] for name in sys.modules} & {"keras", "tensorflow", "tf2onnx", "onnx"})
 print(score.tobytes().hex(), heavy)
 """

@@ -1,0 +1,55 @@
+"""How scores are made and thresholds set, from the command line and from the settings that will run live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from detector.alerting.lifecycle import count_incidents
+from detector.alerting.policy import IncidentPolicy
+from detector.errors import ConfigError
+from models.calibration import CalibrationOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from detector.settings import IncidentSettings
+    from models.calibration import CountIncidents
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """Names that are separated by commas."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def scales_in(text: str) -> tuple[int, ...]:
+    """Numbers of samples that are separated by commas.
+
+    Raises:
+        ConfigError: something else is.
+    """
+    try:
+        return tuple(int(number) for number in names_in(text))
+    except ValueError as error:
+        raise ConfigError(f"--scales {text}: give whole numbers of samples, such as 1,10,30") from error
+
+
+def incident_counter(settings: IncidentSettings, window: int) -> CountIncidents:
+    """Counts the incidents that would open live, with a stream's settings, at a threshold to try."""
+
+    def count(scores: npt.NDArray[np.float64], times_ns: npt.NDArray[np.int64], threshold: float) -> int:
+        policy = IncidentPolicy(
+            threshold=threshold,
+            quiet_score=settings.close_ratio * threshold,
+            open_after=settings.open_after or CalibrationOptions().open_after,
+            close_after=settings.close_after or window,
+            cool_down_ns=0,
+            update_every_ns=2**62,
+            warning_ratio=settings.warning_ratio,
+            critical_ratio=settings.critical_ratio,
+            top_channels=settings.top_channels,
+            channels=(),
+        )
+        return count_incidents(scores, times_ns, policy)
+
+    return count

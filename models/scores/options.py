@@ -1,0 +1,65 @@
+"""How a score is made: every choice in one place, with its default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.errors import SpecError
+from models.outputs import PARTS
+from models.scores.channels import KINDS
+
+LINKS = ("plain", "log")
+MOST_SCALE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """Options of a score.
+
+    Attributes:
+        kind: What a residual counts, one of `KINDS`.
+        parts: Which of a model's estimates are compared with the window, some of `models.outputs.PARTS`; empty: a
+            prediction if the model makes one, else its reconstruction.
+        tail: How many of the last rows of a reconstruction count.
+        scales: The errors are averaged over each of these numbers of samples, so that short and long faults show.
+        link: How the averages of all parts and scales become one score. ``plain``: their mean. ``log``: the geometric
+            mean of 1 + average / its usual maximum, less 1, so that no part and no scale drowns the others.
+
+    Raises:
+        SpecError: a value is out of range; the message names it.
+    """
+
+    kind: str = "standardised"
+    parts: tuple[str, ...] = ()
+    tail: int = 1
+    scales: tuple[int, ...] = (1, 10, 30)
+    link: str = "log"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise SpecError(f"there is no score {self.kind!r}; choose one of: {', '.join(KINDS)}")
+        if self.link not in LINKS:
+            raise SpecError(f"there is no link {self.link!r}; choose one of: {', '.join(LINKS)}")
+        if odd := [name for name in self.parts if name not in PARTS]:
+            raise SpecError(f"a score knows no {odd[0]!r}; choose of: {', '.join(PARTS)}")
+        if len(set(self.parts)) != len(self.parts):
+            raise SpecError("a score names a part twice")
+        if self.tail < 1:
+            raise SpecError(f"tail is {self.tail}; it must be at least 1")
+        if not self.scales or list(self.scales) != sorted(set(self.scales)):
+            raise SpecError(f"scales are {list(self.scales)}; give different numbers of samples, ascending")
+        if not (self.scales[0] >= 1 and self.scales[-1] <= MOST_SCALE):
+            raise SpecError(f"scales are {list(self.scales)}; they must be from 1 to {MOST_SCALE} samples")
+
+    def parts_of(self, available: Mapping[str, object]) -> tuple[str, ...]:
+        """The parts to look at, of those that a model gives.
+
+        Raises:
+            SpecError: the model does not give one that was asked for.
+        """
+        if missing := [name for name in self.parts if name not in available]:
+            raise SpecError(
+                f"this model gives no {missing[0]}; score one of: {', '.join(n for n in PARTS if n in available)}"
+            )
+        return self.parts or (("prediction",) if "prediction" in available else ("reconstruction",))

@@ -1,0 +1,93 @@
+"""Averages of a series' errors over its last samples, at several scales, in a state of fixed size."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from models.memory import Memory, StateType
+
+Float64 = npt.NDArray[np.float64]
+
+
+class TrailingMeans:
+    """Means over the last 1, 10, 30, … errors of a series, and the share of each channel in them.
+
+    The errors of the longest scale are kept, and added up from the newest to the oldest: a running sum would keep the
+    rounding errors of a large fault for ever. Shares of channels are averaged exponentially with the same weight of the
+    newest, since keeping them all would take as much as the window itself.
+
+    Args:
+        scales: Numbers of samples, ascending, each at least 1.
+        channels: Number of channels.
+
+    Attributes:
+        state_dtype: None if the only scale is 1.
+    """
+
+    def __init__(self, scales: tuple[int, ...], channels: int) -> None:
+        self._scales = scales
+        self._channels = channels
+        self._long = [(index, scale) for index, scale in enumerate(scales) if scale > 1]
+        self.state_dtype: StateType | None = None
+        if self._long:
+            fields = [
+                ("count", "<i4"),
+                ("recent", "<f8", (scales[-1],)),
+                ("shares", "<f4", (len(self._long), channels)),
+            ]
+            self.state_dtype = np.dtype(fields)
+
+    def advance(self, errors: Float64, shares: Float64, memory: Memory | None) -> tuple[Float64, Float64]:
+        """Take the errors of a batch in.
+
+        Args:
+            errors: float64[n]; NaN where unknown: such a sample is left out, as if it had not been.
+            shares: float64[n, channels], not negative, which add up to the errors.
+            memory: Of the windows' series; None: each is the first of its own.
+
+        Returns:
+            float64[n, scales], the means; float64[n, scales, channels], which add up to the means.
+        """
+        count = len(errors)
+        means = np.repeat(errors[:, None], len(self._scales), axis=1)
+        parts = np.repeat(shares[:, None], len(self._scales), axis=1)
+        if memory is None or not self._long:
+            return means, parts
+        for chosen in memory.rounds():
+            self._round(errors[chosen], shares[chosen], memory, chosen, means, parts)
+        assert means.shape == (count, len(self._scales))  # noqa: S101 - for the reader
+        return means, parts
+
+    def _round(
+        self,
+        errors: Float64,
+        shares: Float64,
+        memory: Memory,
+        chosen: npt.NDArray[np.integer],
+        means: Float64,
+        parts: Float64,
+    ) -> None:
+        slots = memory.slots[chosen]
+        states = memory.states[slots]
+        states[memory.steps[chosen] <= 0] = np.zeros((), states.dtype)
+        known = ~np.isnan(errors)
+        if not known.all():
+            memory.states[slots] = states  # those that begin anew begin anew even so
+            chosen, slots, states = chosen[known], slots[known], states[known]
+            errors, shares = errors[known], shares[known]
+        states["recent"][:, 1:] = states["recent"][:, :-1].copy()
+        states["recent"][:, 0] = errors
+        states["count"] = np.minimum(states["count"] + 1, self._scales[-1])
+        sums = np.cumsum(states["recent"], axis=1)
+        for place, (index, scale) in enumerate(self._long):
+            held = np.minimum(states["count"], scale)
+            mean = sums[np.arange(len(held)), held - 1] / held
+            averaged = states["shares"][:, place]
+            averaged += (shares - averaged) / held[:, None]
+            states["shares"][:, place] = averaged
+            total = np.cumsum(averaged.astype(np.float64), axis=1)[:, -1]
+            ratio = np.divide(mean, total, out=np.zeros_like(mean), where=total > 0)
+            means[chosen, index] = mean
+            parts[chosen, index] = averaged * ratio[:, None]
+        memory.states[slots] = states

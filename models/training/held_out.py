@@ -1,0 +1,91 @@
+"""What a trained model leaves of the held-out data: the ground of scores and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.calibration import HeldOutScores
+from models.imputation import impute
+from models.memory import new_states
+from models.offline import places, walk
+from models.outputs import Output
+from models.runtimes import Runtime
+from models.scaling import Scaler
+from models.scores import ScoreRule, Stretch
+from models.training.options import TrainOptions
+from models.training.windows import SeriesWindows
+
+Int64 = npt.NDArray[np.int64]
+
+KEPT_ROWS = 64
+"""A score looks at no more of a window's last rows than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Held-out windows of one series, in order.
+
+    Attributes:
+        series: Its name.
+        stretch: Windows and what the model made of them.
+        times_ns: int64[n]; event time of each window's last row.
+    """
+
+    series: str
+    stretch: Stretch
+    times_ns: Int64
+
+
+def run_held_out(
+    runtime: Runtime, scaler: Scaler, laid: Mapping[str, SeriesWindows], window: int, options: TrainOptions
+) -> list[HeldOut]:
+    """Run a model over the latest held-out windows of every series.
+
+    A model with memory runs through every series from its beginning, as it would live.
+    """
+    names = [name for name, windows in laid.items() if len(windows.held_out)]
+    limit = max(1, options.max_calibration_windows // len(names))
+    segments = [laid[name].segments for name in names]
+    chosen = [laid[name].held_out[-limit:] for name in names]
+    numbers = [places(parts, window).numbers_of(wanted) for parts, wanted in zip(segments, chosen, strict=True)]
+    begin = None if runtime.state_dtype is not None else [int(wanted[0]) for wanted in numbers]
+    states = None if runtime.state_dtype is None else new_states(runtime.state_dtype, len(names))
+    rows = np.array([scaler.row(name) for name in names])
+    pieces: list[list[Stretch]] = [[] for _ in names]
+    for batch in walk(segments, window, options.min_coverage, begin):
+        filled, observed = impute(scaler.apply(batch.values, rows[batch.slots]))
+        output = runtime(filled, batch.memory(states))
+        for slot in np.unique(batch.slots):
+            mine = np.flatnonzero((batch.slots == slot) & np.isin(batch.numbers, numbers[slot]))
+            if mine.size:
+                parts = {name: tensor[mine, -KEPT_ROWS:] for name, tensor in output.parts.items()}
+                penalty = None if output.penalty is None else output.penalty[mine]
+                pieces[slot].append(
+                    Stretch(
+                        filled[mine, -KEPT_ROWS:],
+                        Output(parts, penalty),
+                        observed[mine, -KEPT_ROWS:],
+                        batch.steps[mine],
+                    )
+                )
+    return [
+        HeldOut(name, Stretch.joined(found), np.array([parts[number].times_ns[end] for number, end in wanted]))
+        for name, found, parts, wanted in zip(names, pieces, segments, chosen, strict=True)
+    ]
+
+
+def score_held_out(rule: ScoreRule, held_out: Sequence[HeldOut]) -> list[HeldOutScores]:
+    """Scores as they would have been live."""
+    return [
+        HeldOutScores(
+            rule.score(
+                part.stretch.filled, part.stretch.output, part.stretch.observed, part.stretch.memory(rule.state_dtype)
+            )[0],
+            part.times_ns,
+        )
+        for part in held_out
+    ]

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.chain import Chain
+from models.memory import Memory, new_states
+from models.outputs import Output
+from models.scaling import Scaler
+from models.scores import PartErrors, ScoreRule
+from models.warm_up import WarmUp
+
+CHANNELS, LENGTH = 2, 3
+
+
+def windows_of(rows):
+    ends = np.arange(LENGTH, len(rows) + 1)
+    return np.stack([rows[end - LENGTH : end] for end in ends])
+
+
+def series(rows, seed=0, centre=(1000.0, -5.0), scale=(20.0, 0.5)):
+    return np.random.default_rng(seed).normal(centre, scale, size=(rows, CHANNELS))
+
+
+def measure(warm_up, windows, steps=None):
+    count = len(windows)
+    steps = np.r_[0, np.ones(count - 1, int)] if steps is None else np.array(steps)
+    memory = Memory(new_states(warm_up.state_dtype, 1), np.zeros(count, int), steps)
+    return warm_up.measure(windows, np.arange(count), memory)
+
+
+@pytest.fixture
+def warm_up():
+    return WarmUp(50, np.zeros(CHANNELS), np.ones(CHANNELS))
+
+
+def test_mean_and_deviation_of_the_first_samples_and_no_others(warm_up):
+    rows = series(100)
+    found = measure(warm_up, windows_of(rows))
+    assert found.ready.sum() == 100 - 50 + 1
+    assert np.flatnonzero(found.first).tolist() == [50 - LENGTH]
+    assert found.centre[-1] == pytest.approx(rows[:50].mean(axis=0))
+    assert found.scale[-1] == pytest.approx([rows[:50, 0].std(), rows[:50, 1].std()], rel=1e-6)
+
+
+def test_what_is_missing_is_not_measured(warm_up):
+    rows = series(60)
+    rows[::2, 0] = np.nan
+    found = measure(warm_up, windows_of(rows))
+    assert found.centre[-1, 0] == pytest.approx(rows[1:50:2, 0].mean())
+
+
+def test_a_channel_at_rest_takes_the_usual_scale(warm_up):
+    rows = np.column_stack([np.full(60, 7.0), np.r_[np.zeros(59), 1e-3]])
+    found = measure(warm_up, windows_of(rows))
+    assert found.scale[-1].tolist() == [1.0, 1.0]
+    assert found.centre[-1].tolist() == [7.0, 0.0]
+
+
+def test_after_a_gap_it_is_measured_anew(warm_up):
+    rows = series(120)
+    found = measure(warm_up, windows_of(rows), [0] + [1] * 19 + [0] + [1] * 97)
+    assert np.flatnonzero(found.ready)[0] == 20 + 50 - LENGTH
+    assert found.centre[-1] == pytest.approx(rows[20:70].mean(axis=0))
+
+
+class Zero:
+    """A model that expects the centre, always, and counts the windows that each series has shown it."""
+
+    state_dtype = np.dtype([("shown", "<i4")])
+
+    def __call__(self, windows, memory=None):
+        for chosen in memory.rounds():
+            slots = memory.slots[chosen]
+            shown = memory.states["shown"][slots]
+            memory.states["shown"][slots] = np.where(memory.steps[chosen] == 0, 1, shown + 1)
+        return Output({"reconstruction": np.zeros_like(windows)})
+
+
+class TestChain:
+    def chain(self, warm_up=50):
+        scaler = Scaler(("known",), np.array([[0.0, 0.0], [1000.0, -5.0]]), np.array([[1.0, 1.0], [20.0, 0.5]]), 1e6)
+        rule = ScoreRule((PartErrors("reconstruction", "squared", 1, np.ones(2), 1.0),), (1,), "plain", np.ones((1, 1)))
+        return Chain(scaler, Zero(), rule, None, warm_up)
+
+    def judge(self, chain, windows, name, states=None):
+        count = len(windows)
+        memory = Memory(
+            new_states(chain.state_dtype, 1) if states is None else states,
+            np.zeros(count, int), np.r_[0, np.ones(count - 1, int)],
+        )  # fmt: skip
+        return chain.judge(windows, np.full(count, chain.row(name)), np.ones(count, bool), memory)
+
+    def test_a_series_that_training_saw_is_judged_at_once(self):
+        judged = self.judge(self.chain(), windows_of(series(20)), "known")
+        assert 0.2 < np.median(judged.score) < 2
+        assert judged.expected[0] == pytest.approx([1000, -5])
+
+    def test_a_new_series_is_judged_on_its_own_scale_after_its_warm_up(self):
+        chain = self.chain()
+        states = new_states(chain.state_dtype, 1)
+        judged = self.judge(chain, windows_of(series(200)), "new", states)
+        assert np.isnan(judged.score).sum() == 50 - LENGTH
+        assert 0.5 < np.nanmean(judged.score) < 2
+        assert judged.expected[-1] == pytest.approx([1000, -5], rel=0.05)
+        # The model saw nothing of it before.
+        assert states["model"]["shown"][0] == np.isfinite(judged.score).sum()
+
+    def test_without_a_warm_up_it_is_scaled_as_all_together_are(self):
+        chain = self.chain(warm_up=0)
+        assert (self.judge(chain, windows_of(series(20)), "new").score > 1e5).all()
+
+    def test_what_may_not_be_scored_is_unknown(self):
+        chain = self.chain()
+        windows = windows_of(series(20))
+        memory = Memory(new_states(chain.state_dtype, 18), np.arange(18), np.zeros(18, int))
+        usable = np.arange(18) % 2 == 0
+        judged = chain.judge(windows, np.ones(18, int), usable, memory)
+        assert (np.isnan(judged.score) == ~usable).all()
+        assert (memory.states["model"]["shown"] == 1).all()
