@@ -12,6 +12,7 @@ from kafka.errors import (
     FencedInstanceIdError,
     InvalidSessionTimeoutError,
     KafkaError,
+    LogTruncationError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
@@ -151,7 +152,7 @@ class GroupSource:
                 "the brokers do not accept worker.session_timeout_seconds; set it between their "
                 "group.min.session.timeout.ms (6 s unless changed) and group.max.session.timeout.ms (30 min)"
             ) from error
-        except OffsetOutOfRangeError as error:
+        except (OffsetOutOfRangeError, LogTruncationError) as error:
             named = self._named(error)
             if not (named and named <= self._newly_assigned()):
                 return self._begin_again(error)
@@ -168,8 +169,11 @@ class GroupSource:
         }
         return Poll(records, dropped, assigned, membership)
 
-    def _begin_again(self, error: OffsetOutOfRangeError) -> Poll:
+    def _begin_again(self, error: OffsetOutOfRangeError | LogTruncationError) -> Poll:
         """Hand partitions whose position was deleted back to recovery.
+
+        Deleted by retention, or the topic was created again, or a replica that had less became the leader. For the
+        latter two the client has another error where it hears of them before it fetches, and would raise it for ever.
 
         The position says little: this member may have slept while others read on and lost the partition without knowing
         it yet. Recovery asks for the group's offset, and only if that was deleted too is input lost.
@@ -182,9 +186,12 @@ class GroupSource:
         return Poll({}, tuple(sorted(lost | set(dropped))), tuple(sorted(lost | set(assigned))), membership)
 
     @staticmethod
-    def _named(error: OffsetOutOfRangeError) -> set[InputPartition]:
+    def _named(error: OffsetOutOfRangeError | LogTruncationError) -> set[InputPartition]:
         """Partitions whose position is out of range."""
-        named = error.args[0] if error.args and isinstance(error.args[0], Mapping) else ()
+        if isinstance(error, LogTruncationError):
+            named = error.divergent_offsets
+        else:
+            named = error.args[0] if error.args and isinstance(error.args[0], Mapping) else ()
         return {InputPartition(*partition) for partition in named}
 
     def _newly_assigned(self) -> set[InputPartition]:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import LogTruncationError
 
 from detector.errors import ConfigError
 from detector.kafka.client import consumer_config
 from detector.kafka.source import GroupSource
+from detector.records.values import InputPartition
 from detector.settings import KafkaSettings, WorkerSettings
 
 pytestmark = pytest.mark.kafka
@@ -137,6 +139,30 @@ def test_a_position_that_was_deleted_sends_the_partition_back_to_recovery(
     while not (poll := source.poll(0.2)).records:
         pass
     assert poll.records[partition][0].offset == 30
+    source.close()
+
+
+def test_a_log_that_was_cut_short_sends_the_partition_back_to_recovery(
+    broker: Any, topic_name: str, create_topic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_topic(topic_name, partitions=2)
+    worker = WorkerSettings(group=topic_name, instance="one", session_timeout_seconds=6)
+    source = GroupSource(consumer_config(KafkaSettings(bootstrap_servers=(broker.bootstrap,))), worker, [topic_name])
+    while not (poll := source.poll(0.2)).assigned:
+        pass
+    for partition in poll.assigned:
+        source.resume(partition, 0)
+    second = InputPartition(topic_name, 1)
+
+    def truncated(**_: Any) -> Any:
+        raise LogTruncationError({TopicPartition(*second): None})
+
+    # The client asks where the log ends when it hears of a new leader, or of a new topic of that name; when it hears of
+    # it is a matter of luck, and nothing tells it that the position is of no use.
+    with monkeypatch.context() as patched:
+        patched.setattr(source._consumer, "poll", truncated)
+        poll = source.poll(0.2)
+    assert (poll.records, poll.dropped, poll.assigned) == ({}, (second,), (second,))
     source.close()
 
 
