@@ -36,6 +36,7 @@ _DELIVERY_SHARE = 0.8
 _REQUEST_SHARE = 0.6
 _CLOSE_SECONDS = 0.1
 _SENDER_SECONDS = 1.0
+_UNWATCHED_SENDER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,12 @@ def _send(producer: Any, output: OutputRecord) -> Any:
     )
 
 
-def _close_now(producer: Any) -> None:
+def _close_now(producer: Any, sender_seconds: float = _SENDER_SECONDS) -> None:
     """Close a producer, whatever it has under way; nothing more leaves it.
+
+    Args:
+        producer: Of kafka-python.
+        sender_seconds: How long its sender, which may be waiting for the network, is given to end.
 
     ``KafkaProducer.close(timeout=0)`` of kafka-python 3.0 first flushes, and gives up, with its sender running, when a
     record is not acknowledged yet: records and even the end of a transaction could still go out later.
@@ -113,7 +118,7 @@ def _close_now(producer: Any) -> None:
     sender = getattr(producer, "_sender", None)
     if sender is not None:
         sender.force_close()
-        sender.join(_SENDER_SECONDS)  # it fails what is not acknowledged, so that there is nothing to flush
+        sender.join(sender_seconds)  # it fails what is not acknowledged, so that there is nothing to flush
     with contextlib.suppress(KafkaError):
         producer.close(timeout=0)
 
@@ -272,7 +277,7 @@ class TransactionalCommitter:
                 # Closing may block on the network as well; nobody waits for it.
                 closer = BoundedCaller("discarded-producer")
                 with contextlib.suppress(KafkaError, TimeoutError):
-                    closer(lambda: _close_now(producer), _CLOSE_SECONDS)
+                    closer(lambda: _close_now(producer, _UNWATCHED_SENDER_SECONDS), _CLOSE_SECONDS)
                 closer.close()
             caller.close()
 
