@@ -20,7 +20,9 @@ CreateTopic = Callable[..., None]
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     """A running broker; tests may restart it, and leave it running."""
-    with LocalBroker(tmp_path_factory.mktemp("broker") / "data") as found:
+    # It looks every ten seconds otherwise, and a test of such a transaction would wait that long.
+    quick = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500"}
+    with LocalBroker(tmp_path_factory.mktemp("broker") / "data", server_properties=quick) as found:
         yield found
 
 

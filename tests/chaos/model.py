@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,18 +22,26 @@ _ROWS = 600
 
 def tiny_bundle(folder: Path = CACHE) -> Path:
     """Directory of the bundle; trained by a process of its own, so that this one never loads TensorFlow."""
-    sources = b"".join(path.read_bytes() for path in (Path(__file__), Path(__file__).with_name("workload.py")))
+    # Whatever decides how it comes out, and its format: a bundle of another version would be refused.
+    files = [Path(__file__), Path(__file__).with_name("workload.py"), *sorted((ROOT / "models").rglob("*.py"))]
+    sources = b"".join(path.read_bytes() for path in files)
     path = folder / f"bundle-{hashlib.sha256(sources).hexdigest()[:12]}"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        made = subprocess.run(
-            [sys.executable, "-m", "tests.chaos.model", str(path)],
-            cwd=ROOT, env=environment, check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        if made.returncode != 0:
-            raise RuntimeError(f"the chaos test's model could not be trained: {made.stderr[-2000:]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            _train(path)
     return path
+
+
+def _train(path: Path) -> None:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    made = subprocess.run(
+        [sys.executable, "-m", "tests.chaos.model", str(path)],
+        cwd=ROOT, env=environment, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if made.returncode != 0:
+        raise RuntimeError(f"the chaos test's model could not be trained: {made.stderr[-2000:]}")
 
 
 def _make(path: Path) -> None:
@@ -50,8 +59,7 @@ def _make(path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as room:
         fresh = Path(room) / "bundle"
         write_bundle(fresh, trained, created_at=datetime(2026, 1, 1, tzinfo=UTC))
-        if not path.exists():  # somebody else may have been quicker
-            shutil.move(fresh, path)
+        shutil.move(fresh, path)
 
 
 if __name__ == "__main__":

@@ -73,9 +73,9 @@ def ask(
 ) -> tuple[int, Mapping[str, str], bytes]:
     host, port = server.address
     connection = (
-        http.client.HTTPConnection(host, port, timeout=10)
+        http.client.HTTPConnection(host, port, timeout=60)
         if context is None
-        else http.client.HTTPSConnection(host, port, timeout=10, context=context)
+        else http.client.HTTPSConnection(host, port, timeout=60, context=context)
     )
     with contextlib.closing(connection):
         connection.request("GET", path, headers={} if authorization is None else {"Authorization": authorization})

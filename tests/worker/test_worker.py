@@ -248,7 +248,9 @@ def test_nothing_but_garbage_stops_the_worker_uncommitted(cluster: Cluster, run_
     cluster.send("pump-1", [(START_MS, b"garbage")] * 60)
     settings = make_settings(cluster, bad_records={"max_run": 50}, commit_interval_seconds=5)
     worker = run_worker(settings)
-    with pytest.raises(BadInputLimitError, match=r"60 records in a row .* \(not_json 60\).*worker\.bad_records"):
+    # On a busy machine they may come in several polls: it stops with the one in which the limit is reached.
+    says = r"\b(5\d|60) records in a row .* \(not_json [1-6]?\d\).*worker\.bad_records"
+    with pytest.raises(BadInputLimitError, match=says):
         worker.wait_for(lambda: False)
     worker.parts.close()
     assert cluster.dead_letters() == []
