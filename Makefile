@@ -1,7 +1,7 @@
 # Everything here keeps its environment in .venv and sets itself up; a second run installs nothing.
 #
 #   make demo           the whole thing on a real Kafka, with the telemetry in examples/ (KEEP=1, KAFKA=host:port)
-#   make test           lint, then every test, the Kafka ones against a real broker
+#   make test           lint, then every test, the Kafka ones against a real broker (PROCESSES=3, PYTEST='-k replay -x')
 #   make lint           ruff, mypy, import contracts
 #   make fuzz           hostile input for every reader of bytes (MINUTES=10, TARGETS='config state')
 #   make audit-dependencies  pinned versions and allowed ranges against known holes, offline
@@ -61,9 +61,11 @@ audit-dependencies: $(STAMP)
 sbom: $(STAMP)
 	@$(RUN) -m security.sbom $(addprefix --extra ,$(SBOM_EXTRAS)) $(if $(OFFLINE),--no-hashes) -o dist/sbom.json
 
-# PYTEST takes further arguments: make test PYTEST='-k replay -x'
+# PYTEST takes further arguments: make test PYTEST='-k replay -x'. The tests are spread over PROCESSES, each with a broker of its
+# own; 0 runs them in this one (PYTEST='--pdb' needs that).
+PROCESSES ?= 3
 test: lint
-	$(RUN) -m pytest $(PYTEST)
+	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal $(PYTEST)
 
 MINUTES ?= 10
 fuzz: $(STAMP)

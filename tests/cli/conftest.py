@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+
+from tests.plugins.made_once import MadeOnce
 
 CREATED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 CHANNELS = ("cpu", "memory")
@@ -29,8 +32,13 @@ def training_data() -> dict[str, tuple[Any, Any]]:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def made(made_once: MadeOnce) -> Made:
     """A very small model, trained for real."""
+    folder = made_once("telemetry", make)
+    return Made(folder / "telemetry", json.loads((folder / "report.json").read_text()))
+
+
+def make(folder: Path) -> None:
     from detector.cli.train_report import as_document
     from models.bundle import write_bundle
     from models.spec import ModelSpec
@@ -39,6 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     data = training_data()
     spec = ModelSpec(channels=CHANNELS, window=WINDOW, units=4, latent=2, period_seconds=300.0)
     trained = train(data, spec, TrainOptions(epochs=2))
-    path = tmp_path_factory.mktemp("bundles") / "telemetry"
+    folder.mkdir()
+    path = folder / "telemetry"
     digest = write_bundle(path, trained, created_at=CREATED)
-    return Made(path, as_document(trained, path, digest))
+    (folder / "report.json").write_text(json.dumps(as_document(trained, path, digest)))

@@ -19,6 +19,7 @@ from models.bundle import write_bundle
 from models.calibration import CalibrationOptions
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
+from tests.plugins.made_once import MadeOnce
 from tests.worker.support import Cluster, cluster
 
 __all__ = ["cluster"]
@@ -43,15 +44,17 @@ def telemetry(seed: int, rows: int, faults: list[tuple[int, int]] | None = None)
 
 
 @pytest.fixture(scope="session")
-def bundle_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle_dir(made_once: MadeOnce) -> Path:
     """Trained once for the whole run; how well it does is not what is tested here."""
+    return made_once("pumps", train_pumps)
+
+
+def train_pumps(path: Path) -> None:
     times = START_NS - (600 - np.arange(600, dtype=np.int64)) * PERIOD_SECONDS * 1_000_000_000
     data = {name: (times, telemetry(number, 600)) for number, name in enumerate(SERIES[:2])}
     spec = ModelSpec(channels=CHANNELS, window=16, period_seconds=PERIOD_SECONDS, units=12, latent=4)
     trained = train(data, spec, TrainOptions(epochs=8), calibration=CalibrationOptions(risk=0.002), warm_up=64)
-    path = tmp_path_factory.mktemp("models") / "pumps"
     write_bundle(path, trained, created_at=datetime(2026, 1, 1, tzinfo=UTC))
-    return path
 
 
 def records(series: str, rows: int = 400) -> list[tuple[int, bytes]]:
