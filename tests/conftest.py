@@ -5,11 +5,13 @@ A test that needs the broker fails without it; it never skips.
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
+import structlog
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from detector.broker import LocalBroker
@@ -24,6 +26,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     quick = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "500"}
     with LocalBroker(tmp_path_factory.mktemp("broker") / "data", server_properties=quick) as found:
         yield found
+
+
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """For tests that configure logging, or run a command that does, in this process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    levels = {name: logging.getLogger(name).level for name in ("kafka", "onnxruntime", "absl", "asyncio", "tensorflow")}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, old in levels.items():
+        logging.getLogger(name).setLevel(old)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

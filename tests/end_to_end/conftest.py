@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from detector.cli import main
 from models.bundle import write_bundle
 from models.calibration import CalibrationOptions
 from models.spec import ModelSpec
@@ -102,6 +103,24 @@ def detector(tmp_path: Path) -> Iterator[Detector]:
     found = Detector(tmp_path)
     yield found
     found.kill()
+
+
+@pytest.fixture
+def usage_error(capsys: pytest.CaptureFixture[str], logging_restored: None) -> Callable[..., str]:
+    """``usage_error(argument, ...)``: what the command says, on one line, when it ends with status 2.
+
+    In this process: to start one takes longer than the command.
+    """
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr().err
+        assert ended.value.code == 2, (arguments, said)
+        return " ".join(said.split())
+
+    return run
 
 
 @pytest.fixture

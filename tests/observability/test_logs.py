@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -16,24 +15,12 @@ from detector.observability.logs import configure_logging
 from detector.observability.masking import mask_text, mask_value
 from detector.settings import LogSettings
 
+pytestmark = pytest.mark.usefixtures("logging_restored")
+
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in ("kafka", "onnxruntime", "absl", "asyncio", "tensorflow")}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, old in levels.items():
-        logging.getLogger(name).setLevel(old)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 def connect(problem: str) -> None:
