@@ -62,8 +62,10 @@ sbom: $(STAMP)
 	@$(RUN) -m security.sbom $(addprefix --extra ,$(SBOM_EXTRAS)) $(if $(OFFLINE),--no-hashes) -o dist/sbom.json
 
 # PYTEST takes further arguments: make test PYTEST='-k replay -x'. The tests are spread over PROCESSES, each with a broker of its
-# own; 0 runs them in this one (PYTEST='--pdb' needs that).
+# own and one thread for numbers, since they share the cores; 0 runs them in this one (PYTEST='--pdb' needs that).
 PROCESSES ?= 3
+test: export OMP_NUM_THREADS ?= 1
+test: export TF_NUM_INTRAOP_THREADS ?= 1
 test: lint
 	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal $(PYTEST)
 
