@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import structlog
 
-from detector.observability.metrics import Metrics
+from detector.observability.metrics import INCIDENT_KINDS, Metrics
 from detector.pipeline import Outcome, PartitionPipeline, WindowScorer
 from detector.records.values import InputPartition
 from detector.scoring.scores import Scores
@@ -180,7 +180,7 @@ class Instruments:
         for _, event in outcome.events:
             self._metrics.events.labels(stream, event.event, event.severity).inc()
             if event.event == "opened":
-                self._metrics.anomalies.labels(stream, event.severity).inc()
+                self._metrics.anomalies.labels(stream, event.kind, event.severity).inc()
         if outcome.dead_letters:
             self._metrics.dead_letters.labels(stream).inc(len(outcome.dead_letters))
 
@@ -234,7 +234,9 @@ class Instruments:
             metrics.series.labels(stream, state).set(count)
         metrics.series_not_resident.labels(stream).set(sum(pipeline.store.evicted for pipeline in pipelines))
         metrics.series_file_bytes.labels(stream).set(sum(pipeline.store.file_bytes() for pipeline in pipelines))
-        metrics.incidents_open.labels(stream).set(sum(pipeline.tracker.open_count() for pipeline in pipelines))
+        for kind in INCIDENT_KINDS:
+            count = sum(pipeline.open_incidents()[kind] for pipeline in pipelines)
+            metrics.incidents_open.labels(stream, kind).set(count)
         watermarks = [p.store.watermark_ns for p in pipelines if p.store.watermark_ns is not None]
         if watermarks:
             metrics.event_time.labels(stream).set(max(watermarks) * _NS)

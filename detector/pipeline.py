@@ -19,12 +19,16 @@ from detector.alerting.events import Event
 from detector.alerting.identity import Identity
 from detector.alerting.incidents import IncidentTracker, ScoredSample
 from detector.alerting.policy import IncidentPolicy
+from detector.alerting.silence import Moment, SilencePolicy
+from detector.alerting.telling import KIND
+from detector.alerting.watch import SeriesWatch
 from detector.errors import InvalidRecordError
 from detector.records.reader import RecordReader
 from detector.records.values import Record
 from detector.scoring.scores import Scores
 from detector.series.carried import MemoryLayout, States, StateType, memory_layout
 from detector.series.eviction import EvictionCounters, Residency
+from detector.series.frozen import FreezeLimits, FreezeNotice
 from detector.series.spec import WindowSpec
 from detector.series.store import SeriesStore
 from detector.series.values import Reset, WindowBatch
@@ -68,6 +72,8 @@ class StreamContext:
         keep_scores: Whether every score is kept in the outcome, for replay.
         residency: How many series of a partition may be in memory; None: all. No outcome depends on it.
         shadow: Holds the challenger that sees the same windows; None: there never is one.
+        silence: When a series counts as silent; None: never.
+        freezes: For how long channels may keep a value; None: nobody watches that.
         shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
     """
 
@@ -82,6 +88,8 @@ class StreamContext:
     keep_scores: bool = False
     residency: Residency | None = None
     shadow: Shadow | None = None
+    silence: SilencePolicy | None = None
+    freezes: FreezeLimits | None = None
     shaping: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -150,10 +158,12 @@ class PartitionPipeline:
         self._context = context
         self._partition = partition
         self._drain: Callable[[], None] | None = None
+        identity = replace(context.identity, partition=partition)
         self._store = SeriesStore(
-            context.spec, _WINDOWS_PER_BATCH, context.residency, context.memory, self._settle
-        )  # fmt: skip
-        self._tracker = IncidentTracker(context.policy, replace(context.identity, partition=partition))
+            context.spec, _WINDOWS_PER_BATCH, context.residency, context.memory, self._settle, context.freezes
+        )
+        self._tracker = IncidentTracker(context.policy, identity)
+        self._watch = SeriesWatch(self._store, identity, context.silence, context.policy.channels)
         self._shadow = (
             None if context.shadow is None else PartitionShadow(context.shadow, context.spec, context.policy, partition)
         )
@@ -173,8 +183,12 @@ class PartitionPipeline:
 
     @property
     def tracker(self) -> IncidentTracker:
-        """The incidents; for metrics and summaries."""
+        """The incidents that scores open; for metrics and summaries."""
         return self._tracker
+
+    def open_incidents(self) -> dict[str, int]:
+        """How many incidents are open now, by kind."""
+        return {KIND: self._tracker.open_count(), **self._watch.open_count()}
 
     def process(self, records: Sequence[Record]) -> Outcome:
         """Take the next records of the partition, in offset order.
@@ -182,8 +196,8 @@ class PartitionPipeline:
         A record that cannot be read becomes a dead letter, and the rest goes on.
         """
         outcome = Outcome(records=len(records))
-        read, add, store, dirty, included = (
-            self._context.reader.read, self._store.add, self._store, self._dirty, self._included,
+        read, add, store, dirty, included, watch = (
+            self._context.reader.read, self._store.add, self._store, self._dirty, self._included, self._watch.sample,
         )  # fmt: skip
         self._drain = lambda: self._flush(outcome)
         flush_at = _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD
@@ -206,11 +220,13 @@ class PartitionPipeline:
                 if series is not None:
                     # The store may remember something of it, such as an unconfirmed jump; a restart must as well.
                     outcome.touched.add(series)
+                    self._watch.settle(offset)
                 continue
             self._bad_run = 0
             if series not in dirty:
                 dirty[series] = offset
                 outcome.active.append(series)
+            watch(series, offset)
             if store.pending >= flush_at:
                 self._flush(outcome)
         self._flush(outcome)
@@ -235,21 +251,32 @@ class PartitionPipeline:
 
     def _flush(self, outcome: Outcome) -> None:
         resets = self._store.take_resets()
+        between = self._between(resets)
         batch = self._store.take() if self._store.pending else None
         scores = None if batch is None else self._context.scorer.score(batch, self._store.memory)
-        self._judge(batch, scores, resets, outcome)
+        self._judge(batch, scores, between, outcome)
         if self._shadow is not None:
             self._shadow.observe(batch, scores, resets, outcome.shadow)
 
     def _judge(
-        self, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset], outcome: Outcome
+        self,
+        batch: WindowBatch | None,
+        scores: Scores | None,
+        between: Sequence[Reset | FreezeNotice | Moment],
+        outcome: Outcome,
     ) -> None:
         done = 0
-        for reset in resets:
-            if batch is not None and scores is not None and reset.after_window > done:
-                self._alert(batch, scores, done, reset.after_window, outcome)
-                done = reset.after_window
-            self._reset(reset, outcome)
+        for found in between:
+            if batch is not None and scores is not None and found.after_window > done:
+                self._alert(batch, scores, done, found.after_window, outcome)
+                done = found.after_window
+            if isinstance(found, Reset):
+                self._reset(found, outcome)
+            elif isinstance(found, FreezeNotice):
+                self._tell(found.series, self._watch.frozen(found), outcome)
+            else:
+                outcome.touched.add(found.series)
+                self._tell(found.series, found.event, outcome)
         if batch is None or scores is None:
             return
         self._alert(batch, scores, done, len(batch.series), outcome)
@@ -259,6 +286,16 @@ class PartitionPipeline:
         outcome.ratios.append(scores.score[known] / self._context.policy.threshold)
         if self._context.keep_scores:
             outcome.scores.append(ScoreRows(batch.series, batch.time_ns, batch.offsets, scores.score))
+
+    def _between(self, resets: Sequence[Reset]) -> list[Reset | FreezeNotice | Moment]:
+        """What lies between the pending windows, in the order of the records, wherever batches are cut."""
+        watch = self._watch
+        found: list[Reset | FreezeNotice | Moment] = [
+            *resets, *watch.take_notices(), *watch.take_moments(),
+        ]  # fmt: skip
+        if len(found) > 1:
+            found.sort(key=lambda item: (item.after_window, item.offset))
+        return found
 
     def _alert(self, batch: WindowBatch, scores: Scores, start: int, stop: int, outcome: Outcome) -> None:
         tracker, quiet = self._tracker, self._context.policy.quiet_score
@@ -288,6 +325,11 @@ class PartitionPipeline:
             outcome.anchored.append((reset.series, reset.offset))
         if reset.reason == "forgotten":
             outcome.touched.add(reset.series)
+            self._tell(reset.series, self._watch.forgotten(reset), outcome)
+
+    def _tell(self, series: str, event: Event | None, outcome: Outcome) -> None:
+        if event is not None:
+            self._emit(series, (event,), outcome)
 
     def _emit(self, series: str, events: Sequence[Event], outcome: Outcome) -> None:
         for event in events:
@@ -338,7 +380,13 @@ class PartitionPipeline:
         """
         if series not in self._store:
             return SeriesState(STATE_VERSION, next_offset, b"", None)
-        return SeriesState(STATE_VERSION, next_offset, self._store.snapshot(series), self._tracker.snapshot(series))
+        return SeriesState(
+            STATE_VERSION,
+            next_offset,
+            self._store.snapshot(series),
+            self._tracker.snapshot(series),
+            self._watch.snapshot(series),
+        )
 
     def expired_markers(self, replay_from: int) -> list[str]:
         """Forgotten series whose markers no restart can need any more, now that none reads below ``replay_from``."""
@@ -367,6 +415,8 @@ class PartitionPipeline:
             return
         if state.incidents is not None:
             self._tracker.restore(series, state.incidents)
+        if state.standing is not None:
+            self._watch.restore(series, state.standing)
         if windows:
             self._store.restore(series, state.windows, memory)
             if state.next_offset > read_again_from:
@@ -399,6 +449,7 @@ class PartitionPipeline:
 
     def _pass_over(self) -> None:
         self._store.take_resets()
+        self._watch.pass_over()
         if self._store.pending:
             self._store.take()
 
@@ -427,8 +478,10 @@ class PartitionPipeline:
         else:
             self._store.restore_clock(clock)
         self._store.hold_clock(True)
+        self._watch.hold()
 
     def go_live(self) -> None:
         """Let time go on, and forget which records the restored snapshots already hold; they have all been passed."""
         self._included.clear()
         self._store.hold_clock(False)
+        self._watch.go_live()

@@ -437,6 +437,27 @@ class ShadowSettings(Section):
     """Share of the series that it scores, chosen by their names; scoring all takes as long as the model does."""
 
 
+class SilenceSettings(Section):
+    """Series that stop while others of their partition go on: one incident of kind silence, until they are back."""
+
+    enabled: bool = True
+    """Whether silence is a finding."""
+    after_seconds: Seconds | None = None
+    """Event time without a sample after which a series counts as silent; without it, five times the longest usual gap
+    of the bundle's training data, and a minute at least."""
+
+
+class FrozenSettings(Section):
+    """Channels that keep exactly one value for longer than they ever did in training: one incident of kind frozen."""
+
+    enabled: bool = True
+    """Whether a channel that does not move is a finding."""
+    margin: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
+    """By how much a run of equal samples must exceed the longest one of the training data."""
+    least_samples: Annotated[int, Field(ge=2)] = 10
+    """Shorter runs are never a finding, however restless the channel was in training."""
+
+
 class StreamSettings(Section):
     """One input topic with its model."""
 
@@ -455,6 +476,10 @@ class StreamSettings(Section):
     """How samples gather into windows."""
     incidents: IncidentSettings = IncidentSettings()
     """How scores become incidents."""
+    silence: SilenceSettings = SilenceSettings()
+    """Series that stop."""
+    frozen: FrozenSettings = FrozenSettings()
+    """Channels that stop moving."""
     shadow: ShadowSettings | None = None
     """A challenger that scores the same windows and reports nothing but metrics."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from detector.alerting.events import ChannelDetail, CloseReason, Event
+from detector.alerting.events import ChannelDetail, CloseReason, Event, Kind
 from detector.alerting.policy import Severity
 from detector.alerting.timestamps import parse_time
 
@@ -16,10 +16,11 @@ class IncidentSummary:
 
     Attributes:
         incident_id: Shared by the incident's events.
+        kind: What was found.
         stream: Name of the stream.
         series: Name of the series.
         severity: The greatest.
-        started_ns: First sample of the run above the threshold.
+        started_ns: First sample of the run above the threshold, or the like of other kinds.
         opened_ns: Sample with which it opened.
         peak_ns: Sample with the greatest score.
         updated_ns: What caused the latest event.
@@ -38,6 +39,7 @@ class IncidentSummary:
     """
 
     incident_id: str
+    kind: Kind
     stream: str
     series: str
     severity: Severity
@@ -63,6 +65,7 @@ class IncidentSummary:
         """Summary of the incident as of one of its events, which tells all that came before."""
         return cls(
             incident_id=event.incident_id,
+            kind=event.kind,
             stream=event.stream,
             series=event.series,
             severity=event.severity,

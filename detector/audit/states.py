@@ -22,8 +22,9 @@ Say = Callable[[Kind, bool, int, str | None, str, tuple[str, ...]], None]
 """Takes kind, whether it is certain, offset, series, detail and fields."""
 
 
-# Where a series' grid began, and a cool-down that is over, do not show in what the series does any more.
-_BY_ORIGIN = frozenset(("windows.anchor_ns", "windows.key", "incidents.cool_down"))
+# Where a series' grid began, and a cool-down that is over, do not show in what the series does any more. What is known
+# of silence and of frozen channels does, but their events are uncertain then as well.
+_BY_ORIGIN = frozenset(("windows.anchor_ns", "windows.key", "windows.runs", "incidents.cool_down", "standing"))
 _OF_MEMORY = frozenset(("windows.since", "windows.memory_tag", "windows.memory"))
 
 
@@ -159,6 +160,8 @@ def state_differences(stored: SeriesState, computed: SeriesState, spec: WindowSp
             one, other = decode_snapshot(stored.windows, spec), decode_snapshot(computed.windows, spec)
             found += [f"windows.{name}" for name in one.__struct_fields__ if getattr(one, name) != getattr(other, name)]
     found += _incident_differences(stored.incidents, computed.incidents)
+    if stored.standing != computed.standing:
+        found.append("standing")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import tempfile
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
+from detector.alerting.silence import SilencePolicy
 from detector.cli.bundles import BundleSource
 from detector.errors import BundleError, ConfigError
 from detector.model_address import ModelPlace
@@ -20,19 +22,33 @@ from detector.records.reader import RecordReader
 from detector.scoring.scorer import Scorer
 from detector.series.cold import ColdSeries
 from detector.series.eviction import Residency
+from detector.series.frozen import FreezeLimits
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
-from detector.settings import IncidentSettings, RegistrySettings, StateSettings, StreamSettings, WindowSettings
+from detector.settings import (
+    FrozenSettings,
+    IncidentSettings,
+    RegistrySettings,
+    SilenceSettings,
+    StateSettings,
+    StreamSettings,
+    WindowSettings,
+)
 from detector.settings_file import fingerprint, shaping_settings
 from models.bundle import Bundle
 from models.errors import BundleError as DamagedBundleError
 from models.errors import ModelsError
+from models.habits import Runs
 from models.runtimes import open_runtime
 
 _NS = 1_000_000_000
 _WARM_UP_WINDOWS = (1, 1024)
 # Of the ten MiB that a record of the state topic may have, with room for everything else in it.
 _MOST_SNAPSHOT_BYTES = 9_000_000
+# A series is silent after so many of its longest usual gaps. Series of one partition are seldom in step to the second,
+# so it is a minute at least.
+_GAPS_OF_SILENCE = 5
+_SHORTEST_SILENCE_SECONDS = 60.0
 
 
 def open_bundle(place: ModelPlace, registry: RegistrySettings | None = None) -> Bundle:
@@ -105,6 +121,50 @@ def incident_policy(bundle: Bundle, settings: IncidentSettings) -> IncidentPolic
     )
 
 
+def silence_policy(bundle: Bundle, settings: SilenceSettings, window: WindowSettings) -> SilencePolicy | None:
+    """When a series counts as silent; None: never, since it is switched off, or forgotten before.
+
+    Raises:
+        ConfigError: a series would be forgotten before it could count as silent.
+    """
+    forget = window.forget_after_seconds
+    if not settings.enabled:
+        return None
+    after = settings.after_seconds
+    if after is not None:
+        if after >= forget:
+            raise ConfigError(
+                f"silence.after_seconds {after:g} s is not shorter than window.forget_after_seconds {forget:g} s, "
+                "after which a series is forgotten; lower the one or raise the other, or set silence.enabled to false"
+            )
+    elif bundle.habits.gap_seconds is None:
+        return None
+    else:
+        after = max(_SHORTEST_SILENCE_SECONDS, _GAPS_OF_SILENCE * bundle.habits.gap_seconds)
+        if after >= forget:
+            return None
+    return SilencePolicy(after_ns=max(1, round(after * _NS)))
+
+
+def freeze_limits(bundle: Bundle, settings: FrozenSettings) -> FreezeLimits | None:
+    """For how many samples channels may keep a value; None: nobody watches, since no channel says how long it rests."""
+    if not settings.enabled:
+        return None
+
+    def limits(runs: Runs) -> tuple[float, ...]:
+        return tuple(
+            math.inf if run is None else max(settings.least_samples, math.floor(run * settings.margin)) for run in runs
+        )
+
+    habits = bundle.habits
+    usual = limits(habits.usual_runs) or (math.inf,) * len(bundle.spec.channels)
+    found = FreezeLimits(
+        usual, {name: limits(runs) for name, runs in zip(habits.series, habits.longest_runs, strict=True)}
+    )
+    watched = [usual, *found.of.values()]
+    return found if any(math.isfinite(limit) for row in watched for limit in row) else None
+
+
 def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_scores: bool = False) -> StreamContext:
     """Everything that the partitions of a stream share.
 
@@ -149,6 +209,8 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         ),
         runtime=stream.runtime,
         keep_scores=keep_scores,
+        silence=silence_policy(bundle, stream.silence, stream.window),
+        freezes=freeze_limits(bundle, stream.frozen),
         shaping=shaping_settings(stream),
     )
 

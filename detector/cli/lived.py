@@ -13,6 +13,7 @@ from detector.model_address import ModelPlace, shown
 from detector.pipeline import StreamContext
 from detector.settings import Settings, StreamSettings
 from detector.settings_file import fingerprint
+from detector.settings_file.fingerprint import SHAPING
 from detector.state import Epoch
 from models.bundle import Bundle
 
@@ -76,9 +77,10 @@ def settings_of(stream: StreamSettings, epoch: Epoch) -> StreamSettings | str:
     if not epoch.settings:
         return (
             f"the settings that were in force (fingerprint {epoch.fingerprint[:12]}) are not written down, and are not "
-            "those of the configuration; give a configuration that has the record, window and incidents of then"
+            "those of the configuration; give a configuration that has the sections "
+            f"{', '.join(sorted(SHAPING))} of then"
         )
-    present = stream.model_dump(exclude={"record", "window", "incidents"})
+    present = stream.model_dump(exclude=set(SHAPING))
     try:
         found = StreamSettings.model_validate({**present, **epoch.settings})
     except ValidationError as error:

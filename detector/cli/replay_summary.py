@@ -57,6 +57,7 @@ def as_document(
             {
                 "incident_id": incident.incident_id,
                 "undetermined": incident.incident_id in result.undetermined,
+                "kind": incident.kind,
                 "stream": incident.stream,
                 "series": incident.series,
                 "severity": incident.severity,
@@ -90,7 +91,12 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
             style = {"critical": "red", "warning": "yellow"}.get(incident["severity"], "blue")
             doubt = " ?" if incident["undetermined"] else ""
             lasted = "open" if incident["ended_at"] is None else _span(incident["duration_seconds"])
-            blamed = ", ".join(f"{channel} {share:.0%}" for channel, share in incident["channels"][:3])
+            blamed = ", ".join(
+                f"{channel} {share:.0%}" if incident["kind"] == "reconstruction" else channel
+                for channel, share in incident["channels"][:3]
+            )
+            if incident["kind"] != "reconstruction":
+                blamed = " ".join(filter(None, (incident["kind"], blamed)))
             # Names come from the records: brackets in them are no markup, and control characters steer no terminal.
             series, blamed = escape(printable(incident["series"])), escape(printable(blamed))
             table.add_row(

@@ -147,8 +147,13 @@ class Certainty:
 
     def covers(self, event: Event) -> bool:
         """Whether an event is certain; ask right after observing the scores that led to it."""
-        # When a silent series is forgotten depends on how far event time had come before, too.
-        return self.known or (event.close_reason != "forgotten" and self.holds(event.series, event.source.last_offset))
+        # When a silent series is found out or forgotten depends on how far event time had come before, too; and a
+        # channel may have rested for long before the first record that was read.
+        return self.known or (
+            event.kind == "reconstruction"
+            and event.close_reason != "forgotten"
+            and self.holds(event.series, event.source.last_offset)
+        )
 
     def certain(self) -> frozenset[str]:
         """Series that are certain now."""

@@ -30,8 +30,8 @@ _QUESTIONS: Final = """
 
 | question | query |
 |---|---|
-| Is anything anomalous now? | `sum by (stream) (reconstream_incidents_open) > 0` |
-| How many incidents did the last hour open? | `sum by (stream, severity) (increase(reconstream_anomalies_total[1h]))` |
+| Is anything anomalous now? | `sum by (stream, kind) (reconstream_incidents_open) > 0` |
+| What did the last hour open? | `sum by (stream, kind, severity) (increase(reconstream_anomalies_total[1h]))` |
 | Does the worker keep up? | `sum by (topic) (reconstream_consumer_lag_records)` |
 | How late are scores? | `histogram_quantile(0.99, sum by (le) (rate(reconstream_event_time_lag_seconds_bucket[5m])))` |
 | Is the input bad? | `sum by (stream, reason) (rate(reconstream_records_rejected_total[5m])) > 0` |

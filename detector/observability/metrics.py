@@ -25,6 +25,7 @@ COMMIT_RECORDS_BOUNDS: Final = (1, 10, 100, 500, 1000, 2500, 5000, 10_000, 20_00
 
 SERIES_STATES: Final = ("warming_up", "live", "stale")
 SEVERITIES: Final = ("info", "warning", "critical")
+INCIDENT_KINDS: Final = ("reconstruction", "silence", "frozen")
 EVENT_KINDS: Final = ("opened", "updated", "closed")
 RESET_REASONS: Final = ("gap", "forgotten")
 UNSCORED_REASONS: Final = ("coverage", "unknown")
@@ -180,9 +181,13 @@ class Metrics:
             "stream", "event", "severity",
         )  # fmt: skip
         self.anomalies = make.counter(
-            "anomalies_total", "Incidents opened, by their severity at that moment.", "stream", "severity"
+            "anomalies_total",
+            "Incidents opened, by kind and their severity at that moment.",
+            "stream",
+            "kind",
+            "severity",
         )
-        self.incidents_open = make.gauge("incidents_open", "Incidents that are open now.", "stream")
+        self.incidents_open = make.gauge("incidents_open", "Incidents that are open now, by kind.", "stream", "kind")
         self.scoring_duration = make.histogram(
             "scoring_duration_seconds",
             "Time that one batch of windows took to score.",
@@ -310,7 +315,7 @@ class Metrics:
         ):  # fmt: skip
             histogram.initialise(stream)
         for gauge in (
-            self.incidents_open, self.series_not_resident, self.series_file_bytes, self.series_in_several_partitions,
+            self.series_not_resident, self.series_file_bytes, self.series_in_several_partitions,
         ):  # fmt: skip
             gauge.labels(stream)
         for state in SERIES_STATES:
@@ -319,11 +324,14 @@ class Metrics:
             (self.records_rejected, tuple(rejection_reasons)),
             (self.windows_reset, RESET_REASONS),
             (self.windows_unscored, UNSCORED_REASONS),
-            (self.anomalies, SEVERITIES),
             (self.registry_checks, REGISTRY_OUTCOMES),
         ):
             for value in values:
                 counter.labels(stream, value)
+        for kind in INCIDENT_KINDS:
+            self.incidents_open.labels(stream, kind)
+            for severity in SEVERITIES:
+                self.anomalies.labels(stream, kind, severity)
         for event in EVENT_KINDS:
             for severity in SEVERITIES:
                 self.events.labels(stream, event, severity)

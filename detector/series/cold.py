@@ -126,6 +126,13 @@ class ColdSeries:
         ]
         return [head for head in heads if head.series not in self._gone]
 
+    def last_times(self) -> Iterator[tuple[str, int]]:
+        """Greatest event time accepted of every series that has one, in no order."""
+        for name, seen_ns in self._query("SELECT name, seen_ns FROM series WHERE kind IN (1, 2)"):
+            series = as_text(name)
+            if series not in self._gone:
+                yield series, seen_ns
+
     def count(self, stale_before_ns: int) -> dict[ColdKind, tuple[int, int]]:
         """Number of series by kind: all of them, and those that were last seen before a time."""
         found = {}

@@ -124,6 +124,10 @@ class Eviction:
         """Evicted series last seen before a time, in no order."""
         return [] if self._cold is None else self._cold.silent(before_ns)
 
+    def last_times(self) -> Iterator[tuple[str, int]]:
+        """Greatest event time accepted of every evicted series that has one, in no order."""
+        return iter(()) if self._cold is None else self._cold.last_times()
+
     def count(self, stale_before_ns: int) -> dict[ColdKind, tuple[int, int]]:
         """Number of evicted series by kind: all of them, and those last seen before a time."""
         return _NOTHING if self._cold is None else self._cold.count(stale_before_ns)

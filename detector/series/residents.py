@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from detector.series.carried import FRESH, Carried
 from detector.series.cold import ColdHead, ColdKind
+from detector.series.frozen import FreezeWatch
 from detector.series.jumps import Jumps
 from detector.series.rings import Rings
 from detector.series.rows import RowPlacer
 from detector.series.slots import NO_KEY, Slots
-from detector.series.snapshot import decode_snapshot, encode_snapshot, make_snapshot
+from detector.series.snapshot import SnapshotError, decode_snapshot, encode_snapshot, make_snapshot
 from detector.series.spec import WindowSpec
 
 
@@ -25,19 +26,28 @@ class Residents:
         carried: What a model carries along each series.
         rows: Has the open rows.
         jumps: Unconfirmed jumps; of strangers nothing else is held.
+        freezes: Runs of equal values, where they are watched.
     """
 
-    __slots__ = ("_carried", "_jumps", "_rings", "_rows", "_slots", "_spec")
+    __slots__ = ("_carried", "_freezes", "_jumps", "_rings", "_rows", "_slots", "_spec")
 
     def __init__(
-        self, spec: WindowSpec, slots: Slots, rings: Rings, carried: Carried, rows: RowPlacer, jumps: Jumps
-    ) -> None:  # fmt: skip
+        self,
+        spec: WindowSpec,
+        slots: Slots,
+        rings: Rings,
+        carried: Carried,
+        rows: RowPlacer,
+        jumps: Jumps,
+        freezes: FreezeWatch | None = None,
+    ) -> None:
         self._spec = spec
         self._slots = slots
         self._rings = rings
         self._carried = carried
         self._rows = rows
         self._jumps = jumps
+        self._freezes = freezes
 
     def __len__(self) -> int:
         return len(self._slots) + len(self._jumps.strangers)
@@ -100,6 +110,7 @@ class Residents:
                 since=since,
                 memory_tag=self._carried.layout.tag,
                 memory=b"" if since == FRESH else self._carried.pack(slot),
+                runs=b"" if self._freezes is None else self._freezes.pack(slot),
             )
         )
 
@@ -115,6 +126,10 @@ class Residents:
             SnapshotError: another version, another shape of window, or damage. Everything is as before then.
         """
         snapshot = decode_snapshot(data, self._spec)
+        try:
+            runs = None if self._freezes is None else self._freezes.parse(series, snapshot.runs)
+        except ValueError as error:
+            raise SnapshotError(f"the snapshot is damaged: {error}") from error
         self.drop(series)
         jump, last_ns = snapshot.remembered(), snapshot.last_ns
         if jump is not None:
@@ -135,6 +150,8 @@ class Residents:
         assembly = snapshot.assembly()
         if assembly is not None:
             self._rows.assemblies[slot] = assembly
+        if self._freezes is not None and runs is not None:
+            self._freezes.adopt(slot, runs)
 
     def drop(self, series: str) -> int:
         """Drop what is held of a series; its pending windows stay. Returns how many rows were under assembly."""
@@ -143,5 +160,7 @@ class Residents:
         if slot is None:
             return 0
         open_rows = self._rows.drop(slot)
+        if self._freezes is not None:
+            self._freezes.drop(slot)
         self._slots.give_back(slot)
         return open_rows

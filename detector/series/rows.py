@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from detector.records.values import TallSample, WideSample
 from detector.series.assembly import Assembly, AssemblyRules, OpenRow, Verdict
 from detector.series.carried import FRESH
+from detector.series.frozen import FreezeWatch
 from detector.series.grid import Grid
 from detector.series.rings import Rings
 from detector.series.slots import NO_KEY, Slots
@@ -24,6 +25,7 @@ class RowPlacer:
         rings: Rows of each series.
         windows: Takes complete windows and resets.
         counts: Is counted up.
+        freezes: Told of every row, where runs of equal values are watched.
 
     Attributes:
         grid: Of the spec.
@@ -32,8 +34,14 @@ class RowPlacer:
     """
 
     def __init__(
-        self, spec: WindowSpec, slots: Slots, rings: Rings, windows: PendingWindows, counts: Counters
-    ) -> None:  # fmt: skip
+        self,
+        spec: WindowSpec,
+        slots: Slots,
+        rings: Rings,
+        windows: PendingWindows,
+        counts: Counters,
+        freezes: FreezeWatch | None = None,
+    ) -> None:
         self.grid = Grid(spec)
         self.assemblies: dict[int, Assembly] = {}
         self.after_window = 0
@@ -41,6 +49,7 @@ class RowPlacer:
         self._rings = rings
         self._windows = windows
         self._counts = counts
+        self._freezes = freezes
         self._length = spec.length
         self._channels = spec.channels
         self._stride = spec.stride
@@ -150,6 +159,8 @@ class RowPlacer:
                     since += missing
         slots.key[slot] = key
         rings.push(slot, values, first_offset)
+        if self._freezes is not None:
+            self._freezes.append(slot, slots.name[slot], time_ns, values, offset, len(self._windows))
         rows += 1
         slots.rows[slot] = rows if rows < length else length
         if since >= 0:

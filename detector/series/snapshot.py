@@ -69,6 +69,7 @@ class SeriesSnapshot(msgspec.Struct, frozen=True, array_like=True, kw_only=True)
         since: Rows since the last window; -1 when the model has read none that could be continued.
         memory_tag: `MemoryLayout.tag` of the model that carried `memory`; empty when it carries nothing.
         memory: Its record of the series after the last window; empty when there is none.
+        runs: For how long each channel has kept its value, from `FreezeWatch.pack`; since version 3.
     """
 
     length: int
@@ -87,6 +88,7 @@ class SeriesSnapshot(msgspec.Struct, frozen=True, array_like=True, kw_only=True)
     since: int = FRESH
     memory_tag: bytes = b""
     memory: bytes = b""
+    runs: bytes = b""
 
     def arrays(self) -> tuple[Float64, Int64]:
         """The rows' values float64[rows, channels] and offsets int64[rows]."""
@@ -131,6 +133,7 @@ def make_snapshot(
     since: int = FRESH,
     memory_tag: bytes = b"",
     memory: bytes = b"",
+    runs: bytes = b"",
 ) -> SeriesSnapshot:
     """Collect the state of a series; the arguments are those of `SeriesSnapshot`."""
     return SeriesSnapshot(
@@ -159,6 +162,7 @@ def make_snapshot(
         since=since,
         memory_tag=memory_tag,
         memory=memory,
+        runs=runs,
     )
 
 

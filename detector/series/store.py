@@ -20,6 +20,7 @@ from detector.records.values import Sample, TallSample
 from detector.series.carried import FRESH, NO_MEMORY, Carried, MemoryLayout, States
 from detector.series.cold import ColdHead, ColdKind
 from detector.series.eviction import Eviction, EvictionCounters, Residency
+from detector.series.frozen import FreezeLimits, FreezeWatch
 from detector.series.jumps import Jumps
 from detector.series.residents import Residents
 from detector.series.rings import Rings
@@ -48,10 +49,13 @@ class SeriesStore:
         memory: What a model carries along each series; the scorer moves it on in `memory`.
         settle: Takes all pending windows and has them scored. Called, where something is carried, when that must be up
             to date: before series are moved, and before one that comes back gets a place.
+        limits: For how long channels may keep a value; None: nobody watches that.
 
     Attributes:
         spec: As given.
         counts: Totals since the store was made; it keeps counting in this one object.
+        moves: Series that came (None) and went (the reset that says so), in order; whoever takes them empties the list.
+        freezes: What watches for channels that do not move, if somebody does.
 
     Raises:
         ValueError: ``window_capacity`` is below 1.
@@ -64,11 +68,14 @@ class SeriesStore:
         residency: Residency | None = None,
         memory: MemoryLayout = NO_MEMORY,
         settle: Callable[[], None] | None = None,
+        limits: FreezeLimits | None = None,
     ) -> None:
         if window_capacity < 1:
             raise ValueError(f"window_capacity is {window_capacity}, it must be at least 1")
         self.spec = spec
         self.counts = Counters()
+        self.moves: list[tuple[str, Reset | None]] = []
+        self.freezes = None if limits is None else FreezeWatch(limits)
         self._capacity = window_capacity
         self._slots = Slots()
         usual = None if residency is None else residency.max_series
@@ -76,7 +83,7 @@ class SeriesStore:
         self._carried = Carried(memory, usual)
         self._windows = PendingWindows(spec, self._rings)
         self._settling = Settling(self._windows, self._carried, settle)
-        self._rows = RowPlacer(spec, self._slots, self._rings, self._windows, self.counts)
+        self._rows = RowPlacer(spec, self._slots, self._rings, self._windows, self.counts, self.freezes)
         self._watermark = Watermark(
             spec.forget_after_ns,
             spec.max_jump_ns,
@@ -85,7 +92,9 @@ class SeriesStore:
             spec.claims_shared,
         )
         self._jumps = Jumps(spec.max_jump_ns, self._rows.grid.min_apart_ns)
-        self._residents = Residents(spec, self._slots, self._rings, self._carried, self._rows, self._jumps)
+        self._residents = Residents(
+            spec, self._slots, self._rings, self._carried, self._rows, self._jumps, self.freezes
+        )  # fmt: skip
         self._eviction = Eviction(self._residents, residency, self._settling.now)
         # A known series' step ahead up to this is neither a jump nor a return after having been forgotten.
         self._near_ns = min(spec.max_jump_ns, spec.forget_after_ns)
@@ -152,6 +161,7 @@ class SeriesStore:
             slot = self._slots.take(series, time_ns)
             self._rings.open(slot)
             self._carried.open(slot)
+            self.moves.append((series, None))
         return slot
 
     def _require_confirmation(self, series: str, stranger: bool, time_ns: int, ahead_ns: int) -> None:
@@ -185,7 +195,7 @@ class SeriesStore:
 
     def _forget(self, series: str, slot: int, time_ns: int, offset: int) -> None:
         self.counts.forgotten += 1
-        self._windows.reset(slot, series, time_ns, offset, "forgotten")
+        self.moves.append((series, self._windows.reset(slot, series, time_ns, offset, "forgotten")))
         self.forget(series)
 
     def forget(self, series: str) -> None:
@@ -203,6 +213,11 @@ class SeriesStore:
     def watermark_ns(self, time_ns: int | None) -> None:
         """Restore it where nothing else is known of the clock, as from state of an older version."""
         self.restore_clock(None if time_ns is None else ClockState(time_ns, None, time_ns, 0, None))
+
+    @property
+    def agreed_ns(self) -> int:
+        """Greatest event time that at least two series have reached, or that the only one left has."""
+        return self._watermark.agreed_ns
 
     def clock_state(self) -> ClockState | None:
         """All that the watermark depends on; None before the first sample."""
@@ -306,6 +321,12 @@ class SeriesStore:
         """Greatest event time accepted of a series, nanoseconds since the epoch; None when there is none."""
         head = self._head(series)
         return None if head is None or head.kind is ColdKind.STRANGER else head.seen_ns
+
+    def last_times(self) -> Iterator[tuple[str, int]]:
+        """Greatest event time accepted of every series that has one, in no order; nothing may be added meanwhile."""
+        for series, slot in self._slots:
+            yield series, self._slots.last_ns[slot]
+        yield from self._eviction.last_times()
 
     @property
     def evictions(self) -> EvictionCounters:

@@ -44,9 +44,11 @@ class PendingWindows:
 
     def reset(
         self, slot: int, series: str, time_ns: int, offset: int, reason: ResetReason, anchors: bool = False
-    ) -> None:  # fmt: skip
+    ) -> Reset:  # fmt: skip
         """What comes after does not continue what came before."""
-        self._resets.append(Reset(series, slot, offset, time_ns, reason, len(self._times), anchors))
+        found = Reset(series, slot, offset, time_ns, reason, len(self._times), anchors)
+        self._resets.append(found)
+        return found
 
     def take(self) -> WindowBatch:
         """All windows; none is pending any more."""

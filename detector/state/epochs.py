@@ -25,7 +25,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
         model: Digest of the bundle.
         model_version: Short text, for people.
         fingerprint: Of ``settings``.
-        settings: The sections ``record``, ``window`` and ``incidents`` of the stream.
+        settings: The sections of the stream that shape outcomes, as `shaping_settings` gives them.
         windows: What the series' windows held at ``from_offset``: nothing (``empty``), what they held before
             (``carried``), or the records from ``windows_from`` on (``rebuilt``, when the shape of a window changed).
         windows_from: For ``rebuilt``; else equal to ``from_offset``.

@@ -10,7 +10,7 @@ import msgspec
 from detector.errors import StateMismatchError
 from detector.series.watermark import ClockState
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 _OLDEST_VERSION = 1
 
 
@@ -69,12 +69,14 @@ class SeriesState(msgspec.Struct, frozen=True, array_like=True):
         next_offset: The snapshot includes every record of the series below this offset, and none from it on.
         windows: From `SeriesStore.snapshot`; empty for a series that was forgotten.
         incidents: From `IncidentTracker.snapshot`; None when the series is quiet.
+        standing: From `SeriesWatch.snapshot`; None when there is nothing to keep. Since version 3.
     """
 
     version: int
     next_offset: int
     windows: bytes
     incidents: bytes | None
+    standing: bytes | None = None
 
 
 T = TypeVar("T", Control, SeriesState)

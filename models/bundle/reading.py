@@ -32,6 +32,7 @@ from models.calibration import Calibration
 from models.errors import BundleError, SpecError
 from models.fields import integer, known_keys, mapping, text
 from models.golden import golden_width
+from models.habits import Habits
 from models.outputs import PARTS, PENALTY, RECONSTRUCTION
 from models.scaling import Scaler
 from models.scores import ScoreRule
@@ -41,8 +42,8 @@ Float32 = npt.NDArray[np.float32]
 MAX_WARM_UP = 1_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEYS = {
-    "schema_version", "created_at", "spec", "outputs", "scaler", "score", "calibration", "warm_up", "training_data",
-    "libraries", "files",
+    "schema_version", "created_at", "spec", "outputs", "scaler", "score", "calibration", "warm_up", "habits",
+    "training_data", "libraries", "files",
 }  # fmt: skip
 
 
@@ -62,6 +63,7 @@ class Bundle:
         calibration: The threshold and where it comes from.
         warm_up: Samples on which a series that training never saw is measured before it is judged; 0: it is scaled as
             all together are.
+        habits: Cadence of the series it was trained on, and how long their channels rest.
         training_data: Which data it was trained on.
         libraries: Versions that trained it, by name.
         files: What the manifest says of each file.
@@ -77,6 +79,7 @@ class Bundle:
     rule: ScoreRule
     calibration: Calibration
     warm_up: int
+    habits: Habits
     training_data: Mapping[str, object]
     libraries: Mapping[str, str]
     files: Mapping[str, FileRecord]
@@ -169,6 +172,7 @@ def load_bundle(path: Path) -> Bundle:
         scaler = Scaler.from_dict(mapping(manifest, "scaler"))
         rule = ScoreRule.from_dict(mapping(manifest, "score"))
         calibration = Calibration.from_dict(mapping(manifest, "calibration"))
+        habits = Habits.from_dict(mapping(manifest, "habits"))
         libraries = {name: str(value) for name, value in mapping(manifest, "libraries").items()}
         warm_up = integer(manifest, "warm_up")
         if not 0 <= warm_up <= MAX_WARM_UP:
@@ -180,6 +184,8 @@ def load_bundle(path: Path) -> Bundle:
     channels = len(spec.channels)
     if scaler.centre.shape[1] != channels or rule.channels != channels:
         raise _damaged(path, MANIFEST, f"scaler or score do not fit the model's {channels} channels")
+    if habits.series and habits.channels != channels:
+        raise _damaged(path, MANIFEST, f"habits do not fit the model's {channels} channels")
     digest = hashlib.sha256(raw).hexdigest()
     return Bundle(
         path=path,
@@ -192,6 +198,7 @@ def load_bundle(path: Path) -> Bundle:
         rule=rule,
         calibration=calibration,
         warm_up=warm_up,
+        habits=habits,
         training_data=training_data,
         libraries=libraries,
         files=files,

@@ -17,6 +17,7 @@ from models.bundle.exporting import export_onnx
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, calibrate
 from models.errors import TrainingError
 from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
+from models.habits import Habits
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
 from models.imputation import impute
 from models.runtimes import runtime_of
@@ -49,6 +50,7 @@ class TrainedModel:
         scaler: Fitted on training rows alone.
         rule: The score, fitted to held-out windows.
         calibration: Threshold from held-out windows.
+        habits: Cadence of the series, and how long their channels rest.
         history: What happened.
         onnx: The model as ONNX; held-out data was scored by it.
         golden: float32[n, window, channels]; inputs on which every runtime must agree with Keras.
@@ -62,6 +64,7 @@ class TrainedModel:
     scaler: Scaler
     rule: ScoreRule
     calibration: Calibration
+    habits: Habits
     history: TrainingHistory
     onnx: bytes
     golden: Float32
@@ -136,6 +139,7 @@ def train(
         scaler=scaler,
         rule=rule,
         calibration=calibrate(scores, calibration, count_incidents),
+        habits=Habits.of(data),
         history=TrainingHistory(
             epochs=result.epochs,
             best_epoch=result.best_epoch,

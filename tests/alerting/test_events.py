@@ -10,7 +10,7 @@ from detector.alerting.incidents import IncidentTracker
 
 GOLDEN = (
     "{"
-    '"schema_version":1,"event_id":"fb82e8ccfc59dfc734739e1d365485e4","incident_id":"6d7816e7301b05be7a7e7efdca0a39b7","event":"opened","sequence":0,"kind":"reconstruction",'
+    '"schema_version":2,"event_id":"fb82e8ccfc59dfc734739e1d365485e4","incident_id":"6d7816e7301b05be7a7e7efdca0a39b7","event":"opened","sequence":0,"kind":"reconstruction",'
     '"stream":"servers","series":"web-1","severity":"warning",'
     '"started_at":"2026-01-02T03:04:05.000Z","opened_at":"2026-01-02T03:04:06.000Z","updated_at":"2026-01-02T03:04:06.000Z","peak_at":"2026-01-02T03:04:05.000Z",'
     '"ended_at":null,"closed_at":null,"close_reason":null,"duration_seconds":1.0,'
@@ -60,12 +60,12 @@ def test_fields_of_a_later_release_are_skipped(opened):
         (b"[]", "not an event: Expected `object`, got `array`"),
         (b"{}", "not an event: Object missing required field `schema_version`"),
         (
-            b'{"schema_version":2}',
-            "an event of schema version 2, but this release reads 1; use the one that wrote it",
+            b'{"schema_version":1}',
+            "an event of schema version 1, but this release reads 2; use the one that wrote it",
         ),
         (
-            b'{"schema_version":1}',
-            "not an event of schema version 1: Object missing required field `event_id`",
+            b'{"schema_version":2}',
+            "not an event of schema version 2: Object missing required field `event_id`",
         ),
     ],
 )
@@ -87,4 +87,4 @@ def test_a_wrong_field_is_named(opened, field, value, message):
     written = json.loads(encode(opened)) | {field: value}
     with pytest.raises(InvalidEventError) as raised:
         decode(json.dumps(written).encode())
-    assert str(raised.value) == f"not an event of schema version 1: {message}"
+    assert str(raised.value) == f"not an event of schema version 2: {message}"

@@ -48,7 +48,7 @@ def test_every_kind_of_event_validates(play, validator):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("schema_version", 2),
+        ("schema_version", 1),
         ("event", "reopened"),
         ("severity", "fatal"),
         ("started_at", "2026-01-02 03:04:05"),

@@ -212,6 +212,7 @@ def manifest_seeds() -> list[bytes]:
             "expected_alerts_per_day": None,
             "spot": None,
         },
+        "habits": {"gap_seconds": 1.0, "series": ["s"], "longest_runs": [[1, None]]},
         "training_data": {},
         "libraries": {"keras": "3.15.1"},
         "files": {name: {"sha256": one.sha256, "bytes": one.size_bytes} for name in MAX_BYTES},

@@ -78,7 +78,12 @@ def test_a_stream_is_exposed_at_zero(registry: CollectorRegistry) -> None:
     metrics = Metrics(registry)
     metrics.add_stream("s", rejection_reasons=["not_json"])
     assert registry.get_sample_value("reconstream_records_rejected_total", {"stream": "s", "reason": "not_json"}) == 0
-    assert registry.get_sample_value("reconstream_anomalies_total", {"stream": "s", "severity": "critical"}) == 0
+    assert (
+        registry.get_sample_value(
+            "reconstream_anomalies_total", {"stream": "s", "kind": "silence", "severity": "critical"}
+        )
+        == 0
+    )
     assert registry.get_sample_value("reconstream_series", {"stream": "s", "state": "warming_up"}) == 0
     assert registry.get_sample_value("reconstream_score_threshold_ratio_count", {"stream": "s"}) == 0
     assert registry.get_sample_value("reconstream_commits_total", {"outcome": "unknown"}) == 0

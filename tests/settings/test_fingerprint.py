@@ -37,6 +37,8 @@ def test_it_does_not_depend_on_where_the_stream_runs():
         {"window": {"max_jump_seconds": 604_800.5}},
         {"incidents": {"threshold": 1.0}},
         {"incidents": {"top_channels": 4}},
+        {"silence": {"after_seconds": 30}},
+        {"frozen": {"margin": 3}},
     ],
 )
 def test_it_changes_with_every_setting_that_shapes_outcomes(change):
@@ -47,4 +49,4 @@ def test_it_changes_with_every_setting_that_shapes_outcomes(change):
 def test_it_is_the_same_everywhere():
     # Ids of incidents hold this value. When a new setting or default changes it, that belongs in the changelog.
     settings = stream(record={"series_fields": ["ü"]}, window={"max_series": 7}, incidents={"threshold": 0.1})
-    assert fingerprint(settings) == "22e436709787a33c6cd7176eae80d4767d1b322408a52947f8947ac6f3632c63"
+    assert fingerprint(settings) == "3e63d2a7814e62d3e9543b6d0b29d9874a12af7ed0fa25446988f62e62f94302"

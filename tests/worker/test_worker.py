@@ -45,7 +45,7 @@ def test_one_fault_is_one_incident_with_its_channel_and_offsets(cluster: Cluster
     # close_after is 3: quiet from offset 15 on, over at 17.
     assert (closed.event, closed.source.last_offset, closed.close_reason) == ("closed", 17, "quiet")
     assert closed.incident_id == opened.incident_id
-    assert worker.value("anomalies_total", stream="pumps", severity="warning") == 1
+    assert worker.value("anomalies_total", stream="pumps", kind="reconstruction", severity="warning") == 1
     assert worker.value("windows_scored_total", stream="pumps") == 28
 
 

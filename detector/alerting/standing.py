@@ -1,0 +1,186 @@
+"""Incidents that no score opens: a series that stopped, or channels of it that froze.
+
+They share a form: opened once by something that did not happen for too long, and closed when it happens. What is
+remembered of one changes only with its events, so that it is complete in the snapshot that goes with each of them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Literal
+
+import msgspec
+
+from detector.alerting.events import ChannelDetail, CloseReason, Event, EventName, Kind, ModelDetail, SourceDetail
+from detector.alerting.identity import Identity, event_id, incident_id
+from detector.alerting.policy import Severity
+from detector.alerting.timestamps import format_time
+from detector.series.snapshot import SnapshotError
+
+STANDING_VERSION = 1
+STANDING_SEVERITY: Severity = "warning"
+StandingKind = Literal["silence", "frozen"]
+_NS_PER_SECOND = 1e9
+_HEADER = struct.Struct(">BI")
+
+
+class Standing(msgspec.Struct, array_like=True):
+    """An open incident of such a kind.
+
+    Attributes:
+        incident_id: Fixed when it opened.
+        started_ns: Since when nothing has moved.
+        first_offset: Record with which that began, as far as it is known.
+        opened_ns: Event time at which it had been for too long.
+        opened_offset: Record that made that known.
+        sequence: Of the latest event.
+        score: How long, as of the latest event: seconds of silence, or samples of one value.
+        threshold: More than that is too long.
+        channels: Those that are or were frozen.
+    """
+
+    incident_id: str
+    started_ns: int
+    first_offset: int
+    opened_ns: int
+    opened_offset: int
+    sequence: int
+    score: float
+    threshold: float
+    channels: tuple[ChannelDetail, ...] = ()
+
+
+class StandingState(msgspec.Struct, array_like=True):
+    """What is kept of a series.
+
+    Attributes:
+        silence: While one is open.
+        frozen: While one is open.
+        lagging: The series has not been near its partition's event time yet, so it cannot fall silent.
+    """
+
+    silence: Standing | None = None
+    frozen: Standing | None = None
+    lagging: bool = False
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(StandingState).decode
+
+
+def encode_standing(state: StandingState) -> bytes:
+    """Bytes of a state: version, checksum, MessagePack."""
+    payload = _encode(state)
+    return _HEADER.pack(STANDING_VERSION, zlib.crc32(payload)) + payload
+
+
+def decode_standing(data: bytes) -> StandingState:
+    """Read a state.
+
+    Raises:
+        SnapshotError: of another version, or damaged; the message says which.
+    """
+    if len(data) < _HEADER.size:
+        raise SnapshotError(f"a snapshot of standing incidents of {len(data)} bytes is cut off")
+    version, checksum = _HEADER.unpack_from(data)
+    if version != STANDING_VERSION:
+        raise SnapshotError(
+            f"a snapshot of standing incidents has version {version}; this release reads {STANDING_VERSION}"
+        )
+    payload = data[_HEADER.size :]
+    if zlib.crc32(payload) != checksum:
+        raise SnapshotError(f"a snapshot of standing incidents of {len(data)} bytes is damaged: wrong checksum")
+    try:
+        return _decode(payload)
+    except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
+        raise SnapshotError(f"a snapshot of standing incidents cannot be read: {error}") from error
+
+
+class StandingTeller:
+    """Opens incidents of one kind, and builds their events.
+
+    Args:
+        kind: Of the incidents.
+        identity: Of the partition.
+    """
+
+    def __init__(self, kind: StandingKind, identity: Identity) -> None:
+        self._kind: Kind = kind
+        self._identity = identity
+        self._model = ModelDetail(digest=identity.model, version=identity.model_version)
+
+    def open(
+        self,
+        series: str,
+        *,
+        started_ns: int,
+        first_offset: int,
+        time_ns: int,
+        offset: int,
+        score: float,
+        threshold: float,
+        channels: tuple[ChannelDetail, ...] = (),
+    ) -> Standing:
+        """A new incident; the arguments are attributes of `Standing`."""
+        name = incident_id(self._identity, series, self._kind, offset)
+        return Standing(name, started_ns, first_offset, time_ns, offset, 0, score, threshold, channels)
+
+    def tell(
+        self,
+        event: EventName,
+        series: str,
+        standing: Standing,
+        time_ns: int,
+        offset: int,
+        *,
+        ended_ns: int | None = None,
+        reason: CloseReason | None = None,
+    ) -> Event:
+        """The event, numbered ``standing.sequence``.
+
+        Args:
+            event: The step.
+            series: Name of the series.
+            standing: As of now.
+            time_ns: Event time of what caused the event.
+            offset: Record that caused it.
+            ended_ns: For ``closed``: until when it lasted.
+            reason: For ``closed``.
+        """
+        identity = self._identity
+        until_ns = time_ns if ended_ns is None else ended_ns
+        ratio = standing.score / standing.threshold
+        return Event(
+            event_id=event_id(standing.incident_id, event, standing.sequence),
+            incident_id=standing.incident_id,
+            event=event,
+            sequence=standing.sequence,
+            kind=self._kind,
+            stream=identity.stream,
+            series=series,
+            severity=STANDING_SEVERITY,
+            started_at=format_time(standing.started_ns),
+            opened_at=format_time(standing.opened_ns),
+            updated_at=format_time(time_ns),
+            peak_at=format_time(until_ns),
+            ended_at=None if ended_ns is None else format_time(ended_ns),
+            closed_at=None if ended_ns is None else format_time(time_ns),
+            close_reason=reason,
+            duration_seconds=max(until_ns - standing.started_ns, 0) / _NS_PER_SECOND,
+            score=standing.score,
+            peak_score=standing.score,
+            threshold=standing.threshold,
+            score_over_threshold=ratio,
+            peak_score_over_threshold=ratio,
+            channels=standing.channels,
+            model=self._model,
+            source=SourceDetail(
+                cluster=identity.cluster,
+                topic=identity.topic,
+                partition=identity.partition,
+                first_offset=standing.first_offset,
+                opened_offset=standing.opened_offset,
+                last_offset=offset,
+            ),
+        )
