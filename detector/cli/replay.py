@@ -31,6 +31,13 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    shadow: Annotated[
+        str | None,
+        typer.Option(
+            help="Challenger to run beside the model, a directory or registry reference: tells where the two differ.",
+            show_default=False,
+        ),
+    ] = None,
     bootstrap_server: Annotated[str | None, typer.Option(help="host:port of the cluster.")] = None,
     since: Annotated[
         str | None, typer.Option(help="First event time: ISO 8601, or a duration before now such as 14d.")
@@ -78,11 +85,14 @@ def replay(
 
         detector replay --topic telemetry --model models/servers --since 2026-01-01 --until 2026-04-01
 
+        detector replay -c detector.yaml --since 30d --shadow registry://models/registry/servers@challenger
+
         detector replay quarter.parquet --model models/servers --scores scores.parquet --json
     """
     import sys
 
     from detector.cli.bundles import place_of
+    from detector.cli.comparison_summary import comparison_document, print_comparison
     from detector.cli.progress import RecordProgress
     from detector.cli.replay_sources import Range, open_files, open_lived, open_topics
     from detector.cli.replay_summary import as_document, print_summary
@@ -106,16 +116,21 @@ def replay(
         )
     if registry and not as_lived:
         raise ConfigError("--registry finds the bundles of another time; it belongs to --as-lived")
+    if shadow is not None and as_lived:
+        raise ConfigError("--shadow compares two models over one stretch of history; leave out --as-lived")
+    challenger = None if shadow is None else place_of(shadow, "--shadow")
     place = None if model is None else place_of(model, "--model")
     chosen = None if as_lived else place
     settings = _settings(config, stream, topic, chosen, bootstrap_server, threshold, runtime, bool(files))
+    if challenger is not None and len(settings.streams) > 1:
+        raise ConfigError("--shadow compares the models of one stream; say which with --stream")
     wanted = Range(*_times(since, until), from_offset, to_offset, look_back)
     if files:
-        opened = open_files(files, settings, time_column, series_column, series, wanted)
+        opened = open_files(files, settings, time_column, series_column, series, wanted, challenger)
     elif as_lived:
         opened = open_lived(settings, [] if place is None else [place], registry or [], wanted)
     else:
-        opened = open_topics(settings, wanted)
+        opened = open_topics(settings, wanted, challenger)
     sinks: list[Any] = []
     try:
         if scores is not None:
@@ -135,12 +150,16 @@ def replay(
     finally:
         opened.close()
     document = as_document(result, opened.contexts, opened.started)
+    if opened.shadow is not None:
+        document["shadow"] = comparison_document(opened.shadow)
     if as_json:
         import json
 
         typer.echo(json.dumps(document, indent=2))
     else:
         print_summary(document, sys.stdout)
+        if opened.shadow is not None:
+            print_comparison(document["shadow"], sys.stdout)
 
 
 def _settings(

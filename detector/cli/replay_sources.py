@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.cli.assemble import for_source, open_bundle, residency, stream_context
 from detector.cli.moments import NS_PER_SECOND, parse_span
 from detector.cli.replay_start import LivedReplay, Past, unknown
+from detector.comparison import ShadowReplay
 from detector.files.source import FileSource
 from detector.files.table import open_table
 from detector.kafka.client import consumer_config
@@ -16,8 +17,8 @@ from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
 from detector.model_address import ModelPlace
 from detector.pipeline import StreamContext
-from detector.records.values import InputPartition
-from detector.replay import Begun, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
+from detector.records.values import InputPartition, PlainRecord, Record
+from detector.replay import Begun, Chunk, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
 from detector.settings import Settings
 from models.bundle import Bundle
 
@@ -63,6 +64,7 @@ class Opened:
         partitions: How many are read.
         close: To be called at the end.
         started: What partitions begin with, where that is not their beginning.
+        shadow: The challenger beside it, if there is one.
     """
 
     run: Callable[[Sequence[ReplaySink], Callable[[int], None]], ReplayResult]
@@ -71,6 +73,7 @@ class Opened:
     partitions: int
     close: Callable[[], None]
     started: Sequence[tuple[InputPartition, str]] = field(default=())
+    shadow: ShadowReplay | None = None
 
 
 def open_files(
@@ -80,8 +83,9 @@ def open_files(
     series_column: str | None,
     series: str | None,
     wanted: Range,
+    challenger: ModelPlace | None = None,
 ) -> Opened:
-    """Files, with the first stream's model.
+    """Files, with the first stream's model, and a challenger beside it if one is named.
 
     Raises:
         BundleError: the model is missing, damaged or does not open.
@@ -89,7 +93,9 @@ def open_files(
     """
     configured = settings.streams[0]
     bundle = open_bundle(configured.model, settings.registry)
-    tables = [open_table(path, time_column, series_column, bundle.spec.channels, series) for path in files]
+    other = None if challenger is None else open_bundle(challenger, settings.registry)
+    channels = tuple(dict.fromkeys([*bundle.spec.channels, *(() if other is None else other.spec.channels)]))
+    tables = [open_table(path, time_column, series_column, channels, series) for path in files]
     source = FileSource(tables)
     row_stream = configured.model_copy(
         update={
@@ -99,17 +105,70 @@ def open_files(
     context = stream_context(row_stream, bundle, "", keep_scores=True)
     contexts = {name: for_source(context, source.digest(name), name) for name in source.topics}
     counted = EventTimeRange(wanted.since_ns, wanted.until_ns)
+    shadow = None
+    if other is not None:
+        beside = stream_context(row_stream, other, "", keep_scores=True)
+        of_other = {name: for_source(beside, source.digest(name), name) for name in source.topics}
+        shadow = ShadowReplay(of_other, counted, _columns(channels, other.spec.channels))
     return Opened(
-        lambda sinks, progress: replay(source.chunks(), contexts, counted, sinks, progress),
+        lambda sinks, progress: _replay(
+            shadow, source.chunks(), contexts, counted, sinks, progress, own=_columns(channels, bundle.spec.channels)
+        ),
         source.rows,
         {context.name: context for context in contexts.values()},
         0,
         lambda: None,
+        shadow=shadow,
     )
 
 
-def open_topics(settings: Settings, wanted: Range) -> Opened:
-    """The streams' topics, with one model each for the whole range.
+Adapt = Callable[[Sequence[Record]], Sequence[Record]]
+
+
+def _same(records: Sequence[Record]) -> Sequence[Record]:
+    return records
+
+
+def _columns(there: Sequence[str], wanted: Sequence[str]) -> Adapt:
+    """Rows of files hold values by position: those of the channels that a model wants, out of those that were read."""
+    if tuple(there) == tuple(wanted):
+        return _same
+    index = [tuple(there).index(name) for name in wanted]
+
+    def chosen(records: Sequence[Record]) -> Sequence[Record]:
+        found = []
+        for record in records:
+            time_ns, values = record.value
+            row = [values[place] for place in index]
+            found.append(
+                PlainRecord(record.topic, record.partition, record.offset, record.timestamp, record.key, (time_ns, row))
+            )
+        return found
+
+    return chosen
+
+
+def _replay(
+    shadow: ShadowReplay | None,
+    chunks: Iterable[Chunk | None],
+    contexts: Mapping[str, StreamContext],
+    counted: EventTimeRange,
+    sinks: Sequence[ReplaySink],
+    progress: Callable[[int], None],
+    begun: Mapping[InputPartition, Begun] | None = None,
+    own: Adapt = _same,
+) -> ReplayResult:
+    """Replay, with the challenger seeing each chunk first; ``own`` makes of records those that the model reads."""
+    if shadow is None:
+        return replay(chunks, contexts, counted, sinks, progress, begun=begun)
+    seen = (None if chunk is None else (chunk[0], own(chunk[1])) for chunk in shadow.watch(chunks))
+    return replay(seen, contexts, counted, [*sinks, shadow], progress, begun=begun)
+
+
+def open_topics(settings: Settings, wanted: Range, challenger: ModelPlace | None = None) -> Opened:
+    """The streams' topics, with one model each for the whole range, and a challenger beside it if one is named.
+
+    With a challenger no checkpoint is used: it has none, and both are to begin alike.
 
     Raises:
         BundleError: a model is missing, damaged or does not open.
@@ -118,6 +177,7 @@ def open_topics(settings: Settings, wanted: Range) -> Opened:
     bundles = {item.name: open_bundle(item.model, settings.registry) for item in settings.streams}
     cluster = check_cluster(settings.kafka)
     check_topics(settings.kafka, [item.topic for item in settings.streams])
+    other = None if challenger is None else open_bundle(challenger, settings.registry)
     resident = residency(settings.worker.state)
     contexts = {
         item.topic: replace(
@@ -126,7 +186,7 @@ def open_topics(settings: Settings, wanted: Range) -> Opened:
         for item in settings.streams
     }
     history = History(consumer_config(settings.kafka), settings.worker.max_poll_records)
-    past = Past(settings, history) if wanted.in_mid_stream else None
+    past = Past(settings, history) if wanted.in_mid_stream and other is None else None
     ranges: dict[InputPartition, tuple[int, int]] = {}
     counted_from: dict[InputPartition, int] = {}
     begun: dict[InputPartition, Begun] = {}
@@ -135,7 +195,8 @@ def open_topics(settings: Settings, wanted: Range) -> Opened:
         partitions = history.partitions(item.topic)
         first = history.first_offsets(partitions)
         bounds = _bounds(history, partitions, wanted, 0.0)
-        looking_back = _bounds(history, partitions, wanted, _look_back(bundles[item.name], wanted))
+        seconds = max(_look_back(bundle, wanted) for bundle in (bundles[item.name], other) if bundle is not None)
+        looking_back = _bounds(history, partitions, wanted, seconds)
         for partition in partitions:
             begin, stop = bounds[partition]
             retained, context = first[partition], contexts[item.topic]
@@ -154,13 +215,21 @@ def open_topics(settings: Settings, wanted: Range) -> Opened:
                 started.append((partition, f"look-back from offset {read_from}"))
             ranges[partition] = read_from, stop
     counted = EventTimeRange(wanted.since_ns, wanted.until_ns, counted_from)
+    shadow = None
+    if other is not None:
+        beside = {
+            item.topic: replace(stream_context(item, other, cluster.cluster_id, keep_scores=True), residency=resident)
+            for item in settings.streams
+        }
+        shadow = ShadowReplay(beside, counted)
     return Opened(
-        lambda sinks, progress: replay(history.read(ranges), contexts, counted, sinks, progress, begun=begun),
+        lambda sinks, progress: _replay(shadow, history.read(ranges), contexts, counted, sinks, progress, begun),
         sum(max(0, stop - start) for start, stop in ranges.values()),
         {context.name: context for context in contexts.values()},
         len(ranges),
         history.close,
         started,
+        shadow,
     )
 
 
