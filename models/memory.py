@@ -47,8 +47,9 @@ class Memory:
         turn = np.arange(len(ranked)) - np.repeat(starts, np.diff(np.append(starts, len(ranked))))
         turns = np.empty(len(ranked), np.int64)
         turns[order] = turn
-        for number in range(int(turns.max(initial=-1)) + 1):
-            yield np.flatnonzero(turns == number)
+        if len(ranked):
+            by_turn = np.argsort(turns, kind="stable")
+            yield from np.split(by_turn, np.cumsum(np.bincount(turns))[:-1])
 
 
 def new_states(dtype: StateType, places: int) -> States:

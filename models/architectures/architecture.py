@@ -14,6 +14,7 @@ from models.architectures.options import Option
 if TYPE_CHECKING:
     import keras
 
+    from models.renewal import Renewal
     from models.scaling import Scaler
     from models.spec import ModelSpec
     from models.training.loop import LoopResult
@@ -70,10 +71,12 @@ class Fitted(NamedTuple):
     Attributes:
         model: To be bundled and served.
         result: What the fit did.
+        renewal: When carried memory is given up; None: never, or there is none.
     """
 
     model: keras.Model
     result: LoopResult
+    renewal: Renewal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

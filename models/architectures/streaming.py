@@ -25,6 +25,7 @@ from models.architectures.options import Option
 from models.architectures.window_autoencoder import dense, initializers, seeds_of
 from models.backend import load_keras
 from models.outputs import LINEAR, NEXT_PREFIX, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
+from models.renewal import Renewal
 
 if TYPE_CHECKING:
     import keras
@@ -175,7 +176,9 @@ def fit(task: FittingTask) -> Fitted:
             prediction_weight=float(options["prediction_weight"]),
         ),
     )
-    return Fitted(task.model, task.minimise(objective, task.options.epochs or DEFAULT_EPOCHS))
+    result = task.minimise(objective, task.options.epochs or DEFAULT_EPOCHS)
+    samples = int(options["renew_after"])
+    return Fitted(task.model, result, Renewal.fit(tails[:, -1], samples) if samples else None)
 
 
 ARCHITECTURE = Architecture(
@@ -207,6 +210,13 @@ ARCHITECTURE = Architecture(
         ),
         Option(
             name="linear_rows", default=10, low=1, high=64, help="samples that the principal components see together"
+        ),
+        Option(
+            name="renew_after",
+            default=16,
+            low=0,
+            high=1_000_000,
+            help="extreme samples after which memory begins anew, once a whole window is ordinary; 0: never",
         ),
         Option(
             name="linear_variance",

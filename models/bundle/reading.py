@@ -34,6 +34,7 @@ from models.fields import integer, known_keys, mapping, text
 from models.golden import golden_width
 from models.habits import Habits
 from models.outputs import PARTS, PENALTY, RECONSTRUCTION
+from models.renewal import Renewal
 from models.scaling import Scaler
 from models.scores import ScoreRule
 from models.spec import ModelSpec
@@ -42,7 +43,8 @@ Float32 = npt.NDArray[np.float32]
 MAX_WARM_UP = 1_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEYS = {
-    "schema_version", "created_at", "spec", "outputs", "scaler", "score", "calibration", "warm_up", "habits",
+    "schema_version", "created_at", "spec", "outputs", "renewal", "scaler", "score", "calibration", "warm_up",
+    "habits",
     "training_data", "libraries", "files",
 }  # fmt: skip
 
@@ -58,6 +60,7 @@ class Bundle:
         created_at: ISO 8601.
         spec: Architecture and shape.
         outputs: Shapes of what the model estimates, by name as in `models.outputs`, without the batch axis.
+        renewal: When carried memory is given up; None: never, or the model carries none.
         scaler: From channel units to the model's.
         rule: From windows and what the model makes of them to scores.
         calibration: The threshold and where it comes from.
@@ -75,6 +78,7 @@ class Bundle:
     created_at: str
     spec: ModelSpec
     outputs: Mapping[str, tuple[int, ...]]
+    renewal: Renewal | None
     scaler: Scaler
     rule: ScoreRule
     calibration: Calibration
@@ -169,6 +173,7 @@ def load_bundle(path: Path) -> Bundle:
             _read_checked(path, name, record)
         spec = ModelSpec.from_dict(mapping(manifest, "spec"))
         outputs = _outputs(mapping(manifest, "outputs"), spec)
+        renewal = None if manifest["renewal"] is None else Renewal.from_dict(mapping(manifest, "renewal"))
         scaler = Scaler.from_dict(mapping(manifest, "scaler"))
         rule = ScoreRule.from_dict(mapping(manifest, "score"))
         calibration = Calibration.from_dict(mapping(manifest, "calibration"))
@@ -194,6 +199,7 @@ def load_bundle(path: Path) -> Bundle:
         created_at=created_at,
         spec=spec,
         outputs=outputs,
+        renewal=renewal,
         scaler=scaler,
         rule=rule,
         calibration=calibration,

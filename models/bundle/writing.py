@@ -63,7 +63,7 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         temporary.mkdir()
-        reference = runtime_of(keras_graph(trained.model), KERAS_SIZES)
+        reference = runtime_of(keras_graph(trained.model), KERAS_SIZES, trained.renewal)
         outputs = golden_outputs(reference, trained.golden)
         contents = _contents(trained, outputs)
         # An architecture with a layer that readers refuse is found here, where the model can still be changed.
@@ -76,6 +76,7 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
             "created_at": created_at.isoformat(timespec="seconds"),
             "spec": trained.spec.to_dict(),
             "outputs": {name: list(tensor.shape[1:]) for name, tensor in outputs.items()},
+            "renewal": None if trained.renewal is None else trained.renewal.to_dict(),
             "scaler": trained.scaler.to_dict(),
             "score": trained.rule.to_dict(),
             "calibration": trained.calibration.to_dict(),

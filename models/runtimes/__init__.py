@@ -8,6 +8,7 @@ import numpy as np
 
 from models.errors import BundleError
 from models.golden import golden_outputs, joined
+from models.renewal import Renewal
 from models.runtimes.batches import KERAS_SIZES, SIZES
 from models.runtimes.carried import CarriedRuntime
 from models.runtimes.graph import Graph, shown
@@ -43,7 +44,8 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtim
         from models.runtimes.keras import open_keras as open_model
     else:
         raise ValueError(f"there is no runtime {name!r}; choose one of: {', '.join(RUNTIMES)}")
-    runtime = runtime_of(open_model(bundle, threads), KERAS_SIZES if name == "keras" else SIZES)
+    graph = open_model(bundle, threads)
+    runtime = runtime_of(graph, KERAS_SIZES if name == "keras" else SIZES, bundle.renewal)
     difference = golden_difference(bundle, runtime)
     if not difference <= TOLERANCE:  # also when it is NaN
         raise BundleError(
@@ -69,6 +71,12 @@ def golden_difference(bundle: Bundle, runtime: Runtime) -> float:
     return float(np.abs(joined(outputs) - expected).max())
 
 
-def runtime_of(graph: Graph, sizes: tuple[int, ...] = SIZES) -> Runtime:
-    """Run a model that was opened; the batches that it sees have one of ``sizes``."""
-    return CarriedRuntime(graph, sizes) if graph.state_widths else WindowRuntime(graph, sizes)
+def runtime_of(graph: Graph, sizes: tuple[int, ...] = SIZES, renewal: Renewal | None = None) -> Runtime:
+    """Run a model that was opened.
+
+    Args:
+        graph: The model.
+        sizes: Of the batches that it may see, ascending.
+        renewal: When carried memory is given up; None: never.
+    """
+    return CarriedRuntime(graph, sizes, renewal) if graph.state_widths else WindowRuntime(graph, sizes)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.memory import Int, Memory, StateType
+from models.memory import Int, Memory, States, StateType
 from models.outputs import NEXT_PREFIX, PARTS, PENALTY, PREDICTION, STATE_PREFIX, WINDOWS, Output
+from models.renewal import Renewal
 from models.runtimes.batches import in_fixed_batches
 from models.runtimes.graph import Float32, Graph
+
+EXTREME = "extreme"
 
 
 class CarriedRuntime:
@@ -15,28 +18,36 @@ class CarriedRuntime:
 
     A series without a past reads its first window row by row from a state of zeros: that is its warm-up. A window
     with several new rows reads those. If more are new than a window holds, some were never seen, and the memory
-    begins anew as well.
+    begins anew as well; so it does after a long anomaly, where there is a rule for that.
 
     A prediction is made with the row before the one that it is compared with; it waits in the state meanwhile.
 
     Args:
         graph: With carried memory.
         sizes: Of the batches that it may see.
+        renewal: When memory is given up; None: never.
 
     Attributes:
-        state_dtype: One float32 vector per carried tensor and, if the model predicts, one row of channels.
+        state_dtype: One float32 vector per carried tensor; if the model predicts, one row of channels; and the number
+            of extreme samples, if memory is ever given up.
     """
 
-    def __init__(self, graph: Graph, sizes: tuple[int, ...]) -> None:
+    def __init__(self, graph: Graph, sizes: tuple[int, ...], renewal: Renewal | None = None) -> None:
         self._run = in_fixed_batches(graph.run, sizes)
         self._widths = graph.state_widths
         self._predicts = PREDICTION in graph.outputs
         self._outputs = {name: graph.outputs[name] for name in (*PARTS, PENALTY) if name in graph.outputs}
+        self._renewal = renewal
         widths = dict(self._widths)
         if self._predicts:
             widths[PREDICTION] = graph.outputs[PREDICTION][1]
-        fields = [(name, "<f4", (width,)) for name, width in widths.items()]
+        fields: list[tuple[str, str, tuple[int, ...]]] = [(name, "<f4", (width,)) for name, width in widths.items()]
+        if renewal is not None:
+            fields.append((EXTREME, "<i4", ()))
         self.state_dtype: StateType = np.dtype(fields)
+        self._nothing = np.zeros((), self.state_dtype)
+        if self._predicts:
+            self._nothing[PREDICTION] = np.nan
 
     def __call__(self, windows: Float32, memory: Memory | None = None) -> Output:
         """Run the model.
@@ -45,37 +56,50 @@ class CarriedRuntime:
             windows: float32[n, window, channels].
             memory: Of the windows' series; None: each window stands for a series of its own that begins with it.
         """
-        count = len(windows)
+        count, length = windows.shape[:2]
         if memory is None:
             memory = Memory(np.zeros(count, self.state_dtype), np.arange(count), np.zeros(count, np.int64))
         found = {name: np.empty((count, *shape), np.float32) for name, shape in self._outputs.items()}
+        anew = (memory.steps <= 0) | (memory.steps > length)
+        if self._renewal is not None:
+            extreme, ordinary = self._renewal.look(windows, np.where(anew, length, memory.steps))
         for chosen in memory.rounds():
-            self._round(windows[chosen], memory, chosen, found)
+            slots = memory.slots[chosen]
+            states = memory.states[slots]
+            begins = anew[chosen]
+            if self._renewal is not None:
+                begins = begins | (ordinary[chosen] & (states[EXTREME] >= self._renewal.samples))
+            if begins.any():
+                states[begins] = self._nothing
+            if self._renewal is not None:
+                states[EXTREME] = np.where(ordinary[chosen], 0, states[EXTREME] + extreme[chosen])
+            rows = np.where(begins, length, memory.steps[chosen])
+            self._advance(windows[chosen], states, rows, chosen, found)
+            memory.states[slots] = states
         return Output.of(found)
 
-    def _round(self, windows: Float32, memory: Memory, chosen: Int, found: dict[str, Float32]) -> None:
-        length = windows.shape[1]
-        slots, steps = memory.slots[chosen], memory.steps[chosen]
-        anew = (steps <= 0) | (steps > length)
-        states = memory.states[slots]
-        states[anew] = np.zeros((), self.state_dtype)
-        if self._predicts:
-            states[PREDICTION][anew] = np.nan
-        rows = np.where(anew, length, steps)
-        for back in range(int(rows.max()) - 1, -1, -1):
+    def _advance(self, windows: Float32, states: States, rows: Int, chosen: Int, found: dict[str, Float32]) -> None:
+        """Read the last ``rows`` of each window; all series differ."""
+        for back in range(int(rows.max()) - 1, 0, -1):
             going = np.flatnonzero(rows > back)
             due = states[going]
-            # The step looks at the last row alone, so that what stands before it matters only to the last step.
-            seen = windows[going] if not back else np.roll(windows[going], back, axis=1)
-            made = self._run(
-                {WINDOWS: seen, **{STATE_PREFIX + name: np.ascontiguousarray(due[name]) for name in self._widths}}
-            )
-            for name in self._widths:
-                due[name] = made[NEXT_PREFIX + name]
-            if not back:
-                for name in found:
-                    found[name][chosen] = due[PREDICTION][:, None] if name == PREDICTION else made[name]
-            if self._predicts:
-                due[PREDICTION] = made[PREDICTION][:, 0]
+            # The memory reads the last row alone. A prediction that is made on the way looks at rows before it as well,
+            # but only the last one is ever compared, and what rolled over to the front is one row then.
+            made = self._step(np.roll(windows[going], back, axis=1), due)
+            self._keep(made, due)
             states[going] = due
-        memory.states[slots] = states
+        made = self._step(windows, states)
+        for name in found:
+            found[name][chosen] = states[PREDICTION][:, None] if name == PREDICTION else made[name]
+        self._keep(made, states)
+
+    def _step(self, windows: Float32, states: States) -> dict[str, Float32]:
+        return self._run(
+            {WINDOWS: windows, **{STATE_PREFIX + name: np.ascontiguousarray(states[name]) for name in self._widths}}
+        )
+
+    def _keep(self, made: dict[str, Float32], states: States) -> None:
+        for name in self._widths:
+            states[name] = made[NEXT_PREFIX + name]
+        if self._predicts:
+            states[PREDICTION] = made[PREDICTION][:, 0]

@@ -125,9 +125,7 @@ class ChunkBank:
                 if train.size:
                     self._train.append(_Stretch(base, base + int(train[-1]) + 1))
                 if held_out.size:
-                    # A chunk before the first held-out window warms the memory up, as the series itself does live.
-                    start = max(0, int(held_out[0]) - window + 1 - chunk)
-                    self._held_out.append(_Stretch(base + start, base + int(held_out[-1]) + 1))
+                    self._held_out.append(_Stretch(base + int(held_out[0]), base + int(held_out[-1]) + 1))
                 base += len(filled)
         self._rows, self._observed = np.concatenate(rows), np.concatenate(observed)
         self._first = np.concatenate(first)
@@ -197,9 +195,11 @@ class ChunkBank:
         """
         chunk = self._chunk
         pieces = [
-            _Place(max(stretch.start, start - chunk), min(start + chunk, stretch.stop), stretch.stop, True, start)
+            _Place(
+                max(int(self._first[start]), start - chunk), min(start + chunk, stretch.stop), stretch.stop, True, start
+            )
             for stretch in self._held_out
-            for start in range(min(stretch.start + chunk, stretch.stop - 1), stretch.stop, chunk)
+            for start in range(stretch.start, stretch.stop, chunk)
         ]
         if len(pieces) > most_chunks:
             pieces = [pieces[index] for index in np.linspace(0, len(pieces) - 1, most_chunks).astype(np.int64)]

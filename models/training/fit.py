@@ -20,6 +20,7 @@ from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.habits import Habits
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
 from models.imputation import impute
+from models.renewal import Renewal
 from models.runtimes import runtime_of
 from models.runtimes.onnx import onnx_graph
 from models.scaling import Scaler
@@ -47,6 +48,7 @@ class TrainedModel:
     Attributes:
         spec: Shape and architecture.
         model: The Keras model, with its best weights.
+        renewal: When carried memory is given up; None: never, or the model carries none.
         scaler: Fitted on training rows alone.
         rule: The score, fitted to held-out windows.
         calibration: Threshold from held-out windows.
@@ -61,6 +63,7 @@ class TrainedModel:
 
     spec: ModelSpec
     model: Any
+    renewal: Renewal | None
     scaler: Scaler
     rule: ScoreRule
     calibration: Calibration
@@ -127,15 +130,16 @@ def train(
         options=options,
         minimise=minimise,
     )
-    model, result = architecture.fit(task)
+    model, result, renewal = architecture.fit(task)
     onnx = export_onnx(model)
-    runtime = runtime_of(onnx_graph(onnx, spec, "the trained model"))
+    runtime = runtime_of(onnx_graph(onnx, spec, "the trained model"), renewal=renewal)
     left = run_held_out(runtime, scaler, laid, spec.window, options)
     rule = ScoreRule.fit([part.stretch for part in left], score)
     scores = score_held_out(rule, left)
     return TrainedModel(
         spec=spec,
         model=model,
+        renewal=renewal,
         scaler=scaler,
         rule=rule,
         calibration=calibrate(scores, calibration, count_incidents),

@@ -193,6 +193,7 @@ def manifest_seeds() -> list[bytes]:
         "created_at": "2026-01-02T03:04:05+00:00",
         "spec": spec.to_dict(),
         "outputs": {"reconstruction": [4, 2], "prediction": [1, 2]},
+        "renewal": {"limit": 4.0, "samples": 8},
         "scaler": Scaler.fit({"s": rows}).to_dict(),
         "score": ScoreRule(
             (PartErrors("reconstruction", "squared", 1, np.ones(2), 1.0),), (1,), "plain", np.ones((1, 1))

@@ -57,6 +57,28 @@ def tiny_bundle(tiny_path: Path) -> Bundle:
     return load_bundle(tiny_path)
 
 
+@pytest.fixture(scope="session")
+def streaming_trained(tiny_data: TrainingData) -> TrainedModel:
+    """A model with memory: one epoch is enough for weights that are not those of the start."""
+    spec = ModelSpec(
+        channels=("x", "y", "z"), architecture="streaming", window=8, period_seconds=1.0, units=6, latent=3, seed=3,
+        options={"chunk": 32, "renew_after": 4, "lags": 3, "linear_rows": 4},
+    )  # fmt: skip
+    return train(tiny_data, spec, TrainOptions(epochs=1, horizon_sequences=0))
+
+
+@pytest.fixture(scope="session")
+def streaming_path(streaming_trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "streaming"
+    write_bundle(path, streaming_trained, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    return path
+
+
+@pytest.fixture(scope="session")
+def streaming_bundle(streaming_path: Path) -> Bundle:
+    return load_bundle(streaming_path)
+
+
 @pytest.fixture
 def copied(tiny_path: Path, tmp_path: Path) -> Path:
     """A copy of the bundle, to be damaged."""
