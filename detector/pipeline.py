@@ -160,7 +160,13 @@ class PartitionPipeline:
         self._drain: Callable[[], None] | None = None
         identity = replace(context.identity, partition=partition)
         self._store = SeriesStore(
-            context.spec, _WINDOWS_PER_BATCH, context.residency, context.memory, self._settle, context.freezes
+            context.spec,
+            _WINDOWS_PER_BATCH,
+            context.residency,
+            context.memory,
+            self._settle,
+            context.freezes,
+            self._forget,
         )
         self._tracker = IncidentTracker(context.policy, identity)
         self._watch = SeriesWatch(self._store, identity, context.silence, context.policy.channels)
@@ -244,6 +250,11 @@ class PartitionPipeline:
         outcome.dead_letters.append((record.offset, letter))
         self._bad_run += 1
         outcome.longest_bad_run = max(outcome.longest_bad_run, self._bad_run)
+
+    def _forget(self, series: str) -> None:
+        # A marker without windows goes with the next commit; should the series come back, it lacks what comes from then
+        # on.
+        self._dirty.pop(series, None)
 
     def _settle(self) -> None:
         if self._drain is not None:

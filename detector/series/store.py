@@ -50,6 +50,7 @@ class SeriesStore:
         settle: Takes all pending windows and has them scored. Called, where something is carried, when that must be up
             to date: before series are moved, and before one that comes back gets a place.
         limits: For how long channels may keep a value; None: nobody watches that.
+        forgotten: Told the name of each series in the moment in which it is forgotten.
 
     Attributes:
         spec: As given.
@@ -69,6 +70,7 @@ class SeriesStore:
         memory: MemoryLayout = NO_MEMORY,
         settle: Callable[[], None] | None = None,
         limits: FreezeLimits | None = None,
+        forgotten: Callable[[str], object] = bool,
     ) -> None:
         if window_capacity < 1:
             raise ValueError(f"window_capacity is {window_capacity}, it must be at least 1")
@@ -81,6 +83,7 @@ class SeriesStore:
         usual = None if residency is None else residency.max_series
         self._rings = Rings(spec.length, spec.channels, window_capacity, usual)
         self._carried = Carried(memory, usual)
+        self._forgotten = forgotten
         self._windows = PendingWindows(spec, self._rings)
         self._settling = Settling(self._windows, self._carried, settle)
         self._rows = RowPlacer(spec, self._slots, self._rings, self._windows, self.counts, self.freezes)
@@ -197,6 +200,7 @@ class SeriesStore:
         self.counts.forgotten += 1
         self.moves.append((series, self._windows.reset(slot, series, time_ns, offset, "forgotten")))
         self.forget(series)
+        self._forgotten(series)
 
     def forget(self, series: str) -> None:
         """Drop what is held of a series, without a reset; its pending windows stay. Unknown series are ignored."""

@@ -13,7 +13,7 @@ from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.positions import Positions
 from detector.kafka.preflight import check_cluster
-from detector.pipeline import StreamContext
+from detector.pipeline import StreamContext, WindowScorer
 from detector.scoring.scores import Scores
 from detector.series.carried import States
 from detector.series.values import WindowBatch
@@ -34,12 +34,22 @@ class DoublingScorer:
         return replace(once, score=once.score * 2, contributions=once.contributions * 2)
 
 
-def context_of(stream: StreamSettings, settings: Settings, cluster_id: str, model: str = FIRST) -> StreamContext:
+def magnitudes(model: str) -> WindowScorer:
+    return MagnitudeScorer() if model == FIRST else DoublingScorer()
+
+
+def context_of(
+    stream: StreamSettings,
+    settings: Settings,
+    cluster_id: str,
+    model: str = FIRST,
+    scorer_of: Callable[[str], WindowScorer] = magnitudes,
+) -> StreamContext:
     threshold = stream.incidents.threshold or 1.0
     made = make_context(
         settings,
         cluster_id,
-        MagnitudeScorer() if model == FIRST else DoublingScorer(),
+        scorer_of(model),
         threshold=threshold,
         quiet_score=0.8 * threshold,
         cool_down_ns=round(stream.incidents.cool_down_seconds * SECOND_NS),
@@ -62,15 +72,24 @@ def changed(settings: Settings, section: str, **values: Any) -> Settings:
 Start = Callable[..., RunningWorker]
 
 
-def start_worker(cluster: Cluster, settings: Settings | None = None, model: str = FIRST) -> RunningWorker:
+def start_worker(
+    cluster: Cluster,
+    settings: Settings | None = None,
+    model: str = FIRST,
+    scorer_of: Callable[[str], WindowScorer] = magnitudes,
+) -> RunningWorker:
     chosen = settings or make_settings(cluster)
     return RunningWorker(
-        chosen, lambda cluster_id: {cluster.input: context_of(chosen.streams[0], chosen, cluster_id, model)}
+        chosen, lambda cluster_id: {cluster.input: context_of(chosen.streams[0], chosen, cluster_id, model, scorer_of)}
     )
 
 
 def audit(
-    cluster: Cluster, settings: Settings | None = None, models: tuple[str, ...] = (FIRST, SECOND), **wanted: Any
+    cluster: Cluster,
+    settings: Settings | None = None,
+    models: tuple[str, ...] = (FIRST, SECOND),
+    scorer_of: Callable[[str], WindowScorer] = magnitudes,
+    **wanted: Any,
 ) -> AuditReport:
     chosen = settings or make_settings(cluster)
     cluster_id = check_cluster(chosen.kafka).cluster_id
@@ -79,7 +98,7 @@ def audit(
         if epoch.model not in models:
             return f"the model with digest {epoch.model} is not at hand"
         found = settings_of(stream, epoch)
-        return found if isinstance(found, str) else context_of(found, chosen, cluster_id, epoch.model)
+        return found if isinstance(found, str) else context_of(found, chosen, cluster_id, epoch.model, scorer_of)
 
     readers = Readers(*(History(consumer_config(chosen.kafka), 7) for _ in range(4)))
     try:

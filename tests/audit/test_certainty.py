@@ -9,8 +9,10 @@ import pytest
 
 from detector.alerting.policy import IncidentPolicy
 from detector.lived.certainty import Certainty
-from detector.pipeline import ScoreRows
+from detector.pipeline import Outcome, ScoreRows
+from detector.records.values import WideSample
 from detector.series.spec import WindowSpec
+from detector.series.store import SeriesStore
 
 SECOND = 1_000_000_000
 SPEC = WindowSpec(
@@ -92,3 +94,47 @@ def test_all_scores_of_a_batch_may_be_observed_before_the_first_is_asked_about()
     certainty.observe(ScoreRows(["p"] * 6, rows * SECOND, rows, np.zeros(6)))
     assert [certainty.holds("p", index) for index in range(6)] == [False] * 3 + [True] * 3
     assert certainty.certain() == {"p"}
+
+
+class TestCarriedMemory:
+    """Nobody knows what a model remembers of a time that was not read."""
+
+    @staticmethod
+    def held(gaps: list[int], scores: list[float], spec: WindowSpec = SPEC) -> list[int]:
+        """Offsets whose outcome is certain, behind gaps that the records at these offsets revealed."""
+        certainty = Certainty(spec, POLICY, known=False, carries=True)
+        found = []
+        for index, score in enumerate(scores):
+            rows = ScoreRows(["p"], np.array([index * SECOND]), np.array([index]), np.array([score]))
+            certainty.follow(Outcome(scores=[rows], anchored=[("p", index)] if index in gaps else []))
+            if certainty.holds("p", index):
+                found.append(index)
+        return found
+
+    def test_no_run_of_quiet_scores_makes_it_certain(self) -> None:
+        assert self.held([], [0.0] * 50) == []
+
+    def test_a_gap_does_once_nothing_can_be_under_way(self) -> None:
+        assert self.held([4], [0.0] * 10) == [8, 9]
+        assert self.held([4], [0, 0, 0, 0, 0, 2, 0, 0, 0, 0.0]) == [9]
+        assert self.held([4, 8], [0.0] * 10) == [8, 9]
+
+    def test_it_also_tells_the_phase_of_a_stride(self) -> None:
+        assert self.held([4], [0.0] * 10, replace(SPEC, stride=2)) == [8, 9]
+
+    def test_a_gap_of_another_series_does_not(self) -> None:
+        certainty = Certainty(SPEC, POLICY, known=False, carries=True)
+        rows = np.arange(9)
+        certainty.follow(Outcome(scores=[ScoreRows(["p"] * 9, rows * SECOND, rows, np.zeros(9))], anchored=[("q", 0)]))
+        assert certainty.certain() == frozenset()
+        assert not certainty.holds("q", 9)
+
+    @pytest.mark.parametrize(("behind", "anchors"), [(29.9, False), (30.1, True), (40, True)])
+    def test_only_what_is_a_gap_wherever_the_grid_began(self, behind: float, anchors: bool) -> None:
+        """One missing row is filled; 29.9 s are two steps of 10 s or three, as the grid lies."""
+        spec = replace(SPEC, period_ns=10 * SECOND, max_gap_steps=1)
+        store = SeriesStore(spec)
+        store.add(WideSample("p", 6 * SECOND, [0.0]), 0)
+        store.add(WideSample("p", round(15.9 * SECOND), [0.0]), 1)
+        store.add(WideSample("p", round((15.9 + behind) * SECOND), [0.0]), 2)
+        assert [reset.anchors for reset in store.take_resets()] == [anchors]
