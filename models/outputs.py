@@ -23,7 +23,11 @@ PREDICTION: Final = "prediction"
 LINEAR: Final = "linear"
 PENALTY: Final = "penalty"
 PARTS: Final = (RECONSTRUCTION, PREDICTION, LINEAR)
-"""Names of the parts that a score may compare with the window, in the order in which they are handed on."""
+"""Names of the estimates that a model may give, in the order in which they are handed on."""
+LOCAL: Final = "local"
+LEVEL: Final = "level"
+ESTIMATES: Final = (*PARTS, LOCAL, LEVEL)
+"""Names of all estimates that a score may compare with the window; the last two need no model (`models.companions`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Output:
     """Estimates of the last samples of ``n`` windows.
 
     Attributes:
-        parts: By name, some of `PARTS`: float32[n, rows, channels], in scaled units, aligned with the end of the
+        parts: By name, some of `ESTIMATES`: float32[n, rows, channels], in scaled units, aligned with the end of the
             window: the last row estimates the window's last sample. ``reconstruction`` is always there.
             ``prediction`` has one row, which was made before that sample came; NaN where none was made.
         penalty: float32[n] or None; a term of the score that belongs to no channel, such as the divergence of a

@@ -89,14 +89,21 @@ def train(
     score_parts: Annotated[
         str | None,
         typer.Option(
-            help="Estimates to compare with, separated by commas: reconstruction, prediction, linear; what the model "
-            "is best judged by without it.",
+            help="Estimates to compare with, separated by commas: reconstruction, prediction, linear; local and level, "
+            "which learn from the series itself. What the model is best judged by without it.",
             show_default=False,
         ),
     ] = None,
     scales: Annotated[
         str, typer.Option(help="Samples to average the score over, separated by commas; 1 for no smoothing.")
     ] = "1,10,30",
+    link: Annotated[
+        str,
+        typer.Option(
+            help="How averages become one score: plain (mean), log (against what is usual in held-out data), surprise "
+            "(how rare in the series' own past)."
+        ),
+    ] = "log",
     threshold: Annotated[str, typer.Option(help="How it is set: budget, risk or quantile.")] = "budget",
     alerts_per_week: Annotated[
         float, typer.Option(min=0.0, help="--threshold budget: false alarms to accept per series.")
@@ -243,7 +250,7 @@ def train(
                 data,
                 spec,
                 options,
-                score=ScoreOptions(kind=score, parts=names_in(score_parts), scales=scales_in(scales)),
+                score=ScoreOptions(kind=score, parts=names_in(score_parts), scales=scales_in(scales), link=link),
                 calibration=CalibrationOptions(
                     method=threshold,
                     alerts_per_week=alerts_per_week,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.companions import beside
 from models.errors import BundleError
 from models.golden import golden_outputs, joined
 from models.renewal import Renewal
@@ -26,7 +27,7 @@ TOLERANCE = 1e-4
 
 
 def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtime:
-    """Open a bundle's model and check it against the golden sample.
+    """Open a bundle's model, check it against the golden sample, and put beside it what its score looks at besides.
 
     Args:
         bundle: Verified.
@@ -52,7 +53,7 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtim
             f"{bundle.path}: the {name} runtime differs from Keras by {difference:.2g} on the golden sample,"
             f" more than {TOLERANCE:g}; use the other runtime, or train anew with the libraries that are installed"
         )
-    return runtime
+    return beside(runtime, [part.part for part in bundle.rule.parts], len(bundle.spec.channels))
 
 
 def golden_difference(bundle: Bundle, runtime: Runtime) -> float:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.errors import SpecError
 from models.fields import array, integer, known_keys, number, text
-from models.outputs import PARTS, Output
+from models.outputs import ESTIMATES, Output
 from models.scores.stretch import Stretch
 
 Bool = npt.NDArray[np.bool_]
@@ -67,7 +67,7 @@ class PartErrors:
     whitening: Float64 | None = None
 
     def __post_init__(self) -> None:
-        if self.part not in PARTS or self.kind not in KINDS or self.tail < 1:
+        if self.part not in ESTIMATES or self.kind not in KINDS or self.tail < 1:
             raise SpecError(f"there is no error {self.kind!r} of {self.part!r} over {self.tail} rows")
         scale, channels = self.inverse_scale, self.inverse_scale.size
         if scale.ndim != 1 or not channels or not np.isfinite(scale).all() or (scale <= 0).any():

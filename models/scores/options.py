@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.errors import SpecError
-from models.outputs import PARTS
+from models.outputs import ESTIMATES
 from models.scores.channels import KINDS
 
-LINKS = ("plain", "log")
+LINKS = ("plain", "log", "surprise")
 MOST_SCALE = 4096
 
 
@@ -19,12 +19,14 @@ class ScoreOptions:
 
     Attributes:
         kind: What a residual counts, one of `KINDS`.
-        parts: Which of a model's estimates are compared with the window, some of `models.outputs.PARTS`; empty: a
+        parts: Which of a model's estimates are compared with the window, some of `models.outputs.ESTIMATES`; empty: a
             prediction if the model makes one, else its reconstruction.
         tail: How many of the last rows of a reconstruction count.
         scales: The errors are averaged over each of these numbers of samples, so that short and long faults show.
         link: How the averages of all parts and scales become one score. ``plain``: their mean. ``log``: the geometric
             mean of 1 + average / its usual maximum, less 1, so that no part and no scale drowns the others.
+            ``surprise``: the mean of how rare each average is in the series' own past, which also compares series
+            that differ and follows one that changes.
 
     Raises:
         SpecError: a value is out of range; the message names it.
@@ -41,8 +43,8 @@ class ScoreOptions:
             raise SpecError(f"there is no score {self.kind!r}; choose one of: {', '.join(KINDS)}")
         if self.link not in LINKS:
             raise SpecError(f"there is no link {self.link!r}; choose one of: {', '.join(LINKS)}")
-        if odd := [name for name in self.parts if name not in PARTS]:
-            raise SpecError(f"a score knows no {odd[0]!r}; choose of: {', '.join(PARTS)}")
+        if odd := [name for name in self.parts if name not in ESTIMATES]:
+            raise SpecError(f"a score knows no {odd[0]!r}; choose of: {', '.join(ESTIMATES)}")
         if len(set(self.parts)) != len(self.parts):
             raise SpecError("a score names a part twice")
         if self.tail < 1:
@@ -60,6 +62,6 @@ class ScoreOptions:
         """
         if missing := [name for name in self.parts if name not in available]:
             raise SpecError(
-                f"this model gives no {missing[0]}; score one of: {', '.join(n for n in PARTS if n in available)}"
+                f"this model gives no {missing[0]}; score one of: {', '.join(n for n in ESTIMATES if n in available)}"
             )
         return self.parts or (("prediction",) if "prediction" in available else ("reconstruction",))

@@ -15,6 +15,7 @@ from models.outputs import Output
 from models.scores.channels import PartErrors
 from models.scores.options import LINKS, ScoreOptions
 from models.scores.stretch import Stretch
+from models.scores.surprise import HIGH_QUANTILE, Surprise
 from models.scores.trailing import TrailingMeans
 
 Bool = npt.NDArray[np.bool_]
@@ -30,7 +31,8 @@ class ScoreRule:
     """Score of windows, with what each channel adds to it.
 
     With the link ``log`` the score is ``exp(mean of log(1 + average / usual)) - 1`` over all parts and scales: about 1
-    where every average stands at its usual maximum.
+    where every average stands at its usual maximum. With ``surprise`` it is minus the decimal logarithm of how rare the
+    averages are in the series' own past, in the mean: 2 for one in a hundred.
 
     A score looks at nothing later than its window, takes the same time for every window, and has the same bits
     whatever else is in the batch.
@@ -50,6 +52,7 @@ class ScoreRule:
     link: str
     usual: Float64
     _trailing: TrailingMeans = field(init=False, repr=False)
+    _surprise: Surprise | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ScoreOptions(parts=tuple(part.part for part in self.parts), scales=self.scales, link=self.link)
@@ -60,6 +63,8 @@ class ScoreRule:
         if self.usual.shape != shape or not np.isfinite(self.usual).all() or (self.usual <= 0).any():
             raise SpecError(f"usual must be finite numbers above 0, {list(shape)}")
         object.__setattr__(self, "_trailing", TrailingMeans(self.scales, channels.pop()))
+        surprise = Surprise(self.usual.reshape(-1)) if self.link == "surprise" else None
+        object.__setattr__(self, "_surprise", surprise)
 
     @property
     def channels(self) -> int:
@@ -69,7 +74,8 @@ class ScoreRule:
     @property
     def state_dtype(self) -> StateType | None:
         """What is carried along a series; None: nothing."""
-        return combine(**{part.part: self._trailing.state_dtype for part in self.parts})
+        surprise = None if self._surprise is None else self._surprise.state_dtype
+        return combine(**{part.part: self._trailing.state_dtype for part in self.parts}, surprise=surprise)
 
     def score(
         self, filled: Float32, output: Output, observed: Bool, memory: Memory | None = None
@@ -91,9 +97,12 @@ class ScoreRule:
             weighted = shares / means.shape[1]
             contributions = _in_order(weighted)
             return _in_order(means / means.shape[1]), contributions
-        usual = self.usual.reshape(-1)
-        terms = np.log1p(means / usual)
-        score = np.expm1(_in_order(terms) / terms.shape[1])
+        if self._surprise is not None:
+            terms = self._surprise.advance(means, None if memory is None else memory.part("surprise"))
+            score = _in_order(terms) / terms.shape[1]
+        else:
+            terms = np.log1p(means / self.usual.reshape(-1))
+            score = np.expm1(_in_order(terms) / terms.shape[1])
         with np.errstate(invalid="ignore", divide="ignore"):
             parts = np.where(means[:, :, None] > 0, shares / means[:, :, None], 0.0)
             whole = _in_order(parts * terms[:, :, None])
@@ -138,7 +147,8 @@ class ScoreRule:
         means = means[~np.isnan(means).any(axis=1)]
         if not len(means):
             raise SpecError("no held-out window could be scored; give more data, or data with fewer missing values")
-        usual = np.maximum(np.quantile(means, USUAL_QUANTILE, axis=0), LEAST_USUAL)
+        quantile = HIGH_QUANTILE if options.link == "surprise" else USUAL_QUANTILE
+        usual = np.maximum(np.quantile(means, quantile, axis=0), LEAST_USUAL)
         return cls(parts, options.scales, options.link, usual.reshape(len(parts), len(options.scales)))
 
     def to_dict(self) -> dict[str, object]:

@@ -15,6 +15,7 @@ from models.architectures.architecture import FittingTask
 from models.backend import load_tensorflow
 from models.bundle.exporting import export_onnx
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, calibrate
+from models.companions import beside
 from models.errors import TrainingError
 from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.habits import Habits
@@ -133,7 +134,9 @@ def train(
     model, result, renewal = architecture.fit(task)
     onnx = export_onnx(model)
     runtime = runtime_of(onnx_graph(onnx, spec, "the trained model"), renewal=renewal)
-    left = run_held_out(runtime, scaler, laid, spec.window, options)
+    score = score or ScoreOptions()
+    companied = beside(runtime, score.parts, len(spec.channels))
+    left = run_held_out(companied, scaler, laid, spec.window, options)
     rule = ScoreRule.fit([part.stretch for part in left], score)
     scores = score_held_out(rule, left)
     return TrainedModel(

@@ -8,7 +8,7 @@ import pytest
 from models.errors import SpecError
 from models.memory import Memory, new_states
 from models.outputs import Output
-from models.scores import KINDS, PartErrors, ScoreOptions, ScoreRule, Stretch
+from models.scores import KINDS, LINKS, PartErrors, ScoreOptions, ScoreRule, Stretch
 
 
 def window(*rows: tuple[float, ...]) -> np.ndarray:
@@ -179,7 +179,7 @@ class TestAveragesOverTime:
         assert (contributions[:, 1] > 10 * contributions[:, 0]).all()
 
     @pytest.mark.parametrize("kind", KINDS)
-    @pytest.mark.parametrize("link", ["plain", "log"])
+    @pytest.mark.parametrize("link", LINKS)
     def test_contributions_add_up_to_the_score(self, kind, link):
         stretch = noise(channels=5)
         parts = ("reconstruction", "prediction")
@@ -241,8 +241,11 @@ class TestWhatCanBeAskedFor:
                 {"kind": "cubed"},
                 "no score 'cubed'; choose one of: squared, standardised, robust, log, gaussian",
             ),
-            ({"link": "max"}, "there is no link 'max'; choose one of: plain, log"),
-            ({"parts": ("dream",)}, "a score knows no 'dream'; choose of: reconstruction, prediction, linear"),
+            ({"link": "max"}, "there is no link 'max'; choose one of: plain, log, surprise"),
+            (
+                {"parts": ("dream",)},
+                "no 'dream'; choose of: reconstruction, prediction, linear, local, level",
+            ),
             ({"parts": ("linear", "linear")}, "a score names a part twice"),
             ({"tail": 0}, "tail is 0; it must be at least 1"),
             ({"scales": ()}, r"scales are \[\]; give different numbers of samples, ascending"),
