@@ -82,14 +82,22 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         f"[bold]{spec['architecture']}[/] on {len(spec['channels'])} channels, windows of {spec['window']} {period}, "
         f"{history['parameters']:,} parameters"
     )
+    trained = f"trained {len(epochs)} epochs" if epochs else "fitted"
     console.print(
-        f"trained {len(epochs)} epochs in {history['seconds']:.0f} s on {history['training_windows']:,} windows, "
+        f"{trained} in {history['seconds']:.0f} s on {history['training_windows']:,} windows, "
         f"{history['held_out_windows']:,} held out; {history['message']}"
     )
-    losses = [epoch["val_loss"] for epoch in epochs]
-    console.print(
-        f"  held-out loss    {sparkline(losses)}  {losses[0]:.4f} -> {min(losses):.4f} (epoch {history['best_epoch']})"
-    )
+    if losses := [epoch["val_loss"] for epoch in epochs]:
+        console.print(
+            f"  held-out loss    {sparkline(losses)}  {losses[0]:.4f} -> {min(losses):.4f}"
+            f" (epoch {history['best_epoch']})"
+        )
+    else:
+        console.print(f"  held-out loss    {history['val_loss']:.4f}, training loss {history['loss']:.4f}")
+    for name in epochs[-1]["measures"] if epochs else ():
+        course = [epoch["measures"][name] for epoch in epochs]
+        label = name.replace("_", " ")
+        console.print(f"  {label:<16} {sparkline(course)}  {course[0]:.4g} -> {course[-1]:.4g}")
     _print_gradients(console, history)
     for part, found in history["horizons"].items():
         horizon = summary(Horizon.from_dict(found), spec["period_seconds"])

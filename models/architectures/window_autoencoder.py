@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 SEEDS_PER_MODEL = 16
 
 
-def seeds_of(spec: ModelSpec) -> Iterator[int]:
-    """Seeds of a model's initial weights and of its dropout: models of neighbouring seeds share none."""
-    return iter(range(spec.seed * SEEDS_PER_MODEL, (spec.seed + 1) * SEEDS_PER_MODEL))
+def seeds_of(spec: ModelSpec, first: int = 0) -> Iterator[int]:
+    """Seeds of a model's initial weights and of its dropout: models of neighbouring seeds share none.
+
+    Args:
+        spec: With the model's own seed.
+        first: How many of the sixteen to leave out.
+    """
+    return iter(range(spec.seed * SEEDS_PER_MODEL + first, (spec.seed + 1) * SEEDS_PER_MODEL))
 
 
 def initializers(seeds: Iterator[int]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.bundle.layout import ONNX
+from models.bundle.onnx_fusion import fuse_recurrent_loops
 
 
 def export_onnx(model: Any) -> bytes:
@@ -22,4 +23,4 @@ def export_onnx(model: Any) -> bytes:
         tensors = [np.zeros((2, *tensor.shape[1:]), np.float32) for tensor in model.inputs]
         model(tensors if len(tensors) > 1 else tensors[0], training=False)
         model.export(str(path), format="onnx", verbose=False)
-        return path.read_bytes()
+        return fuse_recurrent_loops(path.read_bytes(), model)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from models.architectures.pca import MAX_VALUES
 from models.bundle.refusal import refused
 from models.spec import MAX_CHANNELS, MAX_UNITS, MAX_WINDOW
 
@@ -18,7 +19,7 @@ _LAYERS: Final = (
     *("Activation", "Add", "Bidirectional", "Concatenate", "Conv1D", "Conv1DTranspose", "Cropping1D", "Flatten"),
     *("GaussianNoise", "BatchNormalization", "LayerNormalization", "Multiply", "Permute", "Reshape", "UpSampling1D"),
     *("ZeroPadding1D", "MaxPooling1D", "AveragePooling1D", "GlobalAveragePooling1D", "MultiHeadAttention"),
-    *("LSTMCell", "GRUCell", "SimpleRNNCell", "RNN"),
+    *("LSTMCell", "GRUCell", "SimpleRNNCell", "RNN", "Subtract"),
 )
 _INITIALIZERS: Final = (
     *("Zeros", "Ones", "Constant", "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform"),
@@ -33,18 +34,20 @@ ALLOWED: Final = frozenset(
         *(("keras.layers", name) for name in _LAYERS),
         *(("keras.initializers", name) for name in _INITIALIZERS),
         *(("keras.regularizers", name) for name in ("L1", "L2", "L1L2")),
+        # An operation, not a layer: it reverses the order of a tensor along an axis and knows nothing else.
+        ("keras.src.ops.numpy", "Flip"),
     }
 )
 """Module and name of every class that a configuration may have made."""
 
 _ACTIVATIONS: Final = frozenset(
     {"linear", "tanh", "sigmoid", "relu", "elu", "selu", "gelu", "silu", "swish", "softplus", "softsign", "softmax",
-     "hard_sigmoid", "leaky_relu"}
+     "hard_sigmoid", "leaky_relu", "exponential"}
 )  # fmt: skip
 # Where a text stands for an object that Keras looks up by name.
 _LOOKED_UP: Final = ("activation", "_initializer", "_regularizer", "_constraint")
 _SIZES: Final = {
-    "units": MAX_UNITS,
+    "units": max(MAX_UNITS, MAX_VALUES),
     "filters": MAX_UNITS,
     "n": MAX_WINDOW,
     "num_heads": MAX_UNITS,

@@ -63,9 +63,9 @@ ALLOWED: Final = frozenset(
         *("HardSigmoid", "Identity", "InstanceNormalization", "LSTM", "LayerNormalization", "LeakyRelu", "Less"),
         *("LessOrEqual", "Log", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg", "Not", "Pad", "Pow", "RNN"),
         *("Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"),
-        *("ReduceSumSquare", "Relu", "Reshape", "Resize", "Selu", "Shape", "Sigmoid", "Sign", "Size", "Slice"),
-        *("Softmax", "Softplus", "Softsign", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose"),
-        *("Unsqueeze", "Where"),
+        *("ReduceSumSquare", "Relu", "Reshape", "Resize", "ReverseSequence", "Selu", "Shape", "Sigmoid", "Sign"),
+        *("Size", "Slice", "Softmax", "Softplus", "Softsign", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh"),
+        *("Tile", "Transpose", "Unsqueeze", "Where"),
     }
 )
 """Operators of the standard domain that Keras models of this kind are exported to: no loops, no strings."""

@@ -62,7 +62,11 @@ def keras_graph(model: Any) -> Graph:
     outputs = {RECONSTRUCTION: model.output} if single else model.output
     names = [tensor.name for tensor in model.inputs]
 
-    @tensorflow.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    # With an open batch axis from the start: a graph that was made for one batch size is optimised in another way, and
+    # computes other last bits, than the graph for any size that follows it.
+    shapes = [tensorflow.TensorSpec([None, *tensor.shape[1:]], tensorflow.float32) for tensor in model.inputs]
+
+    @tensorflow.function(input_signature=shapes)  # type: ignore[untyped-decorator]
     def call(*tensors: Any) -> Any:
         found = model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
         return {RECONSTRUCTION: found} if single else found

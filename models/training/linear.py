@@ -47,15 +47,28 @@ def fit_components(rows: Float32, most: int, variance: float) -> tuple[Float64, 
         float64[inputs, most], orthonormal columns by falling variance, zero beyond those that are needed; and
         float64[inputs], the mean.
     """
-    mean, covariance = _moments(rows)
-    values, vectors = np.linalg.eigh(covariance)
-    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    values, vectors, mean = principal_components(rows)
     total = float(values.sum())
     enough = int(np.searchsorted(np.cumsum(values), variance * total)) + 1 if total > 0 else 0
     kept = np.zeros((rows.shape[1], most))
     count = min(enough, most)
     kept[:, :count] = vectors[:, :count]
     return kept, mean
+
+
+def principal_components(rows: Float32) -> tuple[Float64, Float64, Float64]:
+    """All principal components of flattened rows.
+
+    Args:
+        rows: float32[n, inputs].
+
+    Returns:
+        float64[inputs], the variances, falling; float64[inputs, inputs], the directions in its columns; and
+        float64[inputs], the mean.
+    """
+    mean, covariance = _moments(rows)
+    values, vectors = np.linalg.eigh(covariance)
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1], mean
 
 
 def set_dense(model: Any, layer: str, kernel: Float64, bias: Float64) -> None:

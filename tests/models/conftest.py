@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.calibration import CalibrationOptions
+from models.outputs import RECONSTRUCTION, Float32
+from models.runtimes.keras import load_keras_model
 from models.spec import ModelSpec
 from models.training import TrainedModel, TrainOptions, train
 from models.training.segments import TrainingData
+from tests.plugins.made_once import MadeOnce
 
 SECOND_NS = 1_000_000_000
 
@@ -83,3 +90,36 @@ def streaming_bundle(streaming_path: Path) -> Bundle:
 def copied(tiny_path: Path, tmp_path: Path) -> Path:
     """A copy of the bundle, to be damaged."""
     return Path(shutil.copytree(tiny_path, tmp_path / "copy"))
+
+
+class Member:
+    """A very small trained model of one architecture, as its bundle holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self.bundle = load_bundle(path)
+
+    @cached_property
+    def model(self) -> Any:
+        return load_keras_model(self.bundle)
+
+    def outputs(self, windows: Float32) -> dict[str, Float32]:
+        """What Keras makes of windows, by name."""
+        found = self.model(windows, training=False)
+        named = found if isinstance(found, dict) else {RECONSTRUCTION: found}
+        return {name: np.asarray(tensor) for name, tensor in named.items()}
+
+
+@pytest.fixture(scope="session")
+def member(made_once: MadeOnce, tiny_data: TrainingData, tiny_spec: ModelSpec) -> Callable[[str], Member]:
+    """A `Member` of any architecture that has no memory; each is trained once in a run, when it is first asked for."""
+
+    def write(path: Path, architecture: str) -> None:
+        spec = dataclasses.replace(tiny_spec, architecture=architecture)
+        trained = train(tiny_data, spec, TrainOptions(epochs=2, max_windows_per_epoch=256))
+        write_bundle(path, trained, datetime(2026, 1, 2, tzinfo=UTC))
+
+    @cache
+    def get(architecture: str) -> Member:
+        return Member(made_once(f"tiny-{architecture}", lambda path: write(path, architecture)))
+
+    return get

@@ -158,6 +158,12 @@ def set_module(config):
     layer(config, 1).update(module="subprocess", class_name="Popen", registered_name=None)
 
 
+def set_operation(config):
+    # Beside the one operation that is allowed.
+    layer(config, 1).update(module="keras.src.ops.numpy", class_name="Flip")
+    layer(config, 2).update(module="keras.src.ops.numpy", class_name="Einsum")
+
+
 def set_module_without_class(config):
     config["config"]["extra"] = {"module": "os", "function": "system"}
 
@@ -209,12 +215,13 @@ class TestConfiguration:
             (set_torch_module, "its configuration names 'TorchModuleWrapper' of 'keras.layers'"),
             (set_function, "its configuration names 'function' of 'keras.src.utils'"),
             (set_module, "its configuration names 'Popen' of 'subprocess'"),
+            (set_operation, "its configuration names 'Einsum' of 'keras.src.ops.numpy'"),
             (set_module_without_class, "its configuration names 'None' of 'os'"),
             (set_registered, "its configuration names the custom object 'evil>Layer'"),
             (set_typespec, "its configuration names '__typespec__' of 'None'"),
             (set_activation, "its configuration has activation 'evil'"),
             (set_compile, "its configuration tells how to compile the model"),
-            (set_units, "its configuration has units 1000000000000, beyond 2,048"),
+            (set_units, "its configuration has units 1000000000000, beyond 4,096"),
             (set_window, "its configuration has a batch_shape that is none, or an axis beyond 16,384"),
             (set_float_shape, "its configuration has a batch_shape that is none, or an axis beyond 16,384"),
             (set_text_lookup, "its configuration has kernel_initializer 'keras.utils.get_file'"),

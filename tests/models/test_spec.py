@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from models.architectures import names
+from models.architectures import ARCHITECTURES, names
 from models.architectures.options import Option, complete, parse
 from models.errors import SpecError
 from models.spec import ModelSpec
@@ -158,3 +159,24 @@ def test_an_architecture_without_options_says_so():
         ModelSpec(channels=("a",), options={"depth": 2})
     with pytest.raises(SpecError, match="options is 3; it must be an object"):
         ModelSpec.from_dict(SPEC.to_dict() | {"options": 3})
+
+
+def test_the_documentation_names_every_architecture_and_option_with_its_default():
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    options = rows[rows.index(["architecture", "option", "default", "what it does"]) + 2 :]
+    told: dict[str, dict[str, str]] = {}
+    owner = ""
+    for architecture, option, default, _ in options:
+        owner = architecture.strip("`") or owner
+        told.setdefault(owner, {})[option.strip("`")] = default
+    known = {
+        name: {
+            option.name: f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
+            for option in architecture.options
+        }
+        for name, architecture in ARCHITECTURES.items()
+        if architecture.options
+    }
+    assert told == known
+    assert {row[0].strip("`") for row in rows} >= set(ARCHITECTURES)

@@ -1,0 +1,34 @@
+"""Autoencoder of windows with the simplest recurrent cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.architectures.architecture import Architecture
+from models.architectures.fitting import fit_windows
+from models.architectures.window_autoencoder import build_autoencoder
+from models.backend import load_keras
+
+if TYPE_CHECKING:
+    import keras
+
+    from models.spec import ModelSpec
+
+
+def build(spec: ModelSpec) -> keras.Model:
+    """Build the model; see `build_autoencoder`."""
+    return build_autoencoder(spec, load_keras().layers.SimpleRNN)
+
+
+ARCHITECTURE = Architecture(
+    name="simple_rnn",
+    summary="window autoencoder with plain recurrent cells, which have no gates",
+    choose="short windows (some 20 samples), the fewest weights and the fastest training; gradients fade beyond",
+    papers=(
+        'Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990',
+        'Bengio, Simard and Frasconi, "Learning Long-Term Dependencies with Gradient Descent is Difficult",'
+        " IEEE Transactions on Neural Networks 5(2), 1994",
+    ),
+    build=build,
+    fit=fit_windows,
+)

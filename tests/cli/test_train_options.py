@@ -1,0 +1,62 @@
+"""``detector train --architecture X --option name=value``: into the manifest and the report, or refused at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.cli import main
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.fixture
+def train(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Runs the command on a small file; gives exit code, stdout and stderr."""
+    phase = np.arange(120) / 7
+    rows = [f"{60 * step},{np.sin(at):.6f},{np.cos(at):.6f}" for step, at in enumerate(phase)]
+    (tmp_path / "data.csv").write_text("\n".join(["time,cpu,memory", *rows]) + "\n")
+
+    def run(*arguments: str):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["train", str(tmp_path / "data.csv"), "--out", str(tmp_path / "bundle"), *arguments])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return run
+
+
+def test_options_are_in_the_manifest_and_a_fit_without_epochs_is_reported(train, tmp_path):
+    code, out, err = train("--architecture", "pca", "--option", "components=3")
+    assert code == 0, err
+    spec = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["spec"]
+    assert spec["architecture"] == "pca"
+    assert spec["window"] == 10
+    assert spec["options"] == {"explained_variance": 0.9, "components": 3}
+    assert "fitted in " in out
+    assert "closed form: 3 of 20 principal components explain" in out
+    assert "held-out loss    0.0" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--architecture", "gpt"], "there is no architecture 'gpt'; choose one of: pca, simple_rnn, gru, lstm, "),
+        (["--option", "depth=2"], "lstm has no option 'depth'; it has none"),
+        (
+            ["--architecture", "seq2seq", "--option", "sampling=often"],
+            "option sampling is 'often'; it must be none, linear, exponential, inverse_sigmoid",
+        ),
+        (["--architecture", "lstm_vae", "--option", "beta"], "the option 'beta' is not of the form name=value"),
+        (["--architecture", "pca", "--option", "components=20"], "option components is 20, but a window has 20 values"),
+    ],
+)
+def test_what_an_architecture_does_not_have_is_refused_with_the_choices(train, tmp_path, arguments, message):
+    code, _, err = train(*arguments)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "bundle").exists()
