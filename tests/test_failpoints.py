@@ -36,14 +36,14 @@ def test_without_the_variable_nothing_listens() -> None:
 
 def test_kill_at_the_third_time() -> None:
     process = run("polled:kill:3")
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=90)
     assert printed.count("passed") == 2
     assert process.returncode == -signal.SIGKILL
 
 
 def test_exit_leaves_at_once() -> None:
     process = run("polled:exit")
-    assert process.communicate(timeout=30)[0].count("passed") == 0
+    assert process.communicate(timeout=90)[0].count("passed") == 0
     assert process.returncode == 70
 
 
@@ -54,7 +54,7 @@ def test_pause_lasts_until_it_is_continued() -> None:
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     process.send_signal(signal.SIGCONT)
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=90)
     assert printed.count("passed") == 4
     assert process.returncode == 0
 

@@ -17,7 +17,7 @@ def slim(slim_python, slim_env, tmp_path):
             env=slim_env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

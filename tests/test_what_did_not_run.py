@@ -32,7 +32,7 @@ def last_line(tmp_path):
             env={**os.environ, "PYTHONPATH": str(PLUGINS), "CI": ci, "NO_COLOR": "1", **CLEAN},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         return done.stdout.splitlines()[-1], done.returncode

@@ -24,5 +24,5 @@ def run_worker(cluster: Cluster) -> Iterator[Start]:
     for worker in running:
         worker.stop_asked.set()
     for worker in running:
-        worker._thread.join(30)
+        worker._thread.join(60)
         worker.parts.close()

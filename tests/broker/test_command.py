@@ -87,7 +87,7 @@ def test_java_does_not_outlive_a_killed_command(start: Start, tmp_path: Path) ->
     process.communicate()
     # The lock is Java's until it has ended.
     data = open_data_dir(tmp_path / "d", "4.3.1")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             os.close(lock_data_dir(data))

@@ -30,7 +30,7 @@ def read(broker: LocalBroker, topic: str, count: int) -> list[bytes]:
     consumer.assign([TopicPartition(topic, 0)])
     consumer.seek_to_beginning()
     found: list[bytes] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(found) < count:
         assert time.monotonic() < deadline
         for records in consumer.poll(timeout_ms=500).values():

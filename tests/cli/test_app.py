@@ -47,7 +47,7 @@ def detector(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
         env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -55,7 +55,7 @@ def detector(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 def after_importing(statement: str, *, modules: str) -> list[str]:
     """The imported modules whose names match the pattern, after the statement, in a process of its own."""
     code = f"{statement}\nimport json, re, sys\nprint(json.dumps([m for m in sys.modules if re.match({modules!r}, m)]))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -273,7 +273,7 @@ class TestInterruption:
         with self.start("print('ready', flush=True); time.sleep(60)") as process:
             assert process.stdout.readline() == "ready\n"
             process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=30) == ("", "")
+            assert process.communicate(timeout=90) == ("", "")
         assert process.returncode == 130
 
     def test_a_reader_that_stops_reading_is_no_traceback(self):
@@ -282,12 +282,12 @@ class TestInterruption:
             process.stdout.readline()
             process.stdout.close()
             errors_shown = process.stderr.read()
-            assert process.wait(timeout=30) == 1
+            assert process.wait(timeout=90) == 1
         assert errors_shown == ""
 
     def test_a_connection_that_breaks_is_not_taken_for_a_reader_that_stops(self):
         with self.start("raise BrokenPipeError(32, 'socket')") as process:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=90)
         assert (process.returncode, out) == (1, "")
         assert err.endswith("ConnectionError: a connection broke unexpectedly: [Errno 32] socket\n")
 
@@ -308,7 +308,7 @@ class TestCompletion:
 
     def test_the_shell_is_recognised(self):
         command = f"{sys.executable} -m detector --show-completion; exit $?"
-        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
         assert result.returncode == 0
         assert "complete -o default -F _detector_completion detector" in result.stdout
 

@@ -83,7 +83,7 @@ class Detector:
             process.kill()
             process.communicate()
 
-    def run(self, *arguments: str | Path, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str | Path, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.python), "-m", "detector", *map(str, arguments)],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False,

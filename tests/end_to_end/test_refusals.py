@@ -36,7 +36,7 @@ def write(cluster: Cluster, bundle_dir: Path, tmp_path: Path) -> Write:
 
 
 def fails(detector: Detector, config: Path, status: int, *parts: str) -> None:
-    result = detector.run("run", "-c", config, timeout=60)
+    result = detector.run("run", "-c", config, timeout=120)
     assert result.returncode == status, result.stderr
     assert "Traceback" not in result.stderr
     for part in parts:

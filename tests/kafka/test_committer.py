@@ -120,7 +120,7 @@ def test_a_producer_that_was_given_up_sends_nothing_more(broker: Any, topic_name
     producer.begin_transaction()
     unsent = producer.send(f"{topic_name}.out", value=b"value", partition=0)
     committer.close()
-    producer._sender.join(10)
+    producer._sender.join(60)
     assert not producer._sender.is_alive()
     assert unsent.failed()
 

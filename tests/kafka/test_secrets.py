@@ -192,11 +192,11 @@ def test_a_worker_that_runs(secure: SecureBroker, detector: Detector, bundle_dir
     consumer.close()
     token = base64.b64encode(f"prometheus:{HTTP_PASSWORD}".encode()).decode()
     request = urllib.request.Request(url[0], headers={"Authorization": f"Basic {token}"})  # noqa: S310 - http, see above
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         served = answer.read().decode()
     assert "reconstream_records_consumed_total" in served
     process.send_signal(signal.SIGTERM)
-    out, rest = process.communicate(timeout=60)
+    out, rest = process.communicate(timeout=120)
     everything = "".join(log) + rest + out + served + written.decode("utf-8", "replace")
     assert process.returncode == 0, everything
     assert "kafka" in everything

@@ -49,7 +49,7 @@ def server(registry: CollectorRegistry, health: Health) -> Iterator[HttpServer]:
 def ask(
     server: HttpServer, path: str, method: str = "GET", accept: str | None = None
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(*server.address, timeout=10)
+    connection = http.client.HTTPConnection(*server.address, timeout=60)
     try:
         connection.request(method, path, headers={} if accept is None else {"Accept": accept})
         response = connection.getresponse()

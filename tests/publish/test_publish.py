@@ -213,7 +213,7 @@ def test_ctrl_c_says_what_was_acknowledged(broker: LocalBroker, topic_name: str,
             assert process.poll() is None, process.communicate()
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
         process.wait()

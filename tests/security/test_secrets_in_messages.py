@@ -103,7 +103,7 @@ def unexpected(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
     path.write_text(program)
     return subprocess.run(
         [sys.executable, str(path), "fail"], input=SECRET, env={**os.environ, "PYTHONPATH": os.getcwd()},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 

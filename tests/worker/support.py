@@ -119,7 +119,7 @@ class Cluster:
         )
         try:
             # A consumer that has only just started may not have the cluster's metadata yet.
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not (numbers := consumer.partitions_for_topic(topic)):
                 assert time.monotonic() < deadline, f"there is no topic {topic}"
             partitions = [TopicPartition(topic, p) for p in sorted(numbers)]
@@ -218,7 +218,7 @@ class RunningWorker:
 
     def stop(self) -> None:
         self.stop_asked.set()
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the worker did not stop"
         self.parts.close()
 
@@ -230,7 +230,7 @@ class RunningWorker:
     def value(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"reconstream_{name}", labels) or 0.0
 
-    def wait_for(self, what: Callable[[], bool], seconds: float = 30.0) -> None:
+    def wait_for(self, what: Callable[[], bool], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while not what():
             if self.error is not None:
@@ -238,7 +238,7 @@ class RunningWorker:
             assert time.monotonic() < deadline, "the worker did not get there in time"
             time.sleep(0.02)
 
-    def wait_committed(self, cluster: Cluster, offsets: dict[int, int], seconds: float = 30.0) -> None:
+    def wait_committed(self, cluster: Cluster, offsets: dict[int, int], seconds: float = 60.0) -> None:
         """Until the worker has committed these offsets, by partition."""
         live = self.worker._live  # the tests' own look inside; no public need for it
 
@@ -276,5 +276,5 @@ def run_worker(cluster: Cluster) -> Iterator[Callable[..., RunningWorker]]:
     for worker in running:
         worker.stop_asked.set()
     for worker in running:
-        worker._thread.join(30)
+        worker._thread.join(60)
         worker.parts.close()
