@@ -39,7 +39,7 @@ FATES = {
 RECORDS = 6000
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_reader_sees_the_events_of_an_uninterrupted_run(chaos_brokers: Brokers, tmp_path: Path) -> None:
     ledger = Ledger()
     with Bench(chaos_brokers, tmp_path, seed=11, partitions=4, series=24, per_second=250) as bench:
