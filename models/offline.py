@@ -6,13 +6,14 @@ the state that goes from one to the next. A test holds that the scores have the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from models.memory import Memory, States
+from models.chain import Chain
+from models.memory import Memory, States, new_states
 from models.training.segments import Segment
 
 Bool = npt.NDArray[np.bool_]
@@ -124,3 +125,57 @@ def _usable(values: Float64, min_coverage: float) -> Bool:
     cells, channels = (int(np.ceil(min_coverage * total - 1e-9)) for total in (seen[0].size, seen.shape[2]))
     usable: Bool = (seen.sum(axis=(1, 2)) >= cells) & (seen[:, -1].sum(axis=1) >= channels)
     return usable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentScores:
+    """What the rows of a segment came to.
+
+    Attributes:
+        score: float64[rows]; NaN where a row completes no window, or too little was observed.
+        contributions: float64[rows, channels]; they add up to the score, 0 where there is none.
+    """
+
+    score: Float64
+    contributions: Float64
+
+
+def score_series(
+    chain: Chain, data: Mapping[str, Sequence[Segment]], window: int, min_coverage: float
+) -> dict[str, list[SegmentScores]]:
+    """Score whole series as the worker does: the same windows, with the same memory from one to the next.
+
+    Args:
+        chain: Of the bundle.
+        data: Segments of each series, by the name under which the chain knows its scale; see
+            `models.training.segments.cut`.
+        window: Rows in a window.
+        min_coverage: Least observed share of a window's values, and of its last row's, for a score.
+
+    Returns:
+        By series, for each of its segments in their order.
+    """
+    names = list(data)
+    rows = np.array([chain.row(name) for name in names], np.intp)
+    states = None if chain.state_dtype is None else new_states(chain.state_dtype, len(names))
+    laid = [places(data[name], window) for name in names]
+    scores = {
+        name: [
+            SegmentScores(np.full(len(segment.values), np.nan), np.zeros(segment.values.shape))
+            for segment in data[name]
+        ]
+        for name in names
+    }
+    for batch in walk(list(data.values()), window, min_coverage):
+        judged = chain.judge(batch.values, rows[batch.slots], batch.usable, batch.memory(states))
+        for slot in np.unique(batch.slots):
+            mine = np.flatnonzero(batch.slots == slot)
+            numbers = batch.numbers[mine]
+            for segment in np.unique(laid[slot].segments[numbers]):
+                here = laid[slot].segments[numbers] == segment
+                ends = laid[slot].ends[numbers[here]]
+                found = scores[names[slot]][segment]
+                found.score[ends] = judged.score[mine[here]]
+                known = ~np.isnan(judged.score[mine[here]])
+                found.contributions[ends[known]] = judged.contributions[mine[here][known]]
+    return scores
