@@ -59,6 +59,9 @@ def replay(
     threshold: Annotated[
         float | None, typer.Option(min=0.0, help="Threshold to try instead of the calibrated one.")
     ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Also tell how many incidents other thresholds would have opened.")
+    ] = False,
     runtime: Annotated[str | None, typer.Option(help="onnx or keras.")] = None,
     scores: Annotated[
         Path | None, typer.Option(help="Write every score to this .parquet, .csv or .jsonl file.")
@@ -87,6 +90,8 @@ def replay(
 
         detector replay -c detector.yaml --since 30d --shadow registry://models/registry/servers@challenger
 
+        detector replay -c detector.yaml --since 30d --what-if
+
         detector replay quarter.parquet --model models/servers --scores scores.parquet --json
     """
     import sys
@@ -97,7 +102,9 @@ def replay(
     from detector.cli.replay_sources import Range, open_files, open_lived, open_topics
     from detector.cli.replay_summary import as_document, print_summary
     from detector.cli.sinks import EventFileSink, EventTopicSink, ScoreFileSink
+    from detector.cli.what_if_summary import print_what_if
     from detector.errors import ConfigError
+    from detector.what_if import WhatIf
 
     if files and (topic or bootstrap_server or events_topic):
         raise ConfigError(
@@ -122,6 +129,10 @@ def replay(
     place = None if model is None else place_of(model, "--model")
     chosen = None if as_lived else place
     settings = _settings(config, stream, topic, chosen, bootstrap_server, threshold, runtime, bool(files))
+    if what_if and as_lived:
+        raise ConfigError("--what-if tries thresholds of one model over all of the history; leave out --as-lived")
+    if what_if and len(settings.streams) > 1:
+        raise ConfigError("--what-if tries thresholds of one stream; say which with --stream")
     if challenger is not None and len(settings.streams) > 1:
         raise ConfigError("--shadow compares the models of one stream; say which with --stream")
     wanted = Range(*_times(since, until), from_offset, to_offset, look_back)
@@ -132,6 +143,7 @@ def replay(
     else:
         opened = open_topics(settings, wanted, challenger)
     sinks: list[Any] = []
+    tried = WhatIf(next(iter(opened.contexts.values()))) if what_if else None
     try:
         if scores is not None:
             sinks.append(ScoreFileSink(scores))
@@ -140,7 +152,7 @@ def replay(
         if events_topic is not None:
             sinks.append(EventTopicSink(_topic_writer(settings, events_topic, opened.partitions)))
         with RecordProgress("replaying", opened.records) as progress:
-            result = opened.run(sinks, progress.advance)
+            result = opened.run([*sinks, *([] if tried is None else [tried])], progress.advance)
         for sink in sinks:
             sink.writer.close()
     except BaseException:
@@ -152,12 +164,16 @@ def replay(
     document = as_document(result, opened.contexts, opened.started)
     if opened.shadow is not None:
         document["shadow"] = comparison_document(opened.shadow)
+    if tried is not None:
+        document["what_if"] = tried.document()
     if as_json:
         import json
 
         typer.echo(json.dumps(document, indent=2))
     else:
         print_summary(document, sys.stdout)
+        if tried is not None:
+            print_what_if(document["what_if"], sys.stdout)
         if opened.shadow is not None:
             print_comparison(document["shadow"], sys.stdout)
 

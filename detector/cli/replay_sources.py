@@ -23,6 +23,7 @@ from detector.settings import Settings
 from models.bundle import Bundle
 
 _LOOK_BACK_WINDOWS = 3
+_LOOK_BACK_MEANS = 5
 _LOOK_BACK_WITHOUT_PERIOD_SECONDS = 86_400.0
 # Record timestamps may differ from event times by this much; the range is widened by it, and then filtered by event
 # time.
@@ -273,7 +274,11 @@ def _look_back(bundle: Bundle, wanted: Range) -> float:
     if wanted.look_back is not None:
         return parse_span(wanted.look_back, "--look-back")
     period = bundle.spec.period_seconds
-    return _LOOK_BACK_WITHOUT_PERIOD_SECONDS if period is None else _LOOK_BACK_WINDOWS * period * bundle.spec.window
+    if period is None:
+        return _LOOK_BACK_WITHOUT_PERIOD_SECONDS
+    # What is carried along a series has no end; behind several times its longest mean it hardly counts any more.
+    carried = bundle.warm_up + _LOOK_BACK_MEANS * bundle.rule.scales[-1]
+    return period * (_LOOK_BACK_WINDOWS * bundle.spec.window + carried)
 
 
 def _bounds(

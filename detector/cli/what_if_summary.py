@@ -1,0 +1,35 @@
+"""What other thresholds would have alerted on, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+_BAR = 20
+
+
+def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
+    """A table of `detector.what_if.WhatIf.document`, with the threshold in force marked."""
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    tried = document["thresholds"]
+    console.print(f"\n[bold]what if[/] the threshold were another, over {document['days']:.3g} days")
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("threshold", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for column in ("incidents", "a day", "a week", "series"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    most = max(one["incidents"] for one in tried)
+    for one in tried:
+        present = one["ratio"] == 1
+        rate = one["incidents_per_day"]
+        daily, weekly = ("-", "-") if rate is None else (f"{rate:.3g}", f"{7 * rate:.3g}")
+        bar = "█" * round(_BAR * one["incidents"] / most) if most else ""
+        table.add_row(
+            f"{one['threshold']:.4g}", "in force" if present else f"x {one['ratio']:.2f}", f"{one['incidents']:,}",
+            daily, weekly, f"{one['series']:,}", bar, style="bold" if present else None,
+        )  # fmt: skip
+    console.print(table)

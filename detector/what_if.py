@@ -1,0 +1,144 @@
+"""What other thresholds would have alerted on: incidents over a history, for many thresholds at once.
+
+Each threshold has a life cycle of its own for each series that is not quiet, the very one that opens incidents live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from detector.alerting.dead_letter import DeadLetter
+from detector.alerting.events import Event
+from detector.alerting.lifecycle import NEVER_NS, Lifecycle, Step
+from detector.alerting.policy import IncidentPolicy
+from detector.pipeline import ScoreRows, StreamContext
+from detector.records.values import InputPartition
+
+RATIOS = tuple(2.0 ** (half / 2) for half in range(-4, 9))
+"""Thresholds that are tried, as multiples of the one in force: a quarter of it to sixteen times as much."""
+
+_DAY_NS = 86_400_000_000_000
+
+
+@dataclass(slots=True)
+class Tried:
+    """One threshold.
+
+    Attributes:
+        ratio: To the threshold in force.
+        threshold: In the score's unit.
+        incidents: That would have opened.
+        series: In which any would have opened.
+    """
+
+    ratio: float
+    threshold: float
+    incidents: int = 0
+    series: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Course:
+    """Life cycles of one series, by the number of the threshold, of those with which anything is under way."""
+
+    last_ns: int
+    lives: dict[int, Lifecycle] = field(default_factory=dict)
+
+
+class WhatIf:
+    """A sink of a replay that counts incidents at many thresholds.
+
+    Args:
+        context: Of the stream that is replayed.
+    """
+
+    def __init__(self, context: StreamContext) -> None:
+        policy, spec = context.policy, context.spec
+        self._policies: list[IncidentPolicy] = [
+            replace(policy, threshold=policy.threshold * ratio, quiet_score=policy.quiet_score * ratio)
+            for ratio in RATIOS
+        ]
+        self.tried = [Tried(ratio, one.threshold) for ratio, one in zip(RATIOS, self._policies, strict=True)]
+        # What lies further apart begins a window anew, which closes incidents.
+        self._most_apart_ns = None if spec.period_ns is None else (spec.max_gap_steps + 1) * spec.period_ns
+        self._courses: dict[tuple[InputPartition, str], _Course] = {}
+        self._first_ns: int | None = None
+        self._last_ns: int | None = None
+
+    @property
+    def days(self) -> float:
+        """Length of the history in event time."""
+        if self._first_ns is None or self._last_ns is None:
+            return 0.0
+        return (self._last_ns - self._first_ns) / _DAY_NS
+
+    def take(
+        self,
+        partition: InputPartition,
+        threshold: float,
+        events: Sequence[tuple[str, Event]],
+        dead_letters: Sequence[DeadLetter],
+        scores: Sequence[ScoreRows],
+    ) -> None:
+        """See `detector.replay.ReplaySink`."""
+        del threshold, events, dead_letters
+        for rows in scores:
+            self._take(partition, rows)
+
+    def _take(self, partition: InputPartition, rows: ScoreRows) -> None:
+        if not len(rows.time_ns):
+            return
+        first, last = int(rows.time_ns.min()), int(rows.time_ns.max())
+        self._first_ns = first if self._first_ns is None else min(first, self._first_ns)
+        self._last_ns = last if self._last_ns is None else max(last, self._last_ns)
+        known = np.flatnonzero(~np.isnan(rows.score))
+        times, scores = rows.time_ns[known].tolist(), rows.score[known].tolist()
+        for index, time_ns, score in zip(known.tolist(), times, scores, strict=True):
+            series = rows.series[index]
+            course = self._courses.get((partition, series))
+            if course is None:
+                course = self._courses[partition, series] = _Course(time_ns)
+            self._advance(course, series, time_ns, score)
+
+    def _advance(self, course: _Course, series: str, time_ns: int, score: float) -> None:
+        apart_ns, course.last_ns = time_ns - course.last_ns, time_ns
+        if course.lives and self._most_apart_ns is not None and apart_ns > self._most_apart_ns:
+            for number, begun in course.lives.items():
+                if begun.is_open:
+                    begun.close(time_ns, self._policies[number])
+                else:
+                    begun.run = 0
+        for number, policy in enumerate(self._policies):
+            life = course.lives.get(number)
+            if life is None:
+                if score <= policy.threshold:
+                    # Higher thresholds are not exceeded either; those that have begun are looked at all the same.
+                    if not course.lives:
+                        break
+                    continue
+                life = course.lives[number] = Lifecycle()
+            if life.advance(score, time_ns, policy) is Step.OPENED:
+                self.tried[number].incidents += 1
+                self.tried[number].series.add(series)
+            if not life.under_way and (life.cool_down_until_ns == NEVER_NS or life.cool_down_until_ns <= time_ns):
+                del course.lives[number]
+
+    def document(self) -> Mapping[str, object]:
+        """Plain values; the fields are documented in ``docs/commands.md``."""
+        days = self.days
+        return {
+            "days": round(days, 4),
+            "thresholds": [
+                {
+                    "threshold": one.threshold,
+                    "ratio": one.ratio,
+                    "incidents": one.incidents,
+                    "incidents_per_day": round(one.incidents / days, 4) if days else None,
+                    "series": len(one.series),
+                }
+                for one in self.tried
+            ],
+        }
