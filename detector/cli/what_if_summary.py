@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
-_BAR = 20
+_BAR = 14
 
 
 def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
@@ -16,7 +16,7 @@ def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, soft_wrap=True)
     tried = document["thresholds"]
     console.print(f"\n[bold]what if[/] the threshold were another, over {document['days']:.3g} days")
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("threshold", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for column in ("incidents", "a day", "a week", "series"):
