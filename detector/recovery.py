@@ -281,8 +281,10 @@ class Recovery:
         records = yield from self._read_again(place, pipeline, again_from, start, judged_from, memory_from)
         epoch = None
         if lost or not same or windows == "rebuilt":
-            windows_from = again_from if windows == "rebuilt" else start
-            epoch = self._epoch(place, pipeline, start, windows, windows_from, memory_from)
+            # Another model before the first sample takes nothing over: replay and audit can begin here.
+            held: Windows = "empty" if pipeline.store.watermark_ns is None else windows
+            windows_from = again_from if held == "rebuilt" else start
+            epoch = self._epoch(place, pipeline, start, held, windows_from, memory_from)
         yield Restored(
             pipeline,
             start,

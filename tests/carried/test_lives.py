@@ -170,6 +170,16 @@ def test_a_silent_series_does_not_bring_back_what_an_earlier_reign_of_its_model_
     assert_as_lived(worker)
 
 
+def test_another_model_before_the_first_record_begins_with_nothing() -> None:
+    topics = Topics()
+    write(topics, [quiet("p", 10)])
+    worker = live(topics, [Do(0, True, False, "a", 1.0), Do(0, True, True, "b", 1.0)])
+    assert [(epoch.model[0], epoch.windows) for epoch in epochs(topics)] == [("b", "empty")]
+    passages = list(walk(topics, resolve, 5))
+    assert all(passage.certainty.known for passage in passages)
+    assert walked(passages, 5) == since(5, told(worker.committed))
+
+
 def test_the_walk_begins_at_a_checkpoint_as_the_worker_went_on() -> None:
     topics = Topics()
     write(topics, [("p", 9, 0.1, 0), ("q", 30, 0.4, 1), ("p", 25, 3.0, 1), ("q", 30, 5.0, 1), ("p", 30, 0.1, 1)])
