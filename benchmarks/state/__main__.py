@@ -33,6 +33,7 @@ _BURST_RESIDENT = 20_000
 def main(
     series: Annotated[int, typer.Option(min=100, help="All in one partition.")] = 10_000,
     channels: Annotated[int, typer.Option(min=1)] = 8,
+    carried_bytes: Annotated[int, typer.Option(min=0, help="What a model carries along each series.")] = 0,
     rate: Annotated[int, typer.Option(min=1, help="Records per second of the steady phase.")] = 1_000,
     seconds: Annotated[int, typer.Option(min=1, help="Length of the steady phase.")] = 20,
     resident: Annotated[int, typer.Option(min=1, help="max_resident_series of the worker that evicts.")] = 1_000,
@@ -40,7 +41,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Memory, snapshots and the time of a restart, with series moved to a local file and with all of them in memory."""
-    shape = Shape(series, channels)
+    shape = Shape(series, channels, carried_bytes // 4 * 4)
     started = time.monotonic()
     found = []
     with LocalBroker() as broker, tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,7 @@ def main(
             _say(f"a worker with up to {most:,} series in memory …")
             found.append(measure(shape, broker.bootstrap, Path(folder), most, rate, seconds, rows))
             rows += -(-rate * seconds // series)
-    snapshot = cost(channels)
+    snapshot = cost(shape)
     _say(f"{burst:,} new series …")
     new = measure_burst(burst, channels, _BURST_RESIDENT)
     if as_json:
@@ -63,7 +64,8 @@ def main(
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}), Python {platform.python_version()}; "
-        f"{series:,} series of {channels} channels in one partition, windows of {WINDOW}; "
+        f"{series:,} series of {channels} channels in one partition, windows of {WINDOW}, "
+        f"{shape.carried_bytes:,} bytes carried along each; "
         f"{time.monotonic() - started:.0f} s in all\n"
     )
     Console(highlight=False, width=max(console.width, 120)).print(_table(shape, found))

@@ -145,7 +145,8 @@ class _Worker:
 def _process(shape: Shape, bootstrap: str, folder: Path, name: str, most: int) -> Iterator[_Worker]:
     status = folder / f"{name}.json"
     status.unlink(missing_ok=True)
-    arguments = (bootstrap, name, str(most), str(shape.series), str(shape.channels), str(status))
+    numbers = (most, shape.series, shape.channels, shape.carried_bytes)
+    arguments = (bootstrap, name, *map(str, numbers), str(status))
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.state.process", *arguments])
     try:
         yield _Worker(process, status)

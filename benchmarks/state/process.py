@@ -1,6 +1,6 @@
 """A worker in a process of its own, with a scorer that costs nothing; says twice a second how it is doing.
 
-``python -m benchmarks.state.process BOOTSTRAP NAME MAX_RESIDENT SERIES CHANNELS STATUS_FILE``
+``python -m benchmarks.state.process BOOTSTRAP NAME MAX_RESIDENT SERIES CHANNELS CARRIED_BYTES STATUS_FILE``
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scores import Scores
-from detector.series.carried import States
+from detector.series.carried import States, StateType
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import Settings
@@ -34,13 +34,17 @@ _SAY_EVERY_SECONDS = 0.25
 
 
 class QuietScorer:
-    """Every window scores 0: what is measured is everything else."""
+    """Every window scores 0 and leaves noise in what is carried: what is measured is everything else."""
 
-    state_dtype = None
+    def __init__(self, state_dtype: StateType | None = None) -> None:
+        self.state_dtype = state_dtype
+        self._random = np.random.default_rng(0)
 
     def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
         """See `detector.scoring.scorer.Scorer`."""
-        del states
+        if states is not None:
+            noise = self._random.normal(size=(len(batch.slots), *states["state"].shape[1:]))
+            states["state"][batch.slots] = noise
         last = batch.values[:, -1]
         contributions = np.zeros(last.shape, np.float32)
         return Scores(score=np.zeros(len(last)), contributions=contributions, seen=last, expected=last)
@@ -53,7 +57,7 @@ def context(found: Settings, shape: Shape, cluster: str) -> StreamContext:
     return StreamContext(
         name=STREAM,
         reader=RecordReader(stream.record, shape.names, decoder(stream.record.decoder)),
-        scorer=QuietScorer(),
+        scorer=QuietScorer(shape.state_dtype),
         spec=WindowSpec(
             length=WINDOW,
             channels=shape.channels,
@@ -119,8 +123,8 @@ def rss_bytes() -> int:
 
 def main() -> None:
     """Run until killed."""
-    bootstrap, name, most, series, channels, path = sys.argv[1:]
-    shape = Shape(int(series), int(channels))
+    bootstrap, name, most, series, channels, carried, path = sys.argv[1:]
+    shape = Shape(int(series), int(channels), int(carried))
     found = settings(bootstrap, name, int(most))
     configure_logging(found.log, sys.stderr)
     registry = CollectorRegistry()

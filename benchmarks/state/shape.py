@@ -25,15 +25,22 @@ class Shape:
     Attributes:
         series: All in one partition.
         channels: Of each.
+        carried_bytes: What a model carries along each, in float32 of all digits; 0: nothing.
     """
 
     series: int
     channels: int
+    carried_bytes: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the channels."""
         return tuple(f"channel_{number}" for number in range(self.channels))
+
+    @property
+    def state_dtype(self) -> np.dtype[np.void] | None:
+        """Structure of what is carried."""
+        return np.dtype([("state", "<f4", (self.carried_bytes // 4,))]) if self.carried_bytes else None
 
     def series_major(self, rows: int) -> Iterator[tuple[int, bytes, bytes]]:
         """Rows of one series after the other, as devices deliver what they gathered: timestamp, key, value."""

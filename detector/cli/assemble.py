@@ -78,8 +78,8 @@ def window_spec(bundle: Bundle, settings: WindowSettings, carried_bytes: int = 0
         carried = f", with {carried_bytes:,} bytes that the model carries along," if carried_bytes else ""
         raise BundleError(
             f"a window of {spec.window} samples of {len(spec.channels)} channels{carried} takes {snapshot_bytes:,} "
-            f"bytes in the state topic, more than {_MOST_SNAPSHOT_BYTES:,}; train with a shorter --window, fewer "
-            f"--channels{' or fewer --units' if carried_bytes else ''}"
+            f"bytes in the state topic, more than {_MOST_SNAPSHOT_BYTES:,}; train with a shorter --window"
+            f"{', fewer --channels or fewer --units' if carried_bytes else ' or fewer --channels'}"
         )
     return WindowSpec(
         length=spec.window,
@@ -192,11 +192,12 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
     except ModelsError as error:
         raise ConfigError(f"stream {stream.name}: {error}") from error
     scorer = Scorer(bundle, runtime)
+    carried_bytes = 0 if scorer.state_dtype is None else scorer.state_dtype.itemsize
     return StreamContext(
         name=stream.name,
         reader=RecordReader(stream.record, bundle.spec.channels, decoder(stream.record.decoder)),
         scorer=scorer,
-        spec=window_spec(bundle, stream.window, scorer.state_dtype.itemsize if scorer.state_dtype else 0),
+        spec=window_spec(bundle, stream.window, carried_bytes),
         policy=incident_policy(bundle, stream.incidents),
         identity=Identity(
             stream=stream.name,
