@@ -33,7 +33,7 @@ def main(
     """Measure records per second through a real broker, and windows per second of scoring against model.predict."""
     from benchmarks.throughput.end_to_end import measure
     from benchmarks.throughput.stages import measure_scoring, measure_windowing
-    from benchmarks.throughput.telemetry import CHANNELS, UNITS, WINDOW, Shape, make_model
+    from benchmarks.throughput.telemetry import CHANNELS, UNITS, WINDOWS, Shape, make_model
     from detector.observability.logs import configure_logging
     from detector.settings import LogSettings
 
@@ -41,18 +41,24 @@ def main(
     shape = Shape(records or (_QUICK_RECORDS if quick else _RECORDS))
     rounds, turn_seconds = (2, 0.5) if quick else (5, 2.0)
     with tempfile.TemporaryDirectory() as folder:
-        _say("training a model (one short epoch; its weights do not matter here) …")
-        bundle, model = make_model(Path(folder) / "bundle")
+        _say("training two models (one short epoch each; weights do not matter here) …")
+        bundle, model = make_model(Path(folder) / "lstm", "lstm")
+        streaming, _ = make_model(Path(folder) / "streaming", "streaming")
         _say(f"decoding and windowing {shape.records:,} records …")
         windowing = measure_windowing(shape, bundle)
         _say(f"scoring: {rounds} rounds of {turn_seconds:g} s for each …")
-        scoring = measure_scoring(bundle, model, rounds, turn_seconds)
-        _say(f"publishing {shape.records:,} records to a broker of its own, then running a worker over them …")
-        end_to_end = measure(shape, bundle)
+        scoring = measure_scoring(bundle, model, streaming, rounds, turn_seconds)
+        end_to_end = {}
+        for name, served in (("lstm", bundle), ("streaming", streaming)):
+            _say(f"publishing {shape.records:,} records to a broker of its own, then running a worker ({name}) …")
+            end_to_end[name] = measure(shape, served)
     document: dict[str, Any] = {
         "machine": _machine(),
-        "shape": {**asdict(shape), "channels": len(CHANNELS), "window": WINDOW, "units": UNITS},
-        "end_to_end": {**asdict(end_to_end), "records_per_second": end_to_end.records_per_second},
+        "shape": {**asdict(shape), "channels": len(CHANNELS), "windows": WINDOWS, "units": UNITS},
+        "end_to_end": {
+            name: {**asdict(found), "records_per_second": found.records_per_second}
+            for name, found in end_to_end.items()
+        },
         "scoring_windows_per_second": {name: asdict(rate) for name, rate in scoring.items()},
         "windowing_records_per_second": windowing.per_second,
     }
@@ -80,22 +86,24 @@ def _report(document: dict[str, Any]) -> None:
     from benchmarks.throughput.stages import PREDICT_BATCH, PREDICT_ONE
 
     console = Console(highlight=False, soft_wrap=True)
-    machine, shape, worker = document["machine"], document["shape"], document["end_to_end"]
+    machine, shape = document["machine"], document["shape"]
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     console.print(f"{machine['cores']} cores ({machine['architecture']}), Python {machine['python']}, {packages}\n")
     console.print("[bold]End to end[/], broker to commit, one worker, exactly once")
     console.print(
         f"  {shape['records']:,} records of {shape['channels']} channels, {shape['series']} series, "
-        f"{shape['partitions']} partitions; windows of {shape['window']}, LSTM of {shape['units']} units"
+        f"{shape['partitions']} partitions; {shape['units']} units"
     )
-    console.print(
-        f"  [bold]{worker['records_per_second']:,.0f} records/s[/] ({worker['seconds']:.1f} s; "
-        f"{worker['windows']:,} windows scored, {worker['commits']} commits)"
-    )
-    console.print(
-        f"  of that time {worker['scoring_share']:.0%} in scoring, {worker['commit_share']:.0%} in commits; "
-        f"start {worker['start_seconds']:.1f} s and publishing {worker['publish_seconds']:.1f} s apart\n"
-    )
+    for name, worker in document["end_to_end"].items():
+        console.print(
+            f"  {name}, windows of {shape['windows'][name]}: [bold]{worker['records_per_second']:,.0f} records/s[/] "
+            f"({worker['seconds']:.1f} s; {worker['windows']:,} windows scored, {worker['commits']} commits)"
+        )
+        console.print(
+            f"    of that time {worker['scoring_share']:.0%} in scoring, {worker['commit_share']:.0%} in commits; "
+            f"start {worker['start_seconds']:.1f} s and publishing {worker['publish_seconds']:.1f} s apart"
+        )
+    console.print()
     console.print(f"[bold]Decoding and windowing alone[/]: {document['windowing_records_per_second']:,.0f} records/s\n")
     rates = document["scoring_windows_per_second"]
     one, batch = (rates[name]["per_second"] for name in (PREDICT_ONE, PREDICT_BATCH))

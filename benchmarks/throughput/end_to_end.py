@@ -104,9 +104,10 @@ def measure(shape: Shape, bundle: Bundle) -> EndToEnd:
             )
         ),
     )
-    if (found.records, found.windows) != (shape.records, shape.windows):
+    windows = shape.windows(bundle.spec.window)
+    if (found.records, found.windows) != (shape.records, windows):
         raise RuntimeError(
-            f"{found.records} of {shape.records} records were committed, and {found.windows} of {shape.windows} "
+            f"{found.records} of {shape.records} records were committed, and {found.windows} of {windows} "
             "windows scored"
         )
     return found

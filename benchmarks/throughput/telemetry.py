@@ -13,12 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.records.values import PlainRecord
+from models.architectures import find
 from models.bundle import Bundle, load_bundle, write_bundle
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
 
 CHANNELS = tuple(f"channel_{number}" for number in range(8))
-WINDOW, UNITS = 64, 64
+WINDOWS = {"lstm": 64, "streaming": 16}
+"""Samples in a window, by architecture: their defaults."""
+UNITS = 64
 PERIOD_SECONDS = 10
 START_MS = 1_700_000_000_000
 TRAINING_ROWS = 600
@@ -38,11 +41,10 @@ class Shape:
     series: int = 200
     partitions: int = 4
 
-    @property
-    def windows(self) -> int:
-        """Windows that these records complete: all rows of a series but the first ``WINDOW - 1``."""
+    def windows(self, length: int) -> int:
+        """Windows that these records complete: all rows of a series but the first ``length - 1``."""
         rows, more = divmod(self.records, self.series)
-        return self.series * max(0, rows - WINDOW + 1) + (more if rows + 1 >= WINDOW else 0)
+        return self.series * max(0, rows - length + 1) + (more if rows + 1 >= length else 0)
 
 
 def values(rows: int, series: int, seed: int = 0) -> npt.NDArray[np.float64]:
@@ -75,8 +77,12 @@ def records(shape: Shape, topic: str) -> Iterator[PlainRecord]:
         offsets[partition] += 1
 
 
-def make_model(path: Path) -> tuple[Bundle, Any]:
+def make_model(path: Path, architecture: str) -> tuple[Bundle, Any]:
     """Train one short epoch, and write the bundle.
+
+    Args:
+        path: Where to.
+        architecture: One of `WINDOWS`.
 
     Returns:
         The bundle as a worker loads it, and the Keras model itself.
@@ -84,7 +90,16 @@ def make_model(path: Path) -> tuple[Bundle, Any]:
     times_ns = (START_MS + np.arange(TRAINING_ROWS) * PERIOD_SECONDS * 1000) * 1_000_000
     table = values(TRAINING_ROWS, 4, seed=1)
     data = {f"trained-{number}": (times_ns, table[:, number]) for number in range(table.shape[1])}
-    spec = ModelSpec(channels=CHANNELS, window=WINDOW, units=UNITS, period_seconds=float(PERIOD_SECONDS))
-    trained = train(data, spec, TrainOptions(epochs=1, max_windows_per_epoch=512))
+    spec = ModelSpec(
+        channels=CHANNELS,
+        architecture=architecture,
+        window=WINDOWS[architecture],
+        units=UNITS,
+        latent=find(architecture).default_latent,
+        period_seconds=float(PERIOD_SECONDS),
+    )
+    options = TrainOptions(epochs=1, max_windows_per_epoch=512, horizon_sequences=0)
+    # The series of the benchmark are not those of the training, and are to be scored from their first window on.
+    trained = train(data, spec, options, warm_up=0)
     write_bundle(path, trained, created_at=datetime.now(UTC))
     return load_bundle(path), trained.model
