@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,10 @@ from models.companions.level import Level
 from models.companions.local import Local
 from models.memory import Memory, StateType, combine
 from models.outputs import LEVEL, LOCAL, Output
-from models.runtimes.protocol import Runtime
+
+if TYPE_CHECKING:
+    # Only here: runtimes import this module.
+    from models.runtimes import Runtime
 
 Float32 = npt.NDArray[np.float32]
 
