@@ -172,7 +172,7 @@ def train(
 
         detector train -c detector.yaml --topic telemetry --since 30d --out new --push s3://bucket/models/pumps
 
-        detector train metrics.csv --architecture seq2seq --option sampling=linear --out models/metrics
+        detector train metrics.csv --architecture lstm_vae --option beta=0.5 --out models/metrics
     """
     import json
     import sys

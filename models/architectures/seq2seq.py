@@ -129,8 +129,8 @@ def fit(task: FittingTask) -> Fitted:
 
 ARCHITECTURE = Architecture(
     name="seq2seq",
-    summary="encoder-decoder that writes the window backwards from its own output; trained with teacher forcing",
-    choose="series that move on from their last value, such as cycles and trends; scheduled sampling steadies it",
+    summary="encoder-decoder that writes the window backwards from its own output; learns from the truth at first",
+    choose="series that move on from their last value, such as cycles and trends",
     papers=(
         'Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Anomaly Detection", ICML Anomaly Detection'
         " Workshop 2016",
@@ -144,7 +144,7 @@ ARCHITECTURE = Architecture(
     options=(
         Option(
             name="sampling",
-            default="none",
+            default="inverse_sigmoid",
             choices=("none", "linear", "exponential", "inverse_sigmoid"),
             help="how the share of true samples that the decoder is fed falls over the epochs; none: always the truth",
         ),
