@@ -23,6 +23,7 @@ OUTCOME_PATH = [
     *(ROOT / "detector" / "series").glob("*.py"),
     *(ROOT / "detector" / "alerting").glob("*.py"),
     *(ROOT / "detector" / "scoring").glob("*.py"),
+    *(ROOT / "detector" / "shadow").glob("*.py"),
     *(ROOT / "models" / "runtimes").glob("*.py"),
     *(ROOT / "detector" / name for name in ("pipeline.py", "snapshots.py", "bad_records.py")),
     *(ROOT / "detector" / "state").glob("*.py"),

@@ -50,6 +50,12 @@ class ShadowModel:
         """Whether a series is in the share; always the same ones, on any machine."""
         return self.share >= 1 or zlib.crc32(series.encode("utf-8", "surrogatepass")) < self.share * _HASHES
 
+    def chosen(self, series: Sequence[str]) -> npt.NDArray[np.intp]:
+        """Indices of the windows that it scores, given the series of each."""
+        if self.share >= 1:
+            return np.arange(len(series))
+        return np.fromiter((index for index, name in enumerate(series) if self.takes(name)), np.intp)
+
 
 class Shadow:
     """Holds the present challenger of a stream, or none; put in place from any thread."""

@@ -88,7 +88,7 @@ class _Run:
             for reset in resets:
                 self._reset(reset)
             return
-        chosen = np.fromiter((index for index, series in enumerate(batch.series) if self._model.takes(series)), np.intp)
+        chosen = self._model.chosen(batch.series)
         seen = self._windows(batch, chosen)
         found = self._model.scorer.score(seen, self._places.states)
         tally.compare(scores.score[chosen] / self._threshold, found.score / self._model.policy.threshold)
@@ -120,8 +120,8 @@ class _Run:
         """How many incidents would have opened with some windows."""
         opened = 0
         quiet = self._model.policy.quiet_score
-        for index in range(start, stop):
-            series, score = batch.series[index], float(scores.score[index])
+        values = scores.score[start:stop].tolist()
+        for index, (series, score) in enumerate(zip(batch.series[start:stop], values, strict=True), start):
             if not (score > quiet or (score == score and self._tracker.needs_attention(series))):
                 continue
             opened += _openings(

@@ -13,14 +13,15 @@ import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from models.errors import RegistryError, RegistryUnavailableError
 
-T = TypeVar("T")
 # Hard links are what makes a new name appear whole and only once; some file systems have none.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EMLINK}
 _TEMPORARY = ".tmp"
+# Schemes of stores that know buckets and keys, and no folders that would have to be made.
+_BUCKETS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "obs"}
 
 
 class Store(Protocol):
@@ -155,6 +156,8 @@ class RemoteStore:
         except Exception as error:  # constructors of file systems may already connect
             raise self._unavailable("opened", "", error) from error
         self._root = str(root).rstrip("/")
+        protocol = self._files.protocol
+        self._has_buckets = not _BUCKETS.isdisjoint([protocol] if isinstance(protocol, str) else protocol)
 
     @property
     def address(self) -> str:
@@ -163,51 +166,53 @@ class RemoteStore:
 
     def read(self, path: str, most: int) -> bytes | None:
         """See `Store`."""
-        return self._try("read", path, lambda full: bytes(self._files.cat_file(full, start=0, end=most + 1)), None)
+        try:
+            return bytes(self._files.cat_file(self._full(path), start=0, end=most + 1))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except Exception as error:  # every package of fsspec's raises errors of its own
+            raise self._unavailable("read", path, error) from error
 
     def write(self, path: str, data: bytes) -> None:
         """See `Store`."""
-
-        def put(full: str) -> None:
-            self._make_parent(full)
-            self._files.pipe_file(full, data)
-
-        self._try("written", path, put, None)
+        try:
+            self._pipe(self._full(path), data)
+        except Exception as error:
+            raise self._unavailable("written", path, error) from error
 
     def create(self, path: str, data: bytes) -> bool:
         """See `Store`."""
-
-        def put(full: str) -> bool:
-            self._make_parent(full)
-            try:
-                self._files.pipe_file(full, data, mode="create")
-            except FileExistsError:
-                return False
-            return True
-
-        return bool(self._try("written", path, put, False)) and self.read(path, len(data)) == data
+        try:
+            self._pipe(self._full(path), data, mode="create")
+        except FileExistsError:
+            return False
+        except Exception as error:
+            raise self._unavailable("written", path, error) from error
+        return self.read(path, len(data)) == data
 
     def list(self, path: str) -> list[str]:
         """See `Store`."""
-
-        def names(full: str) -> list[str]:
+        try:
             # What was listed a moment ago is remembered by many file systems; others write meanwhile.
             self._files.invalidate_cache()
-            return sorted(str(entry).rstrip("/").rpartition("/")[2] for entry in self._files.ls(full, detail=False))
-
-        return self._try("read", path, names, [])
-
-    def _make_parent(self, full: str) -> None:
-        with contextlib.suppress(NotImplementedError, FileExistsError):
-            self._files.makedirs(full.rpartition("/")[0], exist_ok=True)
-
-    def _try(self, what: str, path: str, action: Callable[[str], T], absent: T) -> T:
-        try:
-            return action(f"{self._root}/{path}" if path else self._root)
+            entries = self._files.ls(self._full(path), detail=False)
         except (FileNotFoundError, NotADirectoryError):
-            return absent
-        except Exception as error:  # every package of fsspec's raises errors of its own
-            raise self._unavailable(what, path, error) from error
+            return []
+        except Exception as error:
+            raise self._unavailable("read", path, error) from error
+        return sorted(str(entry).rstrip("/").rpartition("/")[2] for entry in entries)
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}" if path else self._root
+
+    def _pipe(self, full: str, data: bytes, **options: str) -> None:
+        try:
+            self._files.pipe_file(full, data, **options)
+        except FileNotFoundError:
+            if self._has_buckets:
+                raise  # what is missing is the bucket, and a mistyped address must not make one
+            self._files.makedirs(full.rpartition("/")[0], exist_ok=True)
+            self._files.pipe_file(full, data, **options)
 
     def _unavailable(self, what: str, path: str, error: Exception) -> RegistryUnavailableError:
         place = f"{self._shown}/{path}" if path else self._shown

@@ -13,6 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from detector.alerting.identity import Identity
 from detector.alerting.incidents import IncidentTracker, ScoredSample
 from detector.alerting.policy import IncidentPolicy
 from detector.errors import ConfigError, InvalidRecordError, StateMismatchError
+from detector.model_address import RegistryReference
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.records.values import PlainRecord, TallSample, WideSample
@@ -58,7 +60,11 @@ from models.bundle.keras_config import check_config
 from models.bundle.layout import MANIFEST, MAX_BYTES, SCHEMA_VERSION, FileRecord
 from models.bundle.npy import read_npy
 from models.bundle.onnx_graph import check_onnx_file
-from models.errors import BundleError
+from models.errors import BundleError, RegistryError
+from models.registry.marker import check_marker
+from models.registry.names import check_name
+from models.registry.records import Move, Version
+from models.registry.stores import DirectoryStore
 from models.scaling import Scaler
 from models.scores import PartErrors, ScoreRule
 from models.spec import ModelSpec
@@ -449,6 +455,47 @@ def state_seeds() -> list[bytes]:
     ]  # fmt: skip
 
 
+def registry(data: bytes) -> None:
+    """What a registry notes down, and the references that lead there."""
+    for read in (
+        lambda: Version.decode(data, "pumps", "here").encode(),
+        lambda: Move.decode(data, "champion", 7, "here").encode(),
+        lambda: check_marker(_OneFile(data)),
+    ):
+        with suppress(RegistryError):
+            read()
+    text = data.decode("utf-8", "replace")
+    with suppress(ValueError):
+        reference = RegistryReference.parse(text)
+        assert RegistryReference.parse(str(reference)) == reference
+        assert "/" not in reference.name + reference.wanted
+        assert reference.name not in ("", ".", "..")
+    with suppress(RegistryError):
+        assert Path(check_name(text)).name == text
+
+
+class _OneFile(DirectoryStore):
+    def __init__(self, data: bytes) -> None:
+        super().__init__(Path("nowhere"))
+        self._data = data
+
+    def read(self, path: str, most: int) -> bytes | None:
+        return self._data[: most + 1]
+
+
+def registry_seeds() -> list[bytes]:
+    """A version, a move, a marker and references."""
+    moment = "2026-05-06T07:08:09.000+00:00"
+    return [
+        Version("pumps", "a" * 64, "lstm-20260506-aaaaaaaa", moment, moment, "ann@here", "why").encode(),
+        Move("champion", 7, "a" * 64, "lstm-20260506-aaaaaaaa", moment, "ann@here", "why", "b" * 32).encode(),
+        Move("champion", 7, None, "", moment, "ann@here", "why", "b" * 32).encode(),
+        b'{"schema_version": 1}',
+        b"registry://models/pumps@champion",
+        b"s3://bucket/models/pumps@lstm-20260506-aaaaaaaa",
+    ]
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -464,6 +511,7 @@ TARGETS = {
         Target("track_snapshot", track_snapshot, track_snapshot_seeds),
         Target("event", event, event_seeds),
         Target("state", state, state_seeds),
+        Target("registry", registry, registry_seeds),
     )
 }
 

@@ -273,6 +273,8 @@ class TestStores:
 
     def test_a_remote_that_fails_says_how_and_tells_no_password(self, monkeypatch):
         class Files:
+            protocol = "ftp"
+
             def cat_file(self, *_: object, **__: object) -> bytes:
                 raise ConnectionError("refused")
 
@@ -283,10 +285,8 @@ class TestStores:
 
     def test_a_remote_where_both_writers_succeed_tells_the_loser(self, monkeypatch):
         class Files:
+            protocol = "ftp"
             content = b""
-
-            def makedirs(self, *_: object, **__: object) -> None:
-                raise NotImplementedError
 
             def pipe_file(self, path: str, value: bytes, mode: str) -> None:
                 self.content = b"another writer's"  # as if it came right after ours
@@ -296,6 +296,30 @@ class TestStores:
 
         monkeypatch.setattr("fsspec.core.url_to_fs", lambda address: (Files(), "/models"))
         assert not RemoteStore("ftp://host/models").create("a", b"ours")
+
+    @pytest.mark.parametrize(("protocol", "made"), [("sftp", ["/models/a"]), (("s3", "s3a"), [])])
+    def test_a_folder_is_made_where_there_are_folders_and_never_a_bucket(self, monkeypatch, protocol, made):
+        found: list[str] = []
+
+        class Files:
+            def pipe_file(self, path: str, value: bytes) -> None:
+                if not found:
+                    raise FileNotFoundError(path)
+
+            def makedirs(self, path: str, exist_ok: bool) -> None:
+                found.append(path)
+
+        Files.protocol = protocol  # type: ignore[attr-defined]
+        monkeypatch.setattr("fsspec.core.url_to_fs", lambda address: (Files(), "/models"))
+        store = RemoteStore("any://models")
+        if made:
+            store.write("a/b", b"x")
+        else:
+            with pytest.raises(
+                RegistryUnavailableError, match=r"a/b cannot be written \(FileNotFoundError: /models/a/b"
+            ):
+                store.write("a/b", b"x")
+        assert found == made
 
 
 class TestCache:
