@@ -66,11 +66,11 @@ class Matched:
 
 
 def match(champion: Iterable[IncidentSummary], challenger: Iterable[IncidentSummary]) -> Matched:
-    """Put the incidents of two models side by side: same series and partition, and overlapping in event time.
+    """Put the incidents of two models side by side: same kind, series and partition, and overlapping in event time.
 
     An incident of one model may overlap several of the other; it is a pair with the one that opened first.
     """
-    others: dict[tuple[str, int, str], list[IncidentSummary]] = {}
+    others: dict[tuple[str, int, str, str], list[IncidentSummary]] = {}
     for incident in challenger:
         others.setdefault(_place(incident), []).append(incident)
     pairs: list[Pair] = []
@@ -87,8 +87,8 @@ def match(champion: Iterable[IncidentSummary], challenger: Iterable[IncidentSumm
     return Matched(pairs, alone, sorted(lonely, key=lambda other: (other.started_ns, other.series)))
 
 
-def _place(incident: IncidentSummary) -> tuple[str, int, str]:
-    return incident.stream, incident.partition, incident.series
+def _place(incident: IncidentSummary) -> tuple[str, int, str, str]:
+    return incident.stream, incident.partition, incident.series, incident.kind
 
 
 def _overlap(one: IncidentSummary, other: IncidentSummary) -> bool:

@@ -60,6 +60,7 @@ def _incident(incident: IncidentSummary) -> dict[str, Any]:
         "stream": incident.stream,
         "partition": incident.partition,
         "series": incident.series,
+        "kind": incident.kind,
         "started_at": format_time(incident.started_ns),
         "opened_at": format_time(incident.opened_ns),
         "ended_at": None if incident.ended_ns is None else format_time(incident.ended_ns),

@@ -126,7 +126,10 @@ def test_a_challenger_scores_in_the_shadow_and_changes_nothing(
     verdicts = [value("shadow_windows_total", stream="pumps", verdict=name) for name in ("neither", "both")]
     assert sum(verdicts) == value("windows_scored_total", stream="pumps") > 600
     assert verdicts[1] > 0
-    opened = sum(value("anomalies_total", severity=s, stream="pumps") for s in ("info", "warning", "critical"))
+    opened = sum(
+        value("anomalies_total", kind="reconstruction", severity=s, stream="pumps")
+        for s in ("info", "warning", "critical")
+    )
     assert value("shadow_incidents_total", stream="pumps") == opened > 0
 
     registry.move("pumps", "challenger", damaged, NOW)

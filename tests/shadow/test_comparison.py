@@ -26,7 +26,7 @@ def incident(name: str, start: int, end: int | None, opened: int | None = None, 
     """Seconds; one without an end is open."""
     known = end if end is not None else start + 5
     made = IncidentSummary(
-        incident_id=name, stream="s", series="p", severity="info", started_ns=start * SECOND_NS,
+        incident_id=name, kind="reconstruction", stream="s", series="p", severity="info", started_ns=start * SECOND_NS,
         opened_ns=(start if opened is None else opened) * SECOND_NS, peak_ns=start * SECOND_NS,
         updated_ns=known * SECOND_NS, ended_ns=None if end is None else end * SECOND_NS, closed_ns=None,
         close_reason=None, duration_seconds=0.0, peak_score=2.0, peak_ratio=2.0, channels=(), events=1, partition=0,
@@ -55,7 +55,7 @@ class TestMatch:
         turned = match([incident("b", *challenger)], [incident("a", *champion)])
         assert len(turned.pairs) == int(both)
 
-    @pytest.mark.parametrize("change", [{"series": "q"}, {"partition": 1}, {"stream": "other"}])
+    @pytest.mark.parametrize("change", [{"series": "q"}, {"partition": 1}, {"stream": "other"}, {"kind": "silence"}])
     def test_what_is_elsewhere_is_no_pair(self, change):
         assert not match([incident("a", 10, 20)], [incident("b", 10, 20, **change)]).pairs
 
