@@ -27,7 +27,10 @@ OUTCOME_PATH = [
     *(ROOT / "models" / "runtimes").glob("*.py"),
     *(ROOT / "detector" / name for name in ("pipeline.py", "snapshots.py", "bad_records.py")),
     *(ROOT / "detector" / "state").glob("*.py"),
-    *(ROOT / "models" / name for name in ("residuals.py", "scaling.py")),
+    *(ROOT / "models" / "scores").glob("*.py"),
+    *(ROOT / "models" / "thresholds").glob("*.py"),
+    *(ROOT / "models" / "companions").glob("*.py"),
+    *(ROOT / "models" / name for name in ("chain.py", "imputation.py", "memory.py", "renewal.py", "scaling.py")),
 ]
 # The wall clock, in the worker's modules: for metrics, and for the stamp of what is not an outcome.
 WALL_CLOCK_ALLOWED = {
