@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,8 @@ class StreamContext:
         shadow: Holds the challenger that sees the same windows; None: there never is one.
         silence: When a series counts as silent; None: never.
         freezes: For how long channels may keep a value; None: nobody watches that.
+        reach: By series the scored samples after which nothing older has any influence; None: a scorer that carries
+            something along remembers for ever.
         shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
     """
 
@@ -90,12 +92,25 @@ class StreamContext:
     shadow: Shadow | None = None
     silence: SilencePolicy | None = None
     freezes: FreezeLimits | None = None
+    reach: Callable[[str], float] | None = None
     shaping: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def memory(self) -> MemoryLayout:
         """What the model carries along each series."""
         return memory_layout(self.scorer.state_dtype, self.identity.model)
+
+    @property
+    def carrying(self) -> Carrying:
+        """What `detector.lived.certainty.Certainty` has to know of the memory."""
+        return Carrying(carries=self.memory.dtype is not None, reach=self.reach)
+
+
+class Carrying(TypedDict):
+    """Whether something is carried along each series, and how far back it goes, by series."""
+
+    carries: bool
+    reach: Callable[[str], float] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,13 @@ class Chain:
     def row(self, series: str) -> int:
         """Row of a series in the scaler's tables; 0 for one that training never saw."""
         return self._scaler.row(series)
+
+    def reach(self, series: str) -> float:
+        """Scored samples of a series after which nothing older has any influence; infinite when that never is so."""
+        measured = self._warm_up is not None and not self.row(series)
+        if self._runtime.state_dtype is not None or self._spot is not None or measured:
+            return math.inf
+        return self._rule.reach
 
     def judge(self, values: Float64, rows: Int, usable: Bool, memory: Memory | None) -> Judged:
         """Score windows, and move the memory of their series on.

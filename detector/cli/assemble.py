@@ -212,6 +212,7 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         keep_scores=keep_scores,
         silence=silence_policy(bundle, stream.silence, stream.window),
         freezes=freeze_limits(bundle, stream.frozen),
+        reach=scorer.reach,
         shaping=shaping_settings(stream),
     )
 

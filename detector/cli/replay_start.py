@@ -87,7 +87,7 @@ class Past:
 
 def unknown(partition: InputPartition, context: StreamContext) -> Begun:
     """Empty windows of which it is not known what should be in them."""
-    certainty = Certainty(context.spec, context.policy, known=False, carries=context.memory.dtype is not None)
+    certainty = Certainty(context.spec, context.policy, known=False, **context.carrying)
     return Begun(PartitionPipeline(context, partition.partition), certainty)
 
 

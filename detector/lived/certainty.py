@@ -9,9 +9,10 @@ It finds them out as it goes. What a series does is certain once
 3. nothing can be under way: so many scores in a row were quiet as close any incident, and since then a cool-down has
    passed without a score above the threshold.
 
-A model that carries something along each series remembers what no look-back can tell. With it 1 and 2 do not do: its
-series are uncertain until a gap that is one wherever the grid begins. Behind that windows, grid, phase and what is
-carried all begin anew, and 3 decides.
+A score that averages over the last samples adds to 1 that so many of them were scored by windows that are certain. A
+model that carries something along each series without end remembers what no look-back can tell. With it 1 and 2 do not
+do: its series are uncertain until a gap that is one wherever the grid begins. Behind that windows, grid, phase and what
+is carried all begin anew, and 3 decides.
 
 Everything else is *undetermined*: neither right nor wrong.
 """
@@ -19,6 +20,7 @@ Everything else is *undetermined*: neither right nor wrong.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -35,7 +37,8 @@ class _Evidence:
     Attributes:
         residue_ns: Place of its rows between two rows of the grid.
         aligned: Windows in a row that ended with a row at that place.
-        quiet: Quiet scores in a row.
+        exact: Scores by windows that are certain, in a row.
+        quiet: Quiet scores in a row, once scores are certain.
         idle_ns: Event time from which on nothing is under way, or None.
         certain_after: Offset of the record with which the series became certain; infinity while it is not.
         until: Offset of the record with which it ceased to be.
@@ -44,6 +47,7 @@ class _Evidence:
 
     residue_ns: int = 0
     aligned: int = 0
+    exact: int = 0
     quiet: int = 0
     idle_ns: int | None = None
     certain_after: float = math.inf
@@ -60,6 +64,7 @@ class Certainty:
         known: Whether the state at the beginning was known: then everything is certain.
         exempt: Series that are certain from the beginning although the others are not.
         carries: Whether the model carries something along each series.
+        reach: How far back that goes, by series, in scored samples; None: without end.
     """
 
     def __init__(
@@ -70,15 +75,22 @@ class Certainty:
         known: bool,
         exempt: AbstractSet[str] = frozenset(),
         carries: bool = False,
+        reach: Callable[[str], float] | None = None,
     ) -> None:
         self.known = known
         self.carries = carries
+        self._reach_of = reach
         self._policy = policy
         self._period_ns = spec.period_ns
         self._length = spec.length
         self._fixed_phase = spec.stride == 1
         self._exempt = exempt
         self._series: dict[str, _Evidence] = {}
+
+    def _reach(self, series: str) -> float:
+        if not self.carries:
+            return 0.0
+        return math.inf if self._reach_of is None else self._reach_of(series)
 
     def follow(self, outcome: Outcome) -> None:
         """Take the next records' outcome."""
@@ -98,12 +110,14 @@ class Certainty:
             rows.series, rows.time_ns.tolist(), rows.offset.tolist(), rows.score.tolist(), strict=True
         ):
             if series not in self._exempt:
-                self._observe(self._series.setdefault(series, _Evidence()), time_ns, offset, score)
+                self._observe(self._series.setdefault(series, _Evidence()), self._reach(series), time_ns, offset, score)
 
-    def _observe(self, seen: _Evidence, time_ns: int, offset: int, score: float) -> None:
-        if not self.carries:
-            self._align(seen, time_ns, offset)
-        elif offset <= seen.anchored_after:
+    def _observe(self, seen: _Evidence, reach: float, time_ns: int, offset: int, score: float) -> None:
+        endless = reach == math.inf
+        if endless:
+            if offset <= seen.anchored_after:
+                return
+        elif not self._fixed_phase or not self._exact(seen, reach, time_ns, offset, score):
             return
         certain = seen.certain_after < math.inf and seen.until == math.inf
         if certain:
@@ -121,9 +135,18 @@ class Certainty:
         if (
             seen.idle_ns is not None
             and time_ns >= seen.idle_ns + policy.cool_down_ns
-            and (self.carries or self._period_ns is None or seen.aligned >= self._length)
+            and (endless or self._period_ns is None or seen.aligned >= self._length)
         ):
             seen.certain_after, seen.until = offset, math.inf
+
+    def _exact(self, seen: _Evidence, reach: float, time_ns: int, offset: int, score: float) -> bool:
+        """Whether this score is what it would be whatever had been before."""
+        self._align(seen, time_ns, offset)
+        if not reach:
+            return True
+        if self._period_ns is None or seen.aligned >= self._length:
+            seen.exact += score == score
+        return seen.exact >= reach
 
     def _align(self, seen: _Evidence, time_ns: int, offset: int) -> None:
         if self._period_ns is None:
@@ -136,7 +159,7 @@ class Certainty:
             # From here on another origin of the grid could give other rows: it begins anew.
             seen.until = min(seen.until, offset)
             seen.quiet, seen.idle_ns = 0, None
-        seen.residue_ns, seen.aligned = residue_ns, 1
+        seen.residue_ns, seen.aligned, seen.exact = residue_ns, 1, 0
 
     def holds(self, series: str, offset: int) -> bool:
         """Whether what the record at ``offset`` did to the series is certain; ask right after observing it."""

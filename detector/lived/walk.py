@@ -121,7 +121,7 @@ class Walk:
         # Certainty follows the scores.
         context = replace(context, keep_scores=self._keep_scores or not known)
         certainty = Certainty(
-            context.spec, context.policy, known=known, exempt=exempt, carries=context.memory.dtype is not None
+            context.spec, context.policy, known=known, exempt=exempt, **context.carrying
         )  # fmt: skip
         number = self._partition.partition
         if stage.entry == "checkpoint" and stage.checkpoint is not None:

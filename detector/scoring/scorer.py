@@ -31,6 +31,10 @@ class Scorer:
         """What is carried along a series from window to window; None: nothing."""
         return self._chain.state_dtype
 
+    def reach(self, series: str) -> float:
+        """Scored samples of a series after which nothing older has any influence; infinite when that never is so."""
+        return self._chain.reach(series)
+
     def score(self, batch: WindowBatch, states: States | None = None) -> Scores:
         """Score every window of a batch of ``n >= 0`` windows.
 

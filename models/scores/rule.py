@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -76,6 +77,11 @@ class ScoreRule:
         """What is carried along a series; None: nothing."""
         surprise = None if self._surprise is None else self._surprise.state_dtype
         return combine(**{part.part: self._trailing.state_dtype for part in self.parts}, surprise=surprise)
+
+    @property
+    def reach(self) -> float:
+        """Scored samples after which nothing older has any influence; infinite with ``surprise``, which learns."""
+        return math.inf if self._surprise is not None else float(self.scales[-1] if self.scales[-1] > 1 else 0)
 
     def score(
         self, filled: Float32, output: Output, observed: Bool, memory: Memory | None = None

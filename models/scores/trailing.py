@@ -14,8 +14,8 @@ class TrailingMeans:
     """Means over the last 1, 10, 30, … errors of a series, and the share of each channel in them.
 
     The errors of the longest scale are kept, and added up from the newest to the oldest: a running sum would keep the
-    rounding errors of a large fault for ever. Shares of channels are averaged exponentially with the same weight of the
-    newest, since keeping them all would take as much as the window itself.
+    rounding errors of a large fault for ever, and nothing is to depend on what is older. The share of each channel in
+    an error is kept as a byte, which is exact enough to say which channel is to blame.
 
     Args:
         scales: Numbers of samples, ascending, each at least 1.
@@ -34,7 +34,7 @@ class TrailingMeans:
             fields = [
                 ("count", "<i4"),
                 ("recent", "<f8", (scales[-1],)),
-                ("shares", "<f4", (len(self._long), channels)),
+                ("shares", "u1", (scales[-1], channels)),
             ]
             self.state_dtype = np.dtype(fields)
 
@@ -76,18 +76,25 @@ class TrailingMeans:
             memory.states[slots] = states  # those that begin anew begin anew even so
             chosen, slots, states = chosen[known], slots[known], states[known]
             errors, shares = errors[known], shares[known]
-        states["recent"][:, 1:] = states["recent"][:, :-1].copy()
-        states["recent"][:, 0] = errors
+        for name, newest in (("recent", errors), ("shares", _as_bytes(shares, errors))):
+            states[name][:, 1:] = states[name][:, :-1].copy()
+            states[name][:, 0] = newest
         states["count"] = np.minimum(states["count"] + 1, self._scales[-1])
         sums = np.cumsum(states["recent"], axis=1)
-        for place, (index, scale) in enumerate(self._long):
+        weighted = np.cumsum(states["recent"][:, :, None] * states["shares"], axis=1)
+        every = np.arange(len(errors))
+        for index, scale in self._long:
             held = np.minimum(states["count"], scale)
-            mean = sums[np.arange(len(held)), held - 1] / held
-            averaged = states["shares"][:, place]
-            averaged += (shares - averaged) / held[:, None]
-            states["shares"][:, place] = averaged
-            total = np.cumsum(averaged.astype(np.float64), axis=1)[:, -1]
+            mean = sums[every, held - 1] / held
+            blamed = weighted[every, held - 1]
+            total = np.cumsum(blamed, axis=1)[:, -1]
             ratio = np.divide(mean, total, out=np.zeros_like(mean), where=total > 0)
             means[chosen, index] = mean
-            parts[chosen, index] = averaged * ratio[:, None]
+            parts[chosen, index] = blamed * ratio[:, None]
         memory.states[slots] = states
+
+
+def _as_bytes(shares: Float64, errors: Float64) -> npt.NDArray[np.uint8]:
+    """uint8[n, channels]; how much of each error is each channel's, 255 for all of it."""
+    whole = np.where(errors > 0, errors, 1.0)[:, None]
+    return np.clip(np.rint(255.0 * shares / whole), 0, 255).astype(np.uint8)

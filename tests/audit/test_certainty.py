@@ -138,3 +138,33 @@ class TestCarriedMemory:
         store.add(WideSample("p", round(15.9 * SECOND), [0.0]), 1)
         store.add(WideSample("p", round((15.9 + behind) * SECOND), [0.0]), 2)
         assert [reset.anchors for reset in store.take_resets()] == [anchors]
+
+
+class TestMemoryThatEnds:
+    """A score that averages over the last five samples is certain once all of them are."""
+
+    @staticmethod
+    def first_held(scores: list[float], times: list[float] | None = None, reach: float = 5) -> int | None:
+        certainty = Certainty(SPEC, POLICY, known=False, carries=True, reach={"p": reach, "q": float("inf")}.get)
+        seconds = list(map(float, range(len(scores)))) if times is None else times
+        for index, (score, second) in enumerate(zip(scores, seconds, strict=True)):
+            rows = [np.array([int(second * SECOND)]), np.array([index]), np.array([score])]
+            certainty.observe(ScoreRows(["p"], *rows))
+            certainty.observe(ScoreRows(["q"], *rows))
+            assert not certainty.holds("q", index)
+            if certainty.holds("p", index):
+                return index
+        return None
+
+    def test_quiet_scores_count_once_they_are_exact(self) -> None:
+        # The grid is known with the third window. Five scores later they are exact, and three quiet ones close.
+        assert self.first_held([0.0] * 20, reach=0) == 3
+        assert self.first_held([0.0] * 20) == 2 + 5 - 1 + 3
+        assert self.first_held([0.0] * 20, reach=7) == 2 + 7 - 1 + 3
+
+    def test_what_is_not_known_is_no_part_of_the_average(self) -> None:
+        assert self.first_held([0.0] * 4 + [NAN] * 3 + [0.0] * 10) == 2 + 5 - 1 + 3 + 3
+
+    def test_another_grid_begins_it_anew(self) -> None:
+        times = [0, 1, 2, 3, *(4.5 + step for step in range(16))]
+        assert self.first_held([0.0] * 20, times) == 4 + 2 + 5 - 1 + 3
