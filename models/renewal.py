@@ -59,10 +59,14 @@ class Renewal:
         Returns:
             int64[n], how many of the new rows are extreme; and bool[n], whether the whole window is ordinary.
         """
-        extreme: Bool = np.any(np.abs(windows) > np.float32(self.limit), axis=2)
-        fresh = np.arange(windows.shape[1], 0, -1) <= new[:, None]
-        ordinary: Bool = ~np.any(extreme, axis=1)
-        return np.sum(extreme & fresh, axis=1), ordinary
+        limit = np.float32(self.limit)
+        ordinary: Bool = np.abs(windows).reshape(len(windows), -1).max(axis=1) <= limit
+        extreme = np.zeros(len(windows), np.int64)
+        # Most windows are ordinary, and need no closer look.
+        rest = np.flatnonzero(~ordinary)
+        fresh = np.arange(windows.shape[1], 0, -1) <= new[rest, None]
+        extreme[rest] = np.sum(np.any(np.abs(windows[rest]) > limit, axis=2) & fresh, axis=1)
+        return extreme, ordinary
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""

@@ -59,7 +59,7 @@ class CarriedRuntime:
         count, length = windows.shape[:2]
         if memory is None:
             memory = Memory(np.zeros(count, self.state_dtype), np.arange(count), np.zeros(count, np.int64))
-        found = {name: np.empty((count, *shape), np.float32) for name, shape in self._outputs.items()}
+        found: dict[str, Float32] = {}
         anew = (memory.steps <= 0) | (memory.steps > length)
         if self._renewal is not None:
             extreme, ordinary = self._renewal.look(windows, np.where(anew, length, memory.steps))
@@ -74,12 +74,22 @@ class CarriedRuntime:
             if self._renewal is not None:
                 states[EXTREME] = np.where(ordinary[chosen], 0, states[EXTREME] + extreme[chosen])
             rows = np.where(begins, length, memory.steps[chosen])
-            self._advance(windows[chosen], states, rows, chosen, found)
+            whole = len(chosen) == count
+            made = self._advance(windows if whole else windows[chosen], states, rows)
             memory.states[slots] = states
-        return Output.of(found)
+            if whole:
+                return Output.of(made)
+            for name, tensor in made.items():
+                if name not in found:
+                    found[name] = np.empty((count, *tensor.shape[1:]), np.float32)
+                found[name][chosen] = tensor
+        return Output.of(found or self._empty())
 
-    def _advance(self, windows: Float32, states: States, rows: Int, chosen: Int, found: dict[str, Float32]) -> None:
-        """Read the last ``rows`` of each window; all series differ."""
+    def _empty(self) -> dict[str, Float32]:
+        return {name: np.empty((0, *shape), np.float32) for name, shape in self._outputs.items()}
+
+    def _advance(self, windows: Float32, states: States, rows: Int) -> dict[str, Float32]:
+        """Read the last ``rows`` of each window, all of different series; gives what the last step estimates."""
         for back in range(int(rows.max()) - 1, 0, -1):
             going = np.flatnonzero(rows > back)
             due = states[going]
@@ -89,9 +99,11 @@ class CarriedRuntime:
             self._keep(made, due)
             states[going] = due
         made = self._step(windows, states)
-        for name in found:
-            found[name][chosen] = states[PREDICTION][:, None] if name == PREDICTION else made[name]
+        found = {
+            name: states[PREDICTION][:, None].copy() if name == PREDICTION else made[name] for name in self._outputs
+        }
         self._keep(made, states)
+        return found
 
     def _step(self, windows: Float32, states: States) -> dict[str, Float32]:
         return self._run(
