@@ -326,6 +326,8 @@ class TopicSettings(Section):
     """Windows and open incidents, so that a restart goes on where it stopped; compacted."""
     epochs: TopicName = "reconstream.epochs"
     """Which model and settings were in force from which offset on."""
+    feedback: TopicName = "reconstream.feedback"
+    """What people say about incidents; written by ``detector feedback``, read by ``detector recalibrate``."""
     create: bool = True
     """Create these topics at start where they are missing; otherwise a missing one is an error."""
     replication_factor: Annotated[int, Field(ge=-1)] = -1
@@ -580,10 +582,10 @@ class Settings(Section):
         if topic is not None:
             raise ValueError(f"two streams read the topic {topic!r}; give each stream a topic of its own")
         topics = self.topics
-        topic = _repeated([*inputs, topics.events, topics.dead_letters, topics.state, topics.epochs])
+        topic = _repeated([*inputs, topics.events, topics.dead_letters, topics.state, topics.epochs, topics.feedback])
         if topic is not None:
             raise ValueError(
-                f"the topic {topic!r} is named twice; events, dead_letters, state, epochs "
+                f"the topic {topic!r} is named twice; events, dead_letters, state, epochs, feedback "
                 "and the streams' topics must all differ"
             )
         return self

@@ -125,8 +125,8 @@ class Calibration:
     """A threshold, and where it comes from.
 
     Attributes:
-        method: ``alert_budget``, ``peaks_over_threshold``, ``quantile``, or ``highest_score`` when there were too few
-            scores to fit a tail.
+        method: ``alert_budget``, ``peaks_over_threshold``, ``quantile``, ``highest_score`` when there were too few
+            scores to fit a tail, or ``feedback`` when people moved it.
         risk: Probability that an ordinary window exceeds the threshold: as asked for, else as it was in held-out data.
         threshold: Scores above it are anomalous.
         open_after: Windows in a row above the threshold that open an incident.
@@ -139,6 +139,7 @@ class Calibration:
         spot: The start of a threshold that follows each series; ``None``: it does not.
         expected_alerts_per_day: Incidents of ordinary data to expect, per series; ``None`` when nobody counted or the
             data has no length.
+        feedback: What people said that moved the threshold, from where, and what that did; ``None``: nobody did.
     """
 
     method: str
@@ -153,6 +154,7 @@ class Calibration:
     held_out_incidents: int | None
     expected_alerts_per_day: float | None
     spot: Spot | None = None
+    feedback: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.threshold) and self.threshold > 0):
@@ -190,6 +192,7 @@ class Calibration:
             held_out_incidents=None if data["held_out_incidents"] is None else integer(data, "held_out_incidents"),
             expected_alerts_per_day=optional_number(data, "expected_alerts_per_day"),
             spot=None if data["spot"] is None else Spot.from_dict(mapping(data, "spot")),
+            feedback=None if data["feedback"] is None else mapping(data, "feedback"),
         )
 
 

@@ -96,12 +96,22 @@ class Lifecycle(msgspec.Struct, array_like=True):
 
 
 def count_incidents(scores: npt.NDArray[np.float64], time_ns: npt.NDArray[np.int64], policy: IncidentPolicy) -> int:
-    """How many incidents one series' scores would open.
+    """How many incidents one series' scores would open; the arguments are those of `incident_spans`."""
+    return len(incident_spans(scores, time_ns, policy))
+
+
+def incident_spans(
+    scores: npt.NDArray[np.float64], time_ns: npt.NDArray[np.int64], policy: IncidentPolicy
+) -> list[tuple[int, int]]:
+    """When the incidents open and close that one series' scores would open.
 
     Args:
         scores: float64[n], in the order of the samples; NaN where unknown.
         time_ns: int64[n], event times.
         policy: The very one that the worker would use; its channels do not matter.
+
+    Returns:
+        Event time of the opening and of the closing sample of each; of one that stays open, of the last sample.
 
     Raises:
         ValueError: the arrays are not of one length.
@@ -114,16 +124,19 @@ def count_incidents(scores: npt.NDArray[np.float64], time_ns: npt.NDArray[np.int
     above = np.flatnonzero(scores > policy.threshold)
     values, times = scores.tolist(), time_ns.tolist()
     lifecycle = Lifecycle()
-    opened = position = 0
+    spans: list[tuple[int, int]] = []
+    position = 0
     for start in above.tolist():
         if start < position:
             continue
         position = start
         while position < len(values):
             step = lifecycle.advance(values[position], times[position], policy)
-            position += 1
             if step is Step.OPENED:
-                opened += 1
-            elif step is Step.ABANDONED or step is Step.CLOSED:
+                spans.append((times[position], times[-1]))
+            elif step is Step.CLOSED:
+                spans[-1] = (spans[-1][0], times[position])
+            position += 1
+            if step is Step.ABANDONED or step is Step.CLOSED:
                 break
-    return opened
+    return spans

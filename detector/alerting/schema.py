@@ -46,7 +46,11 @@ def schema_text() -> str:
 
 def markdown_table() -> str:
     """One row for each field of an event, those of nested objects under their path."""
-    schema = event_schema()
+    return field_table(event_schema())
+
+
+def field_table(schema: dict[str, Any]) -> str:
+    """The fields of a schema that msgspec generated, as a Markdown table."""
     rows = ["| field | type | meaning |", "|---|---|---|"]
     rows += [f"| `{path}` | {kind} | {meaning} |" for path, kind, meaning in _fields(schema, schema, "")]
     return "\n".join(rows) + "\n"

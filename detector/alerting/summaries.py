@@ -115,6 +115,10 @@ class IncidentFold:
     def __len__(self) -> int:
         return len(self._latest)
 
+    def latest(self) -> list[Event]:
+        """The latest event of each incident, by id."""
+        return [self._latest[name] for name in sorted(self._latest)]
+
     def summaries(self) -> list[IncidentSummary]:
         """One for each incident, by start, then stream, series and id."""
         return sorted(

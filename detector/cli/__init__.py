@@ -23,6 +23,8 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "run": Entry("detector.cli.run:run", "Run the worker: watch live topics and report incidents."),
         "replay": Entry("detector.cli.replay:replay", "Send history, from topics or files, through the same pipeline."),
         "audit": Entry("detector.cli.audit:audit", "Recompute what the worker should have written, and compare."),
+        "feedback": Entry("detector.cli.feedback:app", "Say what was a false alarm, what was right, what was missed."),
+        "recalibrate": Entry("detector.cli.recalibrate:recalibrate", "Make a bundle whose threshold follows feedback."),
         "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
         "repartition": Entry("detector.cli.repartition:repartition", "Copy a topic into one that is keyed by series."),
         "config": Entry("detector.cli.config:app", "Write, check and describe configuration files."),

@@ -77,7 +77,7 @@ def push_bundle(source: BundleSource, path: Path, model: str, aliases: Sequence[
     from detector.cli.bundles import model_errors
 
     registry, name = registry_of(source, model)
-    now, who = datetime.now(UTC), by or _user()
+    now, who = datetime.now(UTC), by or somebody()
     bundle = source.open(path)
     with model_errors():
         version = registry.push(name, bundle, now, who, note)
@@ -152,7 +152,7 @@ def alias(
     with model_errors():
         target = None if version is None else registry.version(name, version)
         expected = None if expect is None else registry.version(name, expect).digest
-        move = registry.move(name, alias, target, datetime.now(UTC), by or _user(), note, expected)
+        move = registry.move(name, alias, target, datetime.now(UTC), by or somebody(), note, expected)
     typer.echo(f"{alias} names {move.version or 'nothing'} now (move {move.number} of {registry.address}/{name})")
 
 
@@ -264,7 +264,8 @@ def _reference(text: str) -> RegistryReference:
         raise ConfigError(str(error)) from error
 
 
-def _user() -> str:
+def somebody() -> str:
+    """User and machine, for records of who did something."""
     import getpass
     import socket
 

@@ -100,6 +100,11 @@ def epochs_topic(settings: TopicSettings, partitions: int) -> TopicSpec:
     return _kept_topic(settings, settings.epochs, partitions)
 
 
+def feedback_topic(settings: TopicSettings) -> TopicSpec:
+    """What people say about incidents; a single partition, so that the order of verdicts is known."""
+    return _kept_topic(settings, settings.feedback, 1)
+
+
 def state_topic(settings: TopicSettings, partitions: int) -> TopicSpec:
     """Where the state of the series is kept: the last snapshot of each key counts."""
     return TopicSpec(

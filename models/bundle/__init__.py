@@ -2,6 +2,7 @@
 
 from models.bundle.copying import copy_bundle
 from models.bundle.reading import Bundle, load_bundle
-from models.bundle.writing import write_bundle
+from models.bundle.recalibrated import write_recalibrated
+from models.bundle.writing import check_target, write_bundle
 
-__all__ = ["Bundle", "copy_bundle", "load_bundle", "write_bundle"]
+__all__ = ["Bundle", "check_target", "copy_bundle", "load_bundle", "write_bundle", "write_recalibrated"]

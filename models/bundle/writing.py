@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,43 +53,63 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     Raises:
         BundleError: something is there that is not replaced, or the bundle cannot be written.
     """
-    from models.bundle.reading import load_bundle
     from models.runtimes import runtime_of
     from models.runtimes.batches import KERAS_SIZES
     from models.runtimes.keras import keras_graph
 
-    _check_target(path, force)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_target(path, force)
+    reference = runtime_of(keras_graph(trained.model), KERAS_SIZES, trained.renewal)
+    outputs = golden_outputs(reference, trained.golden)
+    contents = _contents(trained, outputs)
+    # An architecture with a layer that readers refuse is found here, where the model can still be changed.
+    check_keras_file(contents[KERAS], path / KERAS)
+    check_onnx_file(contents[ONNX], path / ONNX)
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "created_at": created_at.isoformat(timespec="seconds"),
+        "spec": trained.spec.to_dict(),
+        "outputs": {name: list(tensor.shape[1:]) for name, tensor in outputs.items()},
+        "renewal": None if trained.renewal is None else trained.renewal.to_dict(),
+        "scaler": trained.scaler.to_dict(),
+        "score": trained.rule.to_dict(),
+        "calibration": trained.calibration.to_dict(),
+        "warm_up": trained.warm_up,
+        "habits": trained.habits.to_dict(),
+        "training_data": trained.training_data,
+        "libraries": _libraries(),
+        "files": {
+            name: {"sha256": record.sha256, "bytes": record.size_bytes}
+            for name, record in ((name, FileRecord.of(data)) for name, data in contents.items())
+        },
+    }
+    return write_whole(path, contents, manifest, force)
+
+
+def write_whole(path: Path, contents: Mapping[str, bytes], manifest: Mapping[str, object], force: bool) -> str:
+    """Write the files of a bundle, verify them, and put them in place in one step.
+
+    Args:
+        path: The bundle's directory.
+        contents: Files by name.
+        manifest: What the manifest says, checksums included.
+        force: Replace a bundle that is there.
+
+    Returns:
+        The bundle's digest.
+
+    Raises:
+        BundleError: something is there that is not replaced, or the bundle cannot be written.
+    """
+    from models.bundle.reading import load_bundle
+
+    check_target(path, force)
     # In the same directory, since only within a file system a rename is atomic.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
-        reference = runtime_of(keras_graph(trained.model), KERAS_SIZES, trained.renewal)
-        outputs = golden_outputs(reference, trained.golden)
-        contents = _contents(trained, outputs)
-        # An architecture with a layer that readers refuse is found here, where the model can still be changed.
-        check_keras_file(contents[KERAS], path / KERAS)
-        check_onnx_file(contents[ONNX], path / ONNX)
         for name, data in contents.items():
             _write(temporary / name, data)
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "created_at": created_at.isoformat(timespec="seconds"),
-            "spec": trained.spec.to_dict(),
-            "outputs": {name: list(tensor.shape[1:]) for name, tensor in outputs.items()},
-            "renewal": None if trained.renewal is None else trained.renewal.to_dict(),
-            "scaler": trained.scaler.to_dict(),
-            "score": trained.rule.to_dict(),
-            "calibration": trained.calibration.to_dict(),
-            "warm_up": trained.warm_up,
-            "habits": trained.habits.to_dict(),
-            "training_data": trained.training_data,
-            "libraries": _libraries(),
-            "files": {
-                name: {"sha256": record.sha256, "bytes": record.size_bytes}
-                for name, record in ((name, FileRecord.of(data)) for name, data in contents.items())
-            },
-        }
         _write(temporary / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False).encode())
         digest = load_bundle(temporary).digest
         _put_in_place(temporary, path)
@@ -101,8 +122,14 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     return digest
 
 
-def _check_target(path: Path, force: bool) -> None:
-    """Replacing removes the directory with all that is in it: a mistyped path must not cost anyone their files."""
+def check_target(path: Path, force: bool) -> None:
+    """See that a bundle may be written somewhere.
+
+    Replacing removes the directory with all that is in it: a mistyped path must not cost anyone their files.
+
+    Raises:
+        BundleError: something is there that is not replaced.
+    """
     if path.is_symlink():
         raise BundleError(f"{path} is a symbolic link and is not replaced; name the directory that it should lead to")
     if not path.exists():

@@ -218,6 +218,7 @@ def manifest_seeds() -> list[bytes]:
             "held_out_incidents": None,
             "expected_alerts_per_day": None,
             "spot": None,
+            "feedback": None,
         },
         "habits": {"gap_seconds": 1.0, "series": ["s"], "longest_runs": [[1, None]]},
         "training_data": {},

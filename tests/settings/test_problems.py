@@ -210,12 +210,12 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
         (
             "topics: {events: x, state: x}",
             ":1: the topic 'x' is named twice; "
-            "events, dead_letters, state, epochs and the streams' topics must all differ",
+            "events, dead_letters, state, epochs, feedback and the streams' topics must all differ",
         ),
         (
             "topics: {events: telemetry}",
             ":1: the topic 'telemetry' is named twice; "
-            "events, dead_letters, state, epochs and the streams' topics must all differ",
+            "events, dead_letters, state, epochs, feedback and the streams' topics must all differ",
         ),
         (
             "log: {level: WARN}",

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from models.bundle import load_bundle, write_recalibrated
+from models.errors import BundleError
+from models.runtimes import golden_difference, open_runtime
+
+LATER = datetime(2026, 2, 3, tzinfo=UTC)
+
+
+def test_only_calibration_and_time_differ(tiny_bundle, tmp_path):
+    record = {"from_model": tiny_bundle.digest, "verdicts": [{"subject_id": "a"}]}
+    calibration = replace(tiny_bundle.calibration, method="feedback", threshold=7.5, feedback=record)
+    digest = write_recalibrated(tmp_path / "new", tiny_bundle, calibration, LATER)
+    new = load_bundle(tmp_path / "new")
+    assert (new.digest, new.calibration, new.created_at) == (digest, calibration, LATER.isoformat())
+    assert digest != tiny_bundle.digest
+    assert new.files == tiny_bundle.files
+    one, other = (json.loads((bundle.path / "manifest.json").read_text()) for bundle in (tiny_bundle, new))
+    assert {name for name in one if one[name] != other[name]} == {"calibration", "created_at"}
+    assert golden_difference(new, open_runtime(new, "onnx")) < 1e-4
+
+
+def test_a_bundle_is_not_replaced_unless_that_is_wanted(copied, tiny_bundle):
+    with pytest.raises(BundleError, match="exists already; choose another name"):
+        write_recalibrated(copied, tiny_bundle, tiny_bundle.calibration, LATER)
+    write_recalibrated(copied, tiny_bundle, replace(tiny_bundle.calibration, threshold=3.0), LATER, force=True)
+    assert load_bundle(copied).calibration.threshold == 3.0
+
+
+def test_a_bundle_that_changed_meanwhile_is_refused(copied, tmp_path):
+    bundle = load_bundle(copied)
+    (copied / "manifest.json").write_bytes((copied / "manifest.json").read_bytes() + b" ")
+    with pytest.raises(BundleError, match="was changed while it was in use; start again"):
+        write_recalibrated(tmp_path / "new", bundle, bundle.calibration, LATER)
