@@ -12,11 +12,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from detector.cli.horizon_report import summary
+from detector.printable import printable
 from models.horizon import Horizon
 
 if TYPE_CHECKING:
     from models.training import TrainedModel
 
+_MISFITS_SHOWN = 10
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -99,6 +101,7 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         label = name.replace("_", " ")
         console.print(f"  {label:<16} {sparkline(course)}  {course[0]:.4g} -> {course[-1]:.4g}")
     _print_gradients(console, history)
+    _print_misfits(console, history["misfits"])
     for part, found in history["horizons"].items():
         horizon = summary(Horizon.from_dict(found), spec["period_seconds"])
         console.print(f"  memory horizon   {part}: {horizon}")
@@ -112,6 +115,19 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     if expected is not None:
         console.print(f"  expected alerts  {expected:.3g} per series and day of normal operation")
     console.print(f"bundle [bold]{escape(document['bundle'])}[/] ({document['digest'][:12]})")
+
+
+def _print_misfits(console: Console, misfits: Sequence[Mapping[str, Any]]) -> None:
+    """Series that one model for all does not serve."""
+    for misfit in misfits[:_MISFITS_SHOWN]:
+        effect = "it would alarm too often" if misfit["kind"] == "noisy" else "its faults would be found late or not"
+        name = escape(printable(misfit["series"]))
+        console.print(
+            f"  [yellow]unlike the rest[/]  {name}: scores {misfit['ratio']:.2g} times the usual, {effect}; "
+            "give it a model of its own"
+        )
+    if len(misfits) > _MISFITS_SHOWN:
+        console.print(f"  and {len(misfits) - _MISFITS_SHOWN} more; --json tells them all")
 
 
 def _print_gradients(console: Console, history: Mapping[str, Any]) -> None:

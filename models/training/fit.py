@@ -31,6 +31,7 @@ from models.training.health import diagnose
 from models.training.held_out import run_held_out, score_held_out
 from models.training.history import Progress, TrainingHistory
 from models.training.loop import LoopResult, TrainingLoop
+from models.training.misfits import find_misfits
 from models.training.objective import Objective
 from models.training.options import TrainOptions
 from models.training.segments import TrainingData, check, cut, fingerprint
@@ -160,6 +161,7 @@ def train(
             seconds=clock() - began,
             clipping=str(options.clipping),
             findings=diagnose(result.epochs),
+            misfits=find_misfits({part.series: found.scores for part, found in zip(left, scores, strict=True)}),
             horizons=_horizons(model, laid, scaler, spec, options),
         ),
         onnx=onnx,

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from models.horizon import Horizon
 from models.training.gradients import LayerNorms, NormSummary
 from models.training.health import Finding
+from models.training.misfits import Misfit
 
 StopReason = Literal["epochs", "no_improvement", "not_finite", "closed_form"]
 
@@ -79,6 +80,7 @@ class TrainingHistory:
         seconds: Duration of the whole, export not included.
         clipping: Bound on the gradients, in words.
         findings: What was wrong with the gradients, and what to do about it.
+        misfits: Series that are unlike the others and would be better off with a model of their own.
         horizons: How far back the model looks, by part of its output; empty where that was not measured.
     """
 
@@ -94,6 +96,7 @@ class TrainingHistory:
     seconds: float
     clipping: str
     findings: tuple[Finding, ...]
+    misfits: tuple[Misfit, ...] = ()
     horizons: Mapping[str, Horizon] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, object]:
