@@ -16,7 +16,7 @@ from detector.pipeline import PartitionPipeline, StreamContext
 from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.restoring import bring_up_in_steps, read_again
-from detector.series.snapshot import SnapshotError
+from detector.series.snapshot import OtherShapeError, SnapshotError
 from detector.staging import Staging
 from detector.state import EPOCH_VERSION, Control, DamagedStateError, Epoch, UnreadableStateError, Windows
 from detector.state_reading import StoredState, read_state
@@ -257,16 +257,9 @@ class Recovery:
         remembers = (control.model, control.memory) == (identity.model, place.context.memory.tag)
         same = remembers and control.fingerprint == identity.fingerprint
         memory_from = control.memory_from if remembers else start
-        number = place.partition.partition
-        windows: Windows = "carried"
-        try:
-            pipeline = yield from bring_up_in_steps(
-                place.context, number, control, stored.snapshots(), memory_from=memory_from
-            )
-        except SnapshotError as error:
-            _log.warning("windows are rebuilt from the input", **place.labels, reason=str(error))
-            windows, memory_from = "rebuilt", start
-            pipeline = yield from bring_up_in_steps(place.context, number, control, stored.snapshots(), windows=False)
+        windows, pipeline = yield from self._bring_up(place, stored, control, memory_from)
+        if windows == "rebuilt":
+            memory_from = start
         again_from = control.replay_from
         if windows == "rebuilt":
             again_from = max(place.first, start - self._policy.max_replay_records)
@@ -299,6 +292,24 @@ class Recovery:
             judged_from,
             memory_from,
         )
+
+    def _bring_up(
+        self, place: _Place, stored: StoredState, control: Control, memory_from: int
+    ) -> Generator[Progress, None, tuple[Windows, PartitionPipeline]]:
+        """A pipeline from the snapshots, and whether their windows are of use."""
+        context, number = place.context, place.partition.partition
+        try:
+            # Said of the partition too: perhaps not one of its series had its turn for a snapshot yet.
+            if control.shape not in (None, context.spec.shape):
+                raise OtherShapeError(f"windows had the shape {control.shape}, this stream's have {context.spec.shape}")
+            pipeline = yield from bring_up_in_steps(
+                context, number, control, stored.snapshots(), memory_from=memory_from
+            )  # fmt: skip
+        except SnapshotError as error:
+            _log.warning("windows are rebuilt from the input", **place.labels, reason=str(error))
+            pipeline = yield from bring_up_in_steps(context, number, control, stored.snapshots(), windows=False)
+            return "rebuilt", pipeline
+        return "carried", pipeline
 
     def _rebuild(self, place: _Place, stored: StoredState, why: str) -> Steps:
         """From the input alone, as if the partition's last records were new; what they lead to is not told again."""

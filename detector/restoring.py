@@ -41,14 +41,16 @@ def bring_up_in_steps(
     """
     pipeline = PartitionPipeline(context, partition)
     carried_on = control.memory_from if memory_from is None else memory_from
-    same = (control.model, control.fingerprint) == (context.identity.model, context.identity.fingerprint)
+    fits = control.shape == context.spec.shape or (control.model, control.fingerprint) == (
+        context.identity.model, context.identity.fingerprint,
+    )  # fmt: skip
     for count, (series, state) in enumerate(snapshots, 1):
         try:
             # A series whose snapshot was taken where the model began has not had a window since.
             counts = state.next_offset > carried_on
             pipeline.restore(series, state, windows, memory=counts, read_again_from=control.replay_from)
         except OtherShapeError:
-            if not same:
+            if not fits:
                 raise
             # A model before this one wrote it, and this one has not written the series anew: it had no window when the
             # partition was last committed, or it has one from records that are read again.

@@ -83,7 +83,7 @@ def state_outputs(
     control = Control(
         STATE_VERSION, live.next_offset, replay_from, watermark_ns, identity.model, identity.fingerprint,
         live.epoch_from, partitions, clock, live.began_partitions, live.checkpoint.completed_ms,
-        live.judged_from, live.context.memory.tag, live.memory_from,
+        live.judged_from, live.context.memory.tag, live.memory_from, live.context.spec.shape,
     )  # fmt: skip
     yield from live.checkpoint.outputs(live.pipeline, touched, control)
     if live.checkpoint.completed_ms != control.checkpointed_ms:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from detector.errors import StateMismatchError
 from detector.kafka.history import History
 from detector.records.values import InputPartition
@@ -129,7 +131,7 @@ def _note(found: _Reading, key: bytes, value: bytes, offset: int, stream: str, p
         epoch = decode_epoch(value)
         if (epoch.stream, epoch.topic, epoch.partition) == (stream, partition.topic, partition.partition):
             # A commit whose outcome was unknown, or one that was delivered twice, writes it again: the last one counts.
-            found.epochs[epoch.from_offset] = epoch
+            found.epochs[epoch.from_offset] = _after(found.epochs.get(epoch.from_offset), epoch)
     elif parsed.kind == "p":
         found.first_parts.setdefault(parsed.offset, offset)
     else:
@@ -138,6 +140,13 @@ def _note(found: _Reading, key: bytes, value: bytes, offset: int, stream: str, p
         parts_from = found.first_parts.pop(parsed.offset, offset)
         if checkpoint.topic == partition.topic:
             found.checkpoints[parsed.offset] = CheckpointPlace(checkpoint, parts_from, offset)
+
+
+def _after(before: Epoch | None, epoch: Epoch) -> Epoch:
+    """An epoch that began before the one in ``before`` had a record: it carried on what that one had begun with."""
+    if before is None or epoch.windows != "carried":
+        return epoch
+    return structs.replace(epoch, windows=before.windows, windows_from=before.windows_from)
 
 
 def load_checkpoint(

@@ -116,7 +116,7 @@ class Walk:
         exempt: frozenset[str] = frozenset()
         if before is not None and stage.entry in ("carried", "rebuilt"):
             known, exempt = before.certainty.known, before.certainty.certain()
-        rebuilt_whole = stage.entry == "rebuilt" and (before is None or _same_shape(before.context, context))
+        rebuilt_whole = stage.entry == "rebuilt" and (before is None or before.context.spec.shape == context.spec.shape)
         known = known or rebuilt_whole
         # Certainty follows the scores.
         context = replace(context, keep_scores=self._keep_scores or not known)
@@ -172,12 +172,6 @@ def _pass(stage: Stage, here: _Here, records: Sequence[Record], reached: int) ->
     outcome = here.pipeline.process(records) if records else Outcome()
     here.certainty.follow(outcome)
     return Passage(stage, here.context, outcome, reached, here.pipeline, here.certainty)
-
-
-def _same_shape(one: StreamContext, other: StreamContext) -> bool:
-    return (one.spec.length, one.spec.channels, one.spec.period_ns) == (
-        other.spec.length, other.spec.channels, other.spec.period_ns,
-    )  # fmt: skip
 
 
 def _succeed(

@@ -56,3 +56,8 @@ class WindowSpec:
             raise ValueError(f"period_ns is {self.period_ns}, it must be at least 1 or None")
         if not 0 <= self.min_coverage <= 1:
             raise ValueError(f"min_coverage is {self.min_coverage}, it must lie between 0 and 1")
+
+    @property
+    def shape(self) -> tuple[int, int, int | None]:
+        """Length, channels and period: what rows have in common that can fill each other's windows."""
+        return self.length, self.channels, self.period_ns

@@ -43,6 +43,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
         memory: `MemoryLayout.tag` of what the model in use carries along each series; empty when it carries nothing.
         memory_from: First record from which that has been carried on. What a snapshot holds of it counts if the
             snapshot was taken behind it.
+        shape: `WindowSpec.shape` of the windows; None in states of earlier releases.
     """
 
     version: int
@@ -59,6 +60,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
     judged_from: int = 0
     memory: bytes = b""
     memory_from: int = 0
+    shape: tuple[int, int, int | None] | None = None
 
 
 class SeriesState(msgspec.Struct, frozen=True, array_like=True):

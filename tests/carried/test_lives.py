@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,9 +37,10 @@ SERIES = ("p", "q", "r")
 
 
 def context(model: str, threshold: float) -> StreamContext:
-    """Models a and b remember, c does not."""
-    scorer = MagnitudeScorer() if model == "c" else RememberingScorer(1.0 if model == "a" else 1.5)
-    return context_of(scorer, model, threshold, claims_alone=2, claims_shared=2)
+    """Models a and b remember, c does not, and d remembers longer windows."""
+    scorer = MagnitudeScorer() if model == "c" else RememberingScorer(1.5 if model == "b" else 1.0)
+    length = 5 if model == "d" else 3
+    return context_of(scorer, model, threshold, claims_alone=2, claims_shared=2, length=length)
 
 
 def resolve(epoch: Epoch) -> StreamContext:
@@ -178,6 +180,18 @@ def test_another_model_before_the_first_record_begins_with_nothing() -> None:
     passages = list(walk(topics, resolve, 5))
     assert all(passage.certainty.known for passage in passages)
     assert walked(passages, 5) == since(5, told(worker.committed))
+
+
+@pytest.mark.parametrize("model", ["a", "c"])
+def test_windows_of_another_shape_are_rebuilt_though_no_series_has_a_snapshot_yet(model: str) -> None:
+    """And once more from the same offset under another model, which carries on what was rebuilt."""
+    topics = Topics()
+    write(topics, [quiet("p", 20, 1), quiet("q", 20, 1), ("p", 6, 4.0, 0), ("q", 20, 4.0, 1)])
+    worker = live(topics, [Do(45, True, True, "d", 1.0), Do(0, True, True, model, 1.0), Do(0, True, True, "b", 1.0)])
+    assert all(min(offsets) > 45 for offsets in snapshots(topics).values())
+    found = [(epoch.model[0], epoch.from_offset, epoch.windows, epoch.windows_from) for epoch in epochs(topics)]
+    assert found == [("d", 0, "empty", 0), ("b", 45, "rebuilt", 0)]
+    assert_as_lived(worker)
 
 
 def test_the_walk_begins_at_a_checkpoint_as_the_worker_went_on() -> None:
