@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.backend import load_tensorflow
-from models.outputs import PENALTY
 from models.training.objective import Batch, WindowObjective
 
 if TYPE_CHECKING:
@@ -96,6 +95,6 @@ class VariationalObjective(WindowObjective):
             "loss": mean_square + weight * 2.0 * variance * divergence / values,
             "weight": values,
             "mean_square": mean_square,
-            PENALTY: divergence / tf.cast(tf.shape(windows)[0], tf.float32),
-            "divergence_weight": weight,
+            "kl_nats": divergence / tf.cast(tf.shape(windows)[0], tf.float32),
+            "kl_weight": weight,
         }

@@ -93,7 +93,7 @@ class TestLoss:
         square = np.square(outputs[RECONSTRUCTION] - windows())[observed].mean()
         assert found["weight"] == observed.sum()
         assert found["mean_square"] == pytest.approx(square, rel=1e-5)
-        assert found[PENALTY] == pytest.approx(outputs[PENALTY].mean(), rel=1e-4)
+        assert found["kl_nats"] == pytest.approx(outputs[PENALTY].mean(), rel=1e-4)
         divergence = outputs[PENALTY].sum() / observed.sum()
         assert found["loss"] == pytest.approx(square + 0.5 * 2 * square * divergence, rel=1e-5)
 
@@ -107,7 +107,7 @@ class TestLoss:
                 (windows(), np.ones((20, 16, 3), bool), noise, np.float32(1)), training=True
             )
             # Gaussian likelihood whose variance is the mean square: its logarithm is all that is left (Rybkin et al.).
-            bound = 0.5 * 960 * tf.math.log(parts["mean_square"]) + 20 * parts[PENALTY]
+            bound = 0.5 * 960 * tf.math.log(parts["mean_square"]) + 20 * parts["kl_nats"]
         factor = 2 * float(parts["mean_square"]) / 960
         gradients = [tape.gradient(target, variables) for target in (parts["loss"], bound)]
         for found, wanted in zip(*gradients, strict=True):
@@ -118,7 +118,7 @@ class TestLoss:
         _, mean = self.loss(model, zero)
         _, sampled = self.loss(model, zero + 3)
         assert sampled["mean_square"] > mean["mean_square"]
-        assert sampled[PENALTY] == mean[PENALTY]
+        assert sampled["kl_nats"] == mean["kl_nats"]
 
     def test_noise_comes_from_the_seed_and_held_out_windows_have_none(self):
         objective = objective_of(None)
@@ -158,7 +158,7 @@ class TestAnnealing:
 
     def test_the_history_tells_the_weight_and_the_divergence(self, member):
         epochs = member("lstm_vae").bundle.history()["epochs"]
-        assert [epoch["measures"]["divergence_weight"] for epoch in epochs] == [0, 1]
-        assert all(epoch["measures"][PENALTY] > 0 for epoch in epochs)
+        assert [epoch["measures"]["kl_weight"] for epoch in epochs] == [0, 1]
+        assert all(epoch["measures"]["kl_nats"] > 0 for epoch in epochs)
         first = epochs[0]
         assert first["loss"] == pytest.approx(first["measures"]["mean_square"], rel=1e-6)

@@ -1,0 +1,1 @@
+"""What each architecture costs: weights, size of the graph, time to export and to load, windows per second."""
