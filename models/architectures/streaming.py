@@ -6,10 +6,10 @@ says what comes next (prediction): the composite model of Srivastava, Mansimov a
 of Video Representations using LSTMs" (ICML 2015), with dense decoders in place of recurrent ones, since the state is
 decoded at every sample.
 
-Two linear paths are fitted in closed form, and not trained. An autoregression on the last few samples goes beneath the
-prediction, so that the network learns what the linear model leaves: the highway of Lai, Chang, Yang and Liu, "Modeling
-Long- and Short-Term Temporal Patterns with Deep Neural Networks" (SIGIR 2018). And the principal components of the last
-few samples together give a reconstruction of their own. Where data is linear they are hard to beat.
+Beside it runs a linear model, which is fitted in closed form and not trained: on data that is linear it is hard to
+beat. It is an autoregression on the last few samples, or their principal components. The autoregression may also go
+beneath the prediction, so that the network learns what the linear model leaves: the highway of Lai, Chang, Yang and
+Liu, "Modeling Long- and Short-Term Temporal Patterns with Deep Neural Networks" (SIGIR 2018).
 
 One set of weights makes two models. `build` makes the one that is bundled and served, which takes one step; `unroll`
 makes the one that is trained, which reads chunks of a series.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from models.spec import ModelSpec
 
+AUTOREGRESSION, COMPONENTS = "autoregression", "components"
 STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
 """By kind of cell, what it remembers, in Keras's order."""
 MAX_LINEAR_INPUTS = 2048
@@ -87,9 +88,10 @@ def build(spec: ModelSpec) -> keras.Model:
     windows = keras.Input((window, channels), dtype="float32", name=WINDOWS)
     states = [keras.Input((spec.units,), dtype="float32", name=STATE_PREFIX + name) for name in STATES[kind]]
 
-    def last_rows(name: str, rows: int) -> Any:
+    def last_rows(name: str, rows: int, before: int = 0) -> Any:
         # Layers rather than slices: what a bundle may hold is a list of layers.
-        return layers.Flatten(name=f"{name}_flat")(layers.Cropping1D((window - rows, 0), name=f"{name}_rows")(windows))
+        crop = layers.Cropping1D((window - rows - before, before), name=f"{name}_rows")
+        return layers.Flatten(name=f"{name}_flat")(crop(windows))
 
     def fitted(name: str, width: int) -> Any:
         return layers.Dense(width, kernel_initializer="zeros", name=name, trainable=False)
@@ -98,17 +100,26 @@ def build(spec: ModelSpec) -> keras.Model:
     memory, following = cell(last_rows("last", 1), states)
     code = dense("code", spec.latent, seeds)(memory)
     flat = dense("reconstruction", window * channels, seeds)(code)
-    # From zeros: training begins at what the linear model predicts, and adds to it what it learns.
-    learned = layers.Dense(channels, kernel_initializer="zeros", name="prediction")(memory)
-    prediction = layers.Add(name="prediction_sum")(
-        [fitted("autoregression", channels)(last_rows("lagged", linear.lags)), learned]
-    )
-    components = fitted("components", linear.components)(last_rows("tail", linear.rows))
-    rebuilt = fitted("linear", linear.rows * channels)(components)
+    autoregression = fitted(AUTOREGRESSION, channels)
+    if spec.options["highway"]:
+        # From zeros: training begins at what the linear model predicts, and adds to it what it learns.
+        learned = layers.Dense(channels, kernel_initializer="zeros", name="prediction")(memory)
+        prediction = layers.Add(name="prediction_sum")([autoregression(last_rows("lagged", linear.lags)), learned])
+    else:
+        prediction = dense("prediction", channels, seeds)(memory)
+    if spec.options["linear"] == AUTOREGRESSION:
+        # Of the window's last sample, from those before it: nothing has to wait in a state.
+        estimate = layers.Reshape((1, channels), name="linear_rows")(
+            autoregression(last_rows("earlier", linear.lags, 1))
+        )
+    else:
+        components = fitted(COMPONENTS, linear.components)(last_rows("tail", linear.rows))
+        rebuilt = fitted("linear", linear.rows * channels)(components)
+        estimate = layers.Reshape((linear.rows, channels), name="linear_rows")(rebuilt)
     outputs = {
         RECONSTRUCTION: layers.Reshape((window, channels), name="reconstruction_rows")(flat),
         PREDICTION: layers.Reshape((1, channels), name="prediction_row")(prediction),
-        LINEAR: layers.Reshape((linear.rows, channels), name="linear_rows")(rebuilt),
+        LINEAR: estimate,
     }
     following = following if isinstance(following, list | tuple) else [following]
     outputs |= {NEXT_PREFIX + name: state for name, state in zip(STATES[kind], following, strict=True)}
@@ -138,11 +149,13 @@ def unroll(model: keras.Model, spec: ModelSpec) -> keras.Model:
     read = layers.Dropout(spec.dropout, seed=spec.seed, name="dropout")(rows) if spec.dropout else rows
     recurrent = layers.RNN(model.get_layer("memory"), return_sequences=True, return_state=True, name="recurrent")
     memories, *following = recurrent(read, initial_state=states)
+    prediction = model.get_layer("prediction")(memories)
+    if spec.options["highway"]:
+        beneath = model.get_layer(AUTOREGRESSION)(lagged)
+        prediction = layers.Add(name="prediction_sum")([beneath, prediction])
     outputs = {
         RECONSTRUCTION: model.get_layer("reconstruction")(model.get_layer("code")(memories)),
-        PREDICTION: layers.Add(name="prediction_sum")(
-            [model.get_layer("autoregression")(lagged), model.get_layer("prediction")(memories)]
-        ),
+        PREDICTION: prediction,
     }
     outputs |= {NEXT_PREFIX + name: state for name, state in zip(names, following, strict=True)}
     return keras.Model([rows, lagged, *states], outputs, name="streaming_autoencoder_unrolled")
@@ -159,12 +172,14 @@ def fit(task: FittingTask) -> Fitted:
     chunk = int(options["chunk"])
     lanes = chunk_lanes(chunk, spec.window, len(spec.channels))
     bank = ChunkBank(task.series, task.scaler, spec.window, chunk, lanes)
-    weights, intercepts = fit_autoregression(bank.tails(shape.lags + 1, _MOST_LINEAR_ROWS), RIDGE)
-    set_dense(task.model, "autoregression", weights, intercepts)
+    if options["highway"] or options["linear"] == AUTOREGRESSION:
+        weights, intercepts = fit_autoregression(bank.tails(shape.lags + 1, _MOST_LINEAR_ROWS), RIDGE)
+        set_dense(task.model, AUTOREGRESSION, weights, intercepts)
     tails = bank.tails(shape.rows, _MOST_LINEAR_ROWS)
-    kept, mean = fit_components(tails.reshape(len(tails), -1), shape.components, float(options["linear_variance"]))
-    set_dense(task.model, "components", kept, -mean @ kept)
-    set_dense(task.model, "linear", kept.T, mean)
+    if options["linear"] == COMPONENTS:
+        kept, mean = fit_components(tails.reshape(len(tails), -1), shape.components, float(options["linear_variance"]))
+        set_dense(task.model, COMPONENTS, kept, -mean @ kept)
+        set_dense(task.model, "linear", kept.T, mean)
     objective = CarriedObjective(
         task.model,
         unroll(task.model, spec),
@@ -206,7 +221,16 @@ ARCHITECTURE = Architecture(
             help="weight of the next sample's error in the loss, beside the reconstruction's",
         ),
         Option(
-            name="lags", default=5, low=1, high=64, help="samples that the autoregression beneath the prediction sees"
+            name="linear",
+            default=AUTOREGRESSION,
+            choices=(AUTOREGRESSION, COMPONENTS),
+            help="the linear model that runs beside the network",
+        ),
+        Option(name="lags", default=5, low=1, high=64, help="samples that the autoregression sees"),
+        Option(
+            name="highway",
+            default=True,
+            help="whether the network predicts what the autoregression leaves, rather than the next sample itself",
         ),
         Option(
             name="linear_rows", default=10, low=1, high=64, help="samples that the principal components see together"

@@ -69,7 +69,7 @@ def streaming_trained(tiny_data: TrainingData) -> TrainedModel:
     """A model with memory: one epoch is enough for weights that are not those of the start."""
     spec = ModelSpec(
         channels=("x", "y", "z"), architecture="streaming", window=8, period_seconds=1.0, units=6, latent=3, seed=3,
-        options={"chunk": 32, "renew_after": 4, "lags": 3, "linear_rows": 4},
+        options={"chunk": 32, "renew_after": 4, "lags": 3, "linear": "components", "linear_rows": 4},
     )  # fmt: skip
     return train(tiny_data, spec, TrainOptions(epochs=1, horizon_sequences=0))
 

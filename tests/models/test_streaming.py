@@ -77,7 +77,7 @@ class TestAgreement:
         if cell != "lstm":
             spec = ModelSpec(
                 channels=("x", "y", "z"), architecture="streaming", window=WINDOW, units=6, latent=3, seed=5,
-                options={"cell": cell, "lags": 3, "linear_rows": 4},
+                options={"cell": cell, "lags": 3, "highway": False},
             )  # fmt: skip
             model = build(spec)
         rows = wave(1000 + WINDOW - 1)
@@ -99,6 +99,22 @@ class TestAgreement:
         assert set(first.parts) == {"reconstruction", "prediction", "linear"}
         for name, tensor in first.parts.items():
             assert np.abs(tensor - second.parts[name]).max() <= TOLERANCE
+
+
+def test_the_autoregression_estimates_the_last_row_from_those_before_it_and_carries_the_prediction():
+    spec = ModelSpec(
+        channels=("x", "y", "z"), architecture="streaming", window=WINDOW, units=4, latent=2, options={"lags": 2}
+    )
+    model = build(spec)
+    weights = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    model.get_layer("autoregression").set_weights([weights, np.array([1, 2, 3], np.float32)])
+    rows = wave(20)
+    found, _ = along(runtime_of(onnx_graph(export_onnx(model), spec, "model")), windows_of(rows))
+    expected = np.concatenate([rows[WINDOW - 3 : -2], rows[WINDOW - 2 : -1]], axis=1) @ weights + [1, 2, 3]
+    assert found.parts["linear"].shape == (13, 1, 3)
+    np.testing.assert_allclose(found.parts["linear"][:, 0], expected, atol=1e-5)
+    # The network's own part is zero before training; the prediction was made one row earlier, and waited in the state.
+    np.testing.assert_allclose(found.parts["prediction"][:, 0], expected, atol=1e-5)
 
 
 class TestMemory:
