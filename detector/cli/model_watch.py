@@ -166,13 +166,14 @@ class ModelWatch:
         key = f"{seat.stream} {seat.role}"
         try:
             outcome = seat.look(asked)
-        except DetectorError as error:
+        except Exception as error:  # nothing about other models may end the watch, or touch those that run
+            reason = str(error) if isinstance(error, DetectorError) else f"{type(error).__name__}: {error}"
             self._metrics.registry_checks.labels(seat.stream, "failed").inc()
-            if self._complaints.get(key) != str(error):  # once for each thing that is wrong, however long it lasts
-                self._complaints[key] = str(error)
+            if self._complaints.get(key) != reason:  # once for each thing that is wrong, however long it lasts
+                self._complaints[key] = reason
                 _log.warning(
                     "the registry cannot tell what an alias names; everything stays as it is",
-                    stream=seat.stream, role=seat.role, reason=str(error),
+                    stream=seat.stream, role=seat.role, reason=reason,
                 )  # fmt: skip
             return
         self._complaints.pop(key, None)

@@ -150,7 +150,7 @@ class RemoteStore:
             self._files: Any
             self._files, root = url_to_fs(address)
         except ImportError as error:  # fsspec's own text names the package
-            raise RegistryError(f"{self._shown}: {error}, for example with: pip install PACKAGE") from error
+            raise RegistryError(f"{self._shown} needs a package that is not installed: {error}") from error
         except ValueError as error:
             raise RegistryError(f"{self._shown} is not an address that fsspec knows: {error}") from error
         except Exception as error:  # constructors of file systems may already connect

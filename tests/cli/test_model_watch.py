@@ -81,7 +81,10 @@ def watched(made: Made, tmp_path: Path) -> Callable[..., Watched]:
         place = f"registry://{tmp_path}/registry/web"
         stream = StreamSettings.model_validate(
             {"name": "web", "topic": "t", "model": f"{place}@champion", "shadow": {"model": f"{place}@challenger"}}
-            | {key: value.replace("{place}", place) for key, value in settings.items()}
+            | {
+                key: value.replace("{place}", place) if isinstance(value, str) else value
+                for key, value in settings.items()
+            }
         )
         shadow, metrics, asked = Shadow(), CollectorRegistry(), [False]
         context = replace(stream_context(stream, bundles[0], "cluster"), shadow=shadow)
@@ -142,6 +145,34 @@ def test_a_registry_that_does_not_answer_changes_nothing_and_is_told_once(watche
     found.move("champion", 1)
     found.look()
     assert found.ready() == [found.bundles[1].digest]
+
+
+def test_whatever_goes_wrong_with_asking_the_watch_goes_on(watched, monkeypatch):
+    found = watched()
+    found.look()
+    monkeypatch.setattr(BundleSource, "named", lambda *_: 1 / 0)
+    with capture_logs() as logs:
+        found.watch.look(False)
+    assert {log["reason"] for log in logs} == {"ZeroDivisionError: division by zero"}
+    monkeypatch.undo()
+    found.move("champion", 1)
+    found.look()
+    assert found.ready() == [found.bundles[1].digest]
+
+
+def test_directories_are_looked_at_when_somebody_asks(watched, made, tmp_path):
+    shutil.copytree(made.path, tmp_path / "here")
+    dated(made.path, tmp_path / "there", 5)
+    found = watched(model=str(tmp_path / "here"), shadow={"model": str(tmp_path / "there")})
+    found.watch._streams[0].champion.digest = load_bundle(tmp_path / "here").digest
+    assert found.look() == ["a challenger scores in the shadow"]
+    assert found.look() == []
+    shutil.rmtree(tmp_path / "here")
+    bundle = dated(made.path, tmp_path / "here", 6)
+    assert found.look() == []
+    # The challenger is looked at again, since the model beside it is another one.
+    assert found.look(asked=True) == ["the model is replaced", "a challenger scores in the shadow"]
+    assert found.ready() == [bundle.digest]
 
 
 def test_an_alias_that_was_removed_leaves_the_model_alone(watched):

@@ -268,7 +268,9 @@ class TestStores:
             open_registry("nowhere://x")
 
     def test_a_package_that_is_missing_is_named(self):
-        with pytest.raises(RegistryError, match="s3fs"):
+        with pytest.raises(
+            RegistryError, match="s3://bucket/models needs a package that is not installed: Install s3fs"
+        ):
             open_registry("s3://bucket/models")
 
     def test_a_remote_that_fails_says_how_and_tells_no_password(self, monkeypatch):
