@@ -172,7 +172,7 @@ def test_the_documentation_names_every_architecture_and_option_with_its_default(
         told.setdefault(owner, {})[option.strip("`")] = default
     known = {
         name: {
-            option.name: f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
+            option.name: f"{option.default:g}" if isinstance(option.default, float) else str(option.default).lower()
             for option in architecture.options
         }
         for name, architecture in ARCHITECTURES.items()
