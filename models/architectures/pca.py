@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.limits import check_values
 from models.architectures.options import Option
 from models.backend import load_keras
 from models.errors import SpecError
@@ -39,12 +40,8 @@ def check(spec: ModelSpec) -> None:
     Raises:
         SpecError: see above.
     """
+    check_values(spec, MAX_VALUES)
     values, components = spec.window * len(spec.channels), int(spec.options["components"])
-    if values > MAX_VALUES:
-        raise SpecError(
-            f"pca takes at most {MAX_VALUES:,} values in a window, and {spec.window} samples of {len(spec.channels)}"
-            f" channels are {values:,}; a window of 10 is usual"
-        )
     if components >= values:
         raise SpecError(
             f"option components is {components}, but a window has {values} values, and as many components leave no"

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.limits import check_values
 from models.architectures.options import Option
 from models.architectures.window_autoencoder import dense, initializers, seeds_of
 from models.backend import load_keras
@@ -251,6 +252,7 @@ ARCHITECTURE = Architecture(
         ),
     ),
     memory="carried",
+    check=check_values,
     default_window=16,
     default_latent=8,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from models.architectures.pca import MAX_VALUES
+from models.architectures.limits import MAX_DENSE_UNITS
 from models.bundle.refusal import refused
 from models.spec import MAX_CHANNELS, MAX_UNITS, MAX_WINDOW
 
@@ -47,7 +47,7 @@ _ACTIVATIONS: Final = frozenset(
 # Where a text stands for an object that Keras looks up by name.
 _LOOKED_UP: Final = ("activation", "_initializer", "_regularizer", "_constraint")
 _SIZES: Final = {
-    "units": max(MAX_UNITS, MAX_VALUES),
+    "units": MAX_DENSE_UNITS,  # of other layers fewer, see below
     "filters": MAX_UNITS,
     "n": MAX_WINDOW,
     "num_heads": MAX_UNITS,
@@ -102,6 +102,10 @@ def _check_class(value: dict[str, Any], where: object) -> None:
         return
     if not isinstance(name, str) or not isinstance(module, str) or (module, name) not in ALLOWED:
         raise refused(where, f"its configuration names {str(name)[:60]!r} of {str(module)[:60]!r}")
+    config = value.get("config")
+    units = config.get("units") if isinstance(config, dict) else None
+    if name != "Dense" and isinstance(units, int) and units > MAX_UNITS:
+        raise refused(where, f"its configuration has units {str(units)[:20]}, beyond {MAX_UNITS:,}")
     if registered not in (None, name):
         raise refused(where, f"its configuration names the custom object {str(registered)[:60]!r}")
 

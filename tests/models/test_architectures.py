@@ -12,8 +12,10 @@ import pytest
 
 from models.architectures import ARCHITECTURES, build, names
 from models.bundle.layout import MANIFEST, ONNX
+from models.errors import SpecError
 from models.outputs import PENALTY, RECONSTRUCTION
 from models.runtimes import RUNTIMES, TOLERANCE, open_runtime
+from models.spec import ModelSpec
 from models.training.segments import cut
 from models.training.windows import WindowBank, lay_windows
 from tests.models.conftest import Member
@@ -111,3 +113,16 @@ def test_initial_weights_depend_on_the_seed_alone(tiny_spec, name):
     )
     assert first == again
     assert first != other
+
+
+@pytest.mark.parametrize(("name", "values"), [("pca", 4096), ("streaming", 16384)])
+def test_a_window_that_is_too_large_to_be_one_vector_is_refused(name, values):
+    channels = tuple(map(str, range(50)))
+    most = values // 50
+    with pytest.raises(
+        SpecError,
+        match=rf"{name} takes at most {values:,} values in a window, and {most + 1} samples of 50 channels are"
+        rf" {50 * most + 50:,}; choose a shorter window \({most} at most\), or fewer channels",
+    ):
+        ModelSpec(channels=channels, architecture=name, window=most + 1)
+    ModelSpec(channels=channels, architecture=name, window=most)

@@ -188,6 +188,10 @@ def set_units(config):
     layer(config, 1)["config"]["units"] = 10**12
 
 
+def set_dense_units(config):
+    next(found for found in config["config"]["layers"] if found["class_name"] == "Dense")["config"]["units"] = 10**12
+
+
 def set_window(config):
     layer(config, 0)["config"]["batch_shape"][1] = 10**12
 
@@ -221,7 +225,8 @@ class TestConfiguration:
             (set_typespec, "its configuration names '__typespec__' of 'None'"),
             (set_activation, "its configuration has activation 'evil'"),
             (set_compile, "its configuration tells how to compile the model"),
-            (set_units, "its configuration has units 1000000000000, beyond 4,096"),
+            (set_units, "its configuration has units 1000000000000, beyond 2,048"),
+            (set_dense_units, "its configuration has units 1000000000000, beyond 16,384"),
             (set_window, "its configuration has a batch_shape that is none, or an axis beyond 16,384"),
             (set_float_shape, "its configuration has a batch_shape that is none, or an axis beyond 16,384"),
             (set_text_lookup, "its configuration has kernel_initializer 'keras.utils.get_file'"),
