@@ -11,6 +11,7 @@ import structlog
 from detector.observability.metrics import INCIDENT_KINDS, Metrics
 from detector.pipeline import Outcome, PartitionPipeline, WindowScorer
 from detector.records.values import InputPartition
+from detector.scoring.drift import Drift, FollowsDrift
 from detector.scoring.scores import Scores
 from detector.series.carried import States, StateType
 from detector.series.values import WindowBatch
@@ -22,6 +23,7 @@ _NS = 1e-9
 _LONGEST_POLL_PERIOD_SECONDS = 60.0
 # From here on people should know: the group gives up at 1.
 _LATE_POLL_RATIO = 0.5
+_CHANNELS_TOLD = 10
 
 
 class TimedScorer:
@@ -34,8 +36,10 @@ class TimedScorer:
         stream: str,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        drift: FollowsDrift | None = None,
     ) -> None:
         self._scorer = scorer
+        self._drift = drift
         self._metrics = metrics
         self._stream = stream
         self._monotonic = monotonic
@@ -53,7 +57,21 @@ class TimedScorer:
         self._metrics.scoring_duration.observe(self._monotonic() - started, self._stream)
         self._metrics.scoring_batch_windows.observe(len(batch.series), self._stream)
         self._metrics.event_time_lag.observe_many(np.maximum(self._now() - batch.time_ns * _NS, 0.0), self._stream)
+        if self._drift is not None and (found := self._drift.follow(batch, scores)) is not None:
+            self._tell_drift(found)
         return scores
+
+    def _tell_drift(self, found: Drift) -> None:
+        self._metrics.input_drift.labels(self._stream).set(found.worst)
+        if found.score is not None:
+            self._metrics.score_drift.labels(self._stream).set(found.score)
+        if shifted := found.shifted:
+            _log.warning(
+                "inputs are not what the model was trained on; see to the channels, or train it anew",
+                stream=self._stream,
+                channels={name: round(index, 3) for name, index in list(shifted.items())[:_CHANNELS_TOLD]},
+                more=max(0, len(shifted) - _CHANNELS_TOLD),
+            )
 
 
 class TimedShadowScorer:

@@ -25,6 +25,7 @@ from detector.alerting.watch import SeriesWatch
 from detector.errors import InvalidRecordError
 from detector.records.reader import RecordReader
 from detector.records.values import Record
+from detector.scoring.drift import FollowsDrift
 from detector.scoring.scores import Scores
 from detector.series.carried import MemoryLayout, States, StateType, memory_layout
 from detector.series.eviction import EvictionCounters, Residency
@@ -74,6 +75,7 @@ class StreamContext:
         shadow: Holds the challenger that sees the same windows; None: there never is one.
         silence: When a series counts as silent; None: never.
         freezes: For how long channels may keep a value; None: nobody watches that.
+        drift: Compares samples with the training data; for metrics alone.
         reach: By series the scored samples after which nothing older has any influence; None: a scorer that carries
             something along remembers for ever.
         shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
@@ -93,6 +95,7 @@ class StreamContext:
     silence: SilencePolicy | None = None
     freezes: FreezeLimits | None = None
     reach: Callable[[str], float] | None = None
+    drift: FollowsDrift | None = None
     shaping: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -460,6 +460,13 @@ class FrozenSettings(Section):
     """Shorter runs are never a finding, however restless the channel was in training."""
 
 
+class DriftSettings(Section):
+    """How far inputs and scores have come from those of training, as metrics; it shapes no outcome."""
+
+    window_seconds: Seconds = 86_400.0
+    """Event time over which samples are counted before they are compared."""
+
+
 class StreamSettings(Section):
     """One input topic with its model."""
 
@@ -480,6 +487,8 @@ class StreamSettings(Section):
     """How scores become incidents."""
     silence: SilenceSettings = SilenceSettings()
     """Series that stop."""
+    drift: DriftSettings = DriftSettings()
+    """How far the stream has come from the training data."""
     frozen: FrozenSettings = FrozenSettings()
     """Channels that stop moving."""
     shadow: ShadowSettings | None = None

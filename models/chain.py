@@ -34,11 +34,13 @@ class Judged:
         score: float64[n]; NaN where it is not known.
         contributions: float64[n, channels]; they add up to the score.
         expected: float64[n, channels]; what the model made of the last sample, in the channels' own units.
+        scaled: float32[n, channels]; the last sample in scaled units, NaN where missing or not scaled yet.
     """
 
     score: Float64
     contributions: Float64
     expected: Float64
+    scaled: Float32
 
 
 class Chain:
@@ -107,16 +109,17 @@ class Chain:
         score = np.full(len(values), np.nan)
         contributions = np.zeros((len(values), values.shape[2]))
         expected = np.full_like(contributions, np.nan)
+        scaled = np.full(contributions.shape, np.nan, np.float32)
         if going.size:
             # The model has seen nothing of a series until its scale is known.
             chosen = None if memory is None else _chosen(memory, going, first)
             found = self._judge(values[going], centre[going], scale[going], usable[going], chosen)
-            score[going], contributions[going], expected[going] = found
-        return Judged(score, contributions, expected)
+            score[going], contributions[going], expected[going], scaled[going] = found
+        return Judged(score, contributions, expected, scaled)
 
     def _judge(
         self, values: Float64, centre: Float64, scale: Float64, usable: Bool, memory: Memory | None
-    ) -> tuple[Float64, Float64, Float64]:
+    ) -> tuple[Float64, Float64, Float64, Float32]:
         scaled = self._scaler.scaled(values, centre, scale)
         filled, observed = impute(scaled)
         output = self._run(filled, memory)
@@ -128,7 +131,7 @@ class Chain:
             factor = np.divide(relative, score, out=np.zeros_like(score), where=score > 0)
             score, contributions = relative, contributions * factor[:, None]
         expected = output.reconstruction[:, -1].astype(np.float64) * scale + centre
-        return np.where(usable, score, np.nan), contributions, expected
+        return np.where(usable, score, np.nan), contributions, expected, scaled[:, -1]
 
     def _run(self, filled: Float32, memory: Memory | None) -> Output:
         return self._runtime(filled, _part(memory, "model", self._runtime.state_dtype))

@@ -177,7 +177,7 @@ class MagnitudeScorer:
         last = batch.values[:, -1]
         contributions = np.abs(np.nan_to_num(last)).astype(np.float32)
         score = np.where(batch.coverage_ok, contributions.sum(1, dtype=np.float64), np.nan)
-        return Scores(score=score, contributions=contributions, seen=last, expected=np.zeros_like(last))
+        return Scores(score, contributions, last, np.zeros_like(last), last.astype(np.float32))
 
 
 def context(scorer: Any = None) -> StreamContext:

@@ -47,7 +47,7 @@ class QuietScorer:
             states["state"][batch.slots] = noise
         last = batch.values[:, -1]
         contributions = np.zeros(last.shape, np.float32)
-        return Scores(score=np.zeros(len(last)), contributions=contributions, seen=last, expected=last)
+        return Scores(np.zeros(len(last)), contributions, seen=last, expected=last, scaled=contributions)
 
 
 def context(found: Settings, shape: Shape, cluster: str) -> StreamContext:

@@ -19,6 +19,7 @@ from detector.model_address import ModelPlace
 from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
+from detector.scoring.drift_meter import DriftMeter
 from detector.scoring.scorer import Scorer
 from detector.series.cold import ColdSeries
 from detector.series.eviction import Residency
@@ -213,6 +214,7 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         silence=silence_policy(bundle, stream.silence, stream.window),
         freezes=freeze_limits(bundle, stream.frozen),
         reach=scorer.reach,
+        drift=DriftMeter(bundle.reference, bundle.spec.channels, round(stream.drift.window_seconds * _NS)),
         shaping=shaping_settings(stream),
     )
 

@@ -176,6 +176,15 @@ class Metrics:
             RATIO_BOUNDS,
             "stream",
         )
+        self.input_drift = make.gauge(
+            "input_drift_psi",
+            "Population stability index of the channel that has come farthest from the training data, over the last "
+            "drift.window_seconds of event time; above 0.25 is a shift. The log names the channels.",
+            "stream",
+        )
+        self.score_drift = make.gauge(
+            "score_drift_psi", "Population stability index of the scores against those of held-out data.", "stream"
+        )
         self.events = make.counter(
             "events_total", "Events committed, by event (opened, updated, closed) and severity.",
             "stream", "event", "severity",

@@ -50,4 +50,5 @@ class Scorer:
             contributions=judged.contributions.astype(np.float32),
             seen=batch.values[:, -1],
             expected=judged.expected,
+            scaled=judged.scaled,
         )

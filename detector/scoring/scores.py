@@ -19,9 +19,11 @@ class Scores:
         contributions: float32[n, channels]; what each channel adds to the score.
         seen: float64[n, channels]; the last sample in the channels' own units, NaN where missing.
         expected: float64[n, channels]; its reconstruction, in the same units.
+        scaled: float32[n, channels]; the last sample in scaled units, NaN where missing or not scaled yet.
     """
 
     score: Float64
     contributions: npt.NDArray[np.float32]
     seen: Float64
     expected: Float64
+    scaled: npt.NDArray[np.float32]

@@ -34,6 +34,7 @@ from models.fields import integer, known_keys, mapping, text
 from models.golden import golden_width
 from models.habits import Habits
 from models.outputs import PARTS, PENALTY, RECONSTRUCTION
+from models.reference import Reference
 from models.renewal import Renewal
 from models.scaling import Scaler
 from models.scores import ScoreRule
@@ -44,7 +45,7 @@ MAX_WARM_UP = 1_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEYS = {
     "schema_version", "created_at", "spec", "outputs", "renewal", "scaler", "score", "calibration", "warm_up",
-    "habits",
+    "habits", "reference",
     "training_data", "libraries", "files",
 }  # fmt: skip
 
@@ -66,6 +67,7 @@ class Bundle:
         calibration: The threshold and where it comes from.
         warm_up: Samples on which a series that training never saw is measured before it is judged; 0: it is scaled as
             all together are.
+        reference: What inputs and scores were like in training.
         habits: Cadence of the series it was trained on, and how long their channels rest.
         training_data: Which data it was trained on.
         libraries: Versions that trained it, by name.
@@ -84,6 +86,7 @@ class Bundle:
     calibration: Calibration
     warm_up: int
     habits: Habits
+    reference: Reference
     training_data: Mapping[str, object]
     libraries: Mapping[str, str]
     files: Mapping[str, FileRecord]
@@ -178,6 +181,7 @@ def load_bundle(path: Path) -> Bundle:
         rule = ScoreRule.from_dict(mapping(manifest, "score"))
         calibration = Calibration.from_dict(mapping(manifest, "calibration"))
         habits = Habits.from_dict(mapping(manifest, "habits"))
+        reference = Reference.from_dict(mapping(manifest, "reference"))
         libraries = {name: str(value) for name, value in mapping(manifest, "libraries").items()}
         warm_up = integer(manifest, "warm_up")
         if not 0 <= warm_up <= MAX_WARM_UP:
@@ -189,6 +193,8 @@ def load_bundle(path: Path) -> Bundle:
     channels = len(spec.channels)
     if scaler.centre.shape[1] != channels or rule.channels != channels:
         raise _damaged(path, MANIFEST, f"scaler or score do not fit the model's {channels} channels")
+    if len(reference.channels) != channels:
+        raise _damaged(path, MANIFEST, f"the reference does not fit the model's {channels} channels")
     if habits.series and habits.channels != channels:
         raise _damaged(path, MANIFEST, f"habits do not fit the model's {channels} channels")
     digest = hashlib.sha256(raw).hexdigest()
@@ -205,6 +211,7 @@ def load_bundle(path: Path) -> Bundle:
         calibration=calibration,
         warm_up=warm_up,
         habits=habits,
+        reference=reference,
         training_data=training_data,
         libraries=libraries,
         files=files,

@@ -75,6 +75,7 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
         "calibration": trained.calibration.to_dict(),
         "warm_up": trained.warm_up,
         "habits": trained.habits.to_dict(),
+        "reference": trained.reference.to_dict(),
         "training_data": trained.training_data,
         "libraries": _libraries(),
         "files": {

@@ -21,6 +21,7 @@ from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.habits import Habits
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
 from models.imputation import impute
+from models.reference import Reference
 from models.renewal import Renewal
 from models.runtimes import runtime_of
 from models.runtimes.onnx import onnx_graph
@@ -54,6 +55,7 @@ class TrainedModel:
         scaler: Fitted on training rows alone.
         rule: The score, fitted to held-out windows.
         calibration: Threshold from held-out windows.
+        reference: What inputs and scores were like.
         habits: Cadence of the series, and how long their channels rest.
         history: What happened.
         onnx: The model as ONNX; held-out data was scored by it.
@@ -70,6 +72,7 @@ class TrainedModel:
     rule: ScoreRule
     calibration: Calibration
     habits: Habits
+    reference: Reference
     history: TrainingHistory
     onnx: bytes
     golden: Float32
@@ -148,6 +151,14 @@ def train(
         rule=rule,
         calibration=calibrate(scores, calibration, count_incidents),
         habits=Habits.of(data),
+        reference=Reference.of(
+            [
+                scaler.apply(segment.values[None], np.array([scaler.row(name)]))[0]
+                for name, windows in laid.items()
+                for segment in windows.segments
+            ],
+            np.concatenate([found.scores for found in scores]),
+        ),
         history=TrainingHistory(
             epochs=result.epochs,
             best_epoch=result.best_epoch,

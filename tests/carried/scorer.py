@@ -49,4 +49,5 @@ class RememberingScorer:
             contributions=contributions,
             seen=batch.values[:, -1],
             expected=expected,
+            scaled=batch.values[:, -1].astype(np.float32),
         )

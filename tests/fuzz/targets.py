@@ -61,6 +61,7 @@ from models.bundle.layout import MANIFEST, MAX_BYTES, SCHEMA_VERSION, FileRecord
 from models.bundle.npy import read_npy
 from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError, RegistryError
+from models.reference import Reference
 from models.registry.marker import check_marker
 from models.registry.names import check_name
 from models.registry.records import Move, Version
@@ -220,6 +221,7 @@ def manifest_seeds() -> list[bytes]:
             "spot": None,
             "feedback": None,
         },
+        "reference": Reference.of([rows.astype(np.float32)], rows[:, 0]).to_dict(),
         "habits": {"gap_seconds": 1.0, "series": ["s"], "longest_runs": [[1, None]]},
         "training_data": {},
         "libraries": {"keras": "3.15.1"},
