@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from models.chain import Chain
 from models.memory import Memory, States, new_states
-from models.training.segments import Segment
+from models.segments import Segment
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -148,7 +148,7 @@ def score_series(
     Args:
         chain: Of the bundle.
         data: Segments of each series, by the name under which the chain knows its scale; see
-            `models.training.segments.cut`.
+            `models.segments.cut`.
         window: Rows in a window.
         min_coverage: Least observed share of a window's values, and of its last row's, for a score.
 

@@ -15,7 +15,7 @@ from models.errors import ModelsError
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
 from models.imputation import impute
 from models.runtimes.keras import load_keras_model
-from models.training.segments import cut
+from models.segments import cut
 
 
 def stored_horizons(bundle: Bundle) -> dict[str, Horizon]:

@@ -27,6 +27,7 @@ from models.runtimes import runtime_of
 from models.runtimes.onnx import onnx_graph
 from models.scaling import Scaler
 from models.scores import ScoreOptions, ScoreRule
+from models.segments import TrainingData, check, cut, fingerprint
 from models.spec import ModelSpec
 from models.training.health import diagnose
 from models.training.held_out import run_held_out, score_held_out
@@ -35,7 +36,6 @@ from models.training.loop import LoopResult, TrainingLoop
 from models.training.misfits import find_misfits
 from models.training.objective import Objective
 from models.training.options import TrainOptions
-from models.training.segments import TrainingData, check, cut, fingerprint
 from models.training.windows import SeriesWindows, WindowBank, lay_windows
 
 Float32 = npt.NDArray[np.float32]
@@ -60,7 +60,7 @@ class TrainedModel:
         history: What happened.
         onnx: The model as ONNX; held-out data was scored by it.
         golden: float32[n, window, channels]; inputs on which every runtime must agree with Keras.
-        training_data: Which data it was; see `models.training.segments.fingerprint`.
+        training_data: Which data it was; see `models.segments.fingerprint`.
         warm_up: Samples on which a series that training never saw is measured before it is judged; 0: it is scaled as
             all together are.
     """

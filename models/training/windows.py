@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.imputation import impute
 from models.scaling import Scaler
-from models.training.segments import Segment
+from models.segments import Segment
 
 Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]

@@ -15,9 +15,9 @@ from models.bundle import Bundle, load_bundle, write_bundle
 from models.calibration import CalibrationOptions
 from models.outputs import RECONSTRUCTION, Float32
 from models.runtimes.keras import load_keras_model
+from models.segments import TrainingData
 from models.spec import ModelSpec
 from models.training import TrainedModel, TrainOptions, train
-from models.training.segments import TrainingData
 from tests.plugins.made_once import MadeOnce
 
 SECOND_NS = 1_000_000_000

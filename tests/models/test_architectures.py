@@ -15,8 +15,8 @@ from models.bundle.layout import MANIFEST, ONNX
 from models.errors import SpecError
 from models.outputs import PENALTY, RECONSTRUCTION
 from models.runtimes import RUNTIMES, TOLERANCE, open_runtime
+from models.segments import cut
 from models.spec import ModelSpec
-from models.training.segments import cut
 from models.training.windows import WindowBank, lay_windows
 from tests.models.conftest import Member
 

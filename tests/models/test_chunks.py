@@ -7,8 +7,8 @@ import pytest
 
 from models.imputation import impute
 from models.scaling import Scaler
+from models.segments import Segment
 from models.training.chunks import ChunkBank, fill_forward
-from models.training.segments import Segment
 from models.training.windows import SeriesWindows, lay_windows
 
 WINDOW, CHUNK = 4, 10

@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import TrainingError
 from models.scaling import Scaler
-from models.training.segments import check, cut, fingerprint
+from models.segments import check, cut, fingerprint
 from models.training.windows import WindowBank, lay_windows
 
 

@@ -18,7 +18,7 @@ from models.bundle import load_bundle
 from models.chain import Chain
 from models.offline import places, score_series, walk
 from models.runtimes import open_runtime
-from models.training.segments import Segment, cut
+from models.segments import Segment, cut
 
 pytestmark = pytest.mark.keras
 SECOND_NS = 1_000_000_000

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.errors import SpecError
+from models.segments import cut
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
-from models.training.segments import cut
 from models.training.windows import WindowBank, lay_windows
 
 pytestmark = pytest.mark.keras

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.architectures import seq2seq
+from models.segments import cut
 from models.training import TrainOptions
 from models.training.loop import TrainingLoop
-from models.training.segments import cut
 from models.training.teacher_forcing import TeacherForcing
 from models.training.windows import WindowBank, lay_windows
 

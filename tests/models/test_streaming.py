@@ -335,7 +335,7 @@ class TestTraining:
 
     def test_bank_lanes_are_no_more_than_there_are_chunks(self, tiny_data):
         from models.scaling import Scaler
-        from models.training.segments import cut
+        from models.segments import cut
         from models.training.windows import lay_windows
 
         times_ns, values = tiny_data["a"]

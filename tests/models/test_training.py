@@ -108,7 +108,7 @@ class Bank(WindowBank):
 
 def loop(data, spec, good_draws, **options):
     from models.scaling import Scaler
-    from models.training.segments import cut
+    from models.segments import cut
 
     laid = {
         name: lay_windows(cut(times_ns, values, spec.period_ns, 5), spec.window, 0.2, 0.5)

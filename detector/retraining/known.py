@@ -1,0 +1,98 @@
+"""What a model must not learn from: the times of known incidents, and of those that people say were missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from detector.alerting.summaries import IncidentSummary
+from detector.feedback.verdicts import Verdict
+from detector.training_data import SeriesData
+
+FOREVER_NS = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A stretch of a series in which something was wrong.
+
+    Attributes:
+        started_ns: Event time, nanoseconds since the epoch.
+        ended_ns: Last time that belongs to it; `FOREVER_NS` while it lasts.
+    """
+
+    started_ns: int
+    ended_ns: int
+
+
+Faults = Mapping[str, Sequence[Fault]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is known of a stream's faults.
+
+    Attributes:
+        faults: By series, in order of time.
+        incidents: Incidents among them.
+        missed: Faults that people named and no incident had found.
+        false_alarms: Incidents that people called false alarms; they are ordinary data.
+    """
+
+    faults: Faults
+    incidents: int
+    missed: int
+    false_alarms: int
+
+
+def known_faults(stream: str, incidents: Iterable[IncidentSummary], verdicts: Iterable[Verdict]) -> Known:
+    """Bring incidents and what people said of them together.
+
+    Args:
+        stream: Its name.
+        incidents: Of any stream.
+        verdicts: The latest on each subject, of any stream.
+    """
+    said = {verdict.subject_id: verdict for verdict in verdicts if verdict.stream == stream}
+    faults: dict[str, list[Fault]] = {}
+    counted = false_alarms = 0
+    for incident in incidents:
+        if incident.stream != stream:
+            continue
+        verdict = said.get(incident.incident_id)
+        if verdict is not None and verdict.verdict == "false_alarm":
+            false_alarms += 1
+            continue
+        counted += 1
+        ended = FOREVER_NS if incident.ended_ns is None else incident.ended_ns
+        faults.setdefault(incident.series, []).append(Fault(incident.started_ns, ended))
+    missed = [verdict for verdict in said.values() if verdict.verdict == "missed"]
+    for verdict in missed:
+        faults.setdefault(verdict.series, []).append(Fault(verdict.started_ns, verdict.ended_ns))
+    in_order = {name: sorted(found, key=lambda fault: fault.started_ns) for name, found in sorted(faults.items())}
+    return Known(in_order, counted, len(missed), false_alarms)
+
+
+def without(data: SeriesData, faults: Faults, margin_ns: int) -> tuple[SeriesData, int]:
+    """Leave faulty rows out; what is left of a series is cut there, as at a gap.
+
+    Args:
+        data: By series int64[rows] times and float64[rows, channels] values.
+        faults: By series.
+        margin_ns: Time left out before and after each fault as well: what led to it and what followed.
+
+    Returns:
+        The rest, and how many rows were left out.
+    """
+    rest: SeriesData = {}
+    dropped = 0
+    for name, (times_ns, values) in data.items():
+        kept = np.ones(len(times_ns), np.bool_)
+        for fault in faults.get(name, ()):
+            last = min(fault.ended_ns, FOREVER_NS - margin_ns) + margin_ns
+            kept &= (times_ns < fault.started_ns - margin_ns) | (times_ns > last)
+        dropped += int((~kept).sum())
+        rest[name] = (times_ns[kept], values[kept])
+    return rest, dropped

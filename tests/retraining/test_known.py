@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detector.retraining.known import FOREVER_NS, Fault, known_faults, without
+
+
+@dataclass
+class Incident:
+    incident_id: str
+    series: str
+    started_ns: int
+    ended_ns: int | None
+    stream: str = "pumps"
+
+
+@dataclass
+class Said:
+    subject_id: str
+    verdict: str
+    series: str = "a"
+    started_ns: int = 0
+    ended_ns: int = 0
+    stream: str = "pumps"
+
+
+def known(incidents: list[Any], verdicts: list[Any]):
+    return known_faults("pumps", incidents, verdicts)
+
+
+def test_incidents_are_faults_unless_people_say_otherwise() -> None:
+    found = known(
+        [Incident("1", "a", 10, 20), Incident("2", "a", 40, 50), Incident("3", "b", 5, None)],
+        [Said("2", "false_alarm"), Said("1", "confirmed")],
+    )
+    assert found.faults == {"a": [Fault(10, 20)], "b": [Fault(5, FOREVER_NS)]}
+    assert (found.incidents, found.missed, found.false_alarms) == (2, 0, 1)
+
+
+def test_what_people_missed_is_a_fault() -> None:
+    found = known([Incident("1", "a", 10, 20)], [Said("x", "missed", "a", 2, 4), Said("y", "withdrawn", "a", 6, 7)])
+    assert found.faults == {"a": [Fault(2, 4), Fault(10, 20)]}
+    assert found.missed == 1
+
+
+def test_other_streams_do_not_matter() -> None:
+    found = known([Incident("1", "a", 10, 20, "fans")], [Said("1", "missed", "a", 2, 4, "fans")])
+    assert found.faults == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "margin", "left"),
+    [
+        (Fault(3, 4), 0, [0, 1, 2, 5, 6, 7]),
+        (Fault(3, 4), 1, [0, 1, 6, 7]),
+        (Fault(5, FOREVER_NS), 2, [0, 1, 2]),
+        (Fault(100, 200), 5, [0, 1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_faulty_rows_are_left_out_with_what_is_around_them(fault: Fault, margin: int, left: list[int]) -> None:
+    times = np.arange(8)
+    data = {"a": (times, times[:, None] * 1.0), "b": (times, times[:, None] * 1.0)}
+    rest, dropped = without(data, {"a": [fault]}, margin)
+    assert rest["a"][0].tolist() == rest["a"][1][:, 0].tolist() == left
+    assert rest["b"][0].tolist() == times.tolist()
+    assert dropped == 8 - len(left)
