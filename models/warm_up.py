@@ -93,10 +93,11 @@ class WarmUp:
             mine.states[mine.slots[turn]] = states
             measured.ready[turn] = states["rows"] >= self._samples
             measured.first[turn] = measured.ready[turn] & ~was_ready
-            measured.centre[turn], measured.scale[turn] = self._of(states)
+            measured.centre[turn], measured.scale[turn] = self.scale(states)
         return measured
 
-    def _of(self, states: npt.NDArray[np.void]) -> tuple[Float64, Float64]:
+    def scale(self, states: npt.NDArray[np.void]) -> tuple[Float64, Float64]:
+        """Centre and scale, float64[n, channels], as measured so far."""
         seen = states["seen"]
         deviation = np.sqrt(states["squares"] / np.maximum(seen, 1))
         centre = np.where(seen > 0, states["mean"], self._centre)

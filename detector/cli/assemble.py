@@ -14,6 +14,7 @@ from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.alerting.silence import SilencePolicy
 from detector.cli.bundles import BundleSource
+from detector.cli.listening import Listener
 from detector.errors import BundleError, ConfigError
 from detector.model_address import ModelPlace
 from detector.pipeline import StreamContext
@@ -166,7 +167,13 @@ def freeze_limits(bundle: Bundle, settings: FrozenSettings) -> FreezeLimits | No
     return found if any(math.isfinite(limit) for row in watched for limit in row) else None
 
 
-def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_scores: bool = False) -> StreamContext:
+def stream_context(
+    stream: StreamSettings,
+    bundle: Bundle,
+    cluster: str,
+    keep_scores: bool = False,
+    listener: Listener | None = None,
+) -> StreamContext:
     """Everything that the partitions of a stream share.
 
     Args:
@@ -174,6 +181,7 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         bundle: Its model, already verified.
         cluster: Id of the cluster, or the digest of the file that is replayed.
         keep_scores: Whether every score is wanted.
+        listener: Listens in on the model and the scorer.
 
     Raises:
         BundleError: the model does not open, or does not reproduce its golden sample.
@@ -192,12 +200,12 @@ def stream_context(stream: StreamSettings, bundle: Bundle, cluster: str, keep_sc
         raise BundleError(f"stream {stream.name}: {error}") from error
     except ModelsError as error:
         raise ConfigError(f"stream {stream.name}: {error}") from error
-    scorer = Scorer(bundle, runtime)
+    scorer = Scorer(bundle, runtime if listener is None else listener.runtime(runtime))
     carried_bytes = 0 if scorer.state_dtype is None else scorer.state_dtype.itemsize
     return StreamContext(
         name=stream.name,
         reader=RecordReader(stream.record, bundle.spec.channels, decoder(stream.record.decoder)),
-        scorer=scorer,
+        scorer=scorer if listener is None else listener.scorer(scorer),
         spec=window_spec(bundle, stream.window, carried_bytes),
         policy=incident_policy(bundle, stream.incidents),
         identity=Identity(

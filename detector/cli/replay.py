@@ -128,7 +128,7 @@ def replay(
     challenger = None if shadow is None else place_of(shadow, "--shadow")
     place = None if model is None else place_of(model, "--model")
     chosen = None if as_lived else place
-    settings = _settings(config, stream, topic, chosen, bootstrap_server, threshold, runtime, bool(files))
+    settings = replay_settings(config, stream, topic, chosen, bootstrap_server, threshold, runtime, bool(files))
     if what_if and as_lived:
         raise ConfigError("--what-if tries thresholds of one model over all of the history; leave out --as-lived")
     if what_if and len(settings.streams) > 1:
@@ -178,7 +178,7 @@ def replay(
             print_comparison(document["shadow"], sys.stdout)
 
 
-def _settings(
+def replay_settings(
     config: Path | None,
     stream: str | None,
     topic: str | None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.cli.assemble import for_source, open_bundle, residency, stream_context
+from detector.cli.listening import Listener
 from detector.cli.moments import NS_PER_SECOND, parse_span
 from detector.cli.replay_start import LivedReplay, Past, unknown
 from detector.comparison import ShadowReplay
@@ -85,6 +86,7 @@ def open_files(
     series: str | None,
     wanted: Range,
     challenger: ModelPlace | None = None,
+    listener: Listener | None = None,
 ) -> Opened:
     """Files, with the first stream's model, and a challenger beside it if one is named.
 
@@ -103,7 +105,7 @@ def open_files(
             "record": configured.record.model_copy(update={"decoder": "row", "layout": "wide", "series_fields": ()})
         }
     )
-    context = stream_context(row_stream, bundle, "", keep_scores=True)
+    context = stream_context(row_stream, bundle, "", keep_scores=True, listener=listener)
     contexts = {name: for_source(context, source.digest(name), name) for name in source.topics}
     counted = EventTimeRange(wanted.since_ns, wanted.until_ns)
     shadow = None
@@ -166,7 +168,9 @@ def _replay(
     return replay(seen, contexts, counted, [*sinks, shadow], progress, begun=begun)
 
 
-def open_topics(settings: Settings, wanted: Range, challenger: ModelPlace | None = None) -> Opened:
+def open_topics(
+    settings: Settings, wanted: Range, challenger: ModelPlace | None = None, listener: Listener | None = None
+) -> Opened:
     """The streams' topics, with one model each for the whole range, and a challenger beside it if one is named.
 
     With a challenger no checkpoint is used: it has none, and both are to begin alike.
@@ -182,7 +186,8 @@ def open_topics(settings: Settings, wanted: Range, challenger: ModelPlace | None
     resident = residency(settings.worker.state)
     contexts = {
         item.topic: replace(
-            stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True), residency=resident
+            stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True, listener=listener),
+            residency=resident,
         )
         for item in settings.streams
     }

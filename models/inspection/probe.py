@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ Direction = Literal["forward", "backward"]
 
 WRITTEN_BACKWARDS = frozenset({"seq2seq/decoder"})
 """Layers, by architecture, whose steps go from the window's end to its beginning though Keras runs them forward."""
+_BACKWARD_HALF = "/backward"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +50,12 @@ class Inspection:
         layers: In the model's order.
         outputs: What the model makes of the window, by name: ``reconstruction`` float32[window, channels] and whatever
             else it says, scaled.
+        memory: By name, float32[width]; what is carried on after the last sample.
     """
 
     layers: tuple[LayerTrace, ...]
     outputs: Mapping[str, Float32]
+    memory: Mapping[str, Float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,65 +68,100 @@ class _Part:
     tensors: Sequence[Any]
 
 
-def inspect_window(model: Any, architecture: str, window: Float32) -> Inspection:
-    """Follow a model without memory through a window.
+class Inspector:
+    """Follows a model, sample by sample.
 
     Args:
         model: Keras model, as loaded from a bundle.
         architecture: Its name.
-        window: float32[samples, channels], scaled, without NaN.
 
     Raises:
         ModelsError: a layer cannot be inspected.
     """
-    parts = _parts(model, architecture)
-    fetched, outputs = _probe(model, parts, [window[None]])
-    layers = []
-    for part, (inputs, *initial) in zip(parts, fetched, strict=True):
-        read = inputs[0].astype(np.float64)
-        steps = read[::-1] if part.name.endswith("/backward") else read
-        trace = part.cell.run(steps, [state[0].astype(np.float64) for state in initial] or None)
-        layers.append(_aligned(part, trace, len(window)))
-    return Inspection(tuple(layers), {name: value[0] for name, value in outputs.items()})
+
+    def __init__(self, model: Any, architecture: str) -> None:
+        self._parts = _parts(model, architecture)
+        self._probe = _probe_model(model, self._parts)
+        self._widths = {
+            str(tensor.name).removeprefix(STATE_PREFIX): int(tensor.shape[-1]) for tensor in model.inputs[1:]
+        }
+
+    @property
+    def carries(self) -> tuple[str, ...]:
+        """Names of what the model carries along a series; empty: nothing."""
+        return tuple(self._widths)
+
+    def window(self, window: Float32) -> Inspection:
+        """Follow a model without memory through a window.
+
+        Args:
+            window: float32[samples, channels], scaled, without NaN.
+        """
+        fetched, outputs = self._run([window[None]])
+        layers = []
+        for part, (inputs, *initial) in zip(self._parts, fetched, strict=True):
+            read = inputs[0].astype(np.float64)
+            # A layer that writes backwards is one that Keras runs forward; only half of a bidirectional one is not.
+            steps = read[::-1] if part.name.endswith(_BACKWARD_HALF) else read
+            trace = part.cell.run(steps, [state[0].astype(np.float64) for state in initial] or None)
+            layers.append(_aligned(part, trace, len(window)))
+        return Inspection(tuple(layers), {name: value[0] for name, value in outputs.items()}, {})
+
+    def carried(self, windows: Float32, states: Mapping[str, Float32] | None = None) -> Inspection:
+        """Follow a model with carried memory through successive samples.
+
+        Args:
+            windows: float32[samples, window, channels], scaled, without NaN; the window that ends at each sample.
+            states: By name, float32[width]: what was carried up to before the first sample; zeros without it.
+
+        Returns:
+            Traces over the samples, and the outputs at the last of them.
+        """
+        memory = {
+            name: np.zeros((1, width), np.float32) if states is None else np.asarray(states[name], np.float32)[None]
+            for name, width in self._widths.items()
+        }
+        found: list[list[CellTrace]] = [[] for _ in self._parts]
+        outputs: Mapping[str, Float32] = {}
+        # Not in one go: what a cell reads may depend on the states, which only the model itself can move on.
+        for window in windows:
+            fetched, outputs = self._run([window[None], *memory.values()])
+            for traces, part, (inputs, *initial) in zip(found, self._parts, fetched, strict=True):
+                rows = inputs.astype(np.float64).reshape(1, -1)
+                traces.append(part.cell.run(rows, [state[0].astype(np.float64) for state in initial]))
+            memory = {name: outputs[NEXT_PREFIX + name] for name in memory}
+        traced = zip(self._parts, found, strict=True)
+        return Inspection(
+            tuple(_aligned(part, _joined(traces), len(windows)) for part, traces in traced),
+            {name: value[0] for name, value in outputs.items() if not name.startswith(NEXT_PREFIX)},
+            {name: state[0] for name, state in memory.items()},
+        )
+
+    def _run(self, inputs: Sequence[Any]) -> tuple[list[list[Float32]], dict[str, Float32]]:
+        """What each part's tensors are, and the model's own outputs."""
+        # As a list, also of one: Keras warns of another structure than the one that it was made with.
+        found = self._probe([np.asarray(each, np.float32) for each in inputs], training=False)
+        values = {name: np.asarray(value, np.float32) for name, value in found.items()}
+        fetched = [
+            [values.pop(f"probe_{number}_{place}") for place in range(len(part.tensors))]
+            for number, part in enumerate(self._parts)
+        ]
+        return fetched, values
 
 
-def inspect_carried(
-    model: Any, architecture: str, windows: Float32, states: Mapping[str, Float32] | None = None
-) -> Inspection:
-    """Follow a model with carried memory through successive samples.
+def joined(pieces: Sequence[Inspection]) -> Inspection:
+    """Successive samples that were followed piece by piece, as one."""
+    last = pieces[-1]
 
-    Args:
-        model: Keras model of one step, as loaded from a bundle.
-        architecture: Its name.
-        windows: float32[samples, window, channels], scaled, without NaN; the window that ends at each sample.
-        states: By name, float32[width]: what was carried up to before the first sample; zeros without it.
+    def whole(number: int, kind: Literal["gates", "states"]) -> dict[str, Float64]:
+        names = getattr(last.layers[number], kind)
+        return {name: np.concatenate([getattr(piece.layers[number], kind)[name] for piece in pieces]) for name in names}
 
-    Returns:
-        Traces over the samples, and the outputs at the last of them.
-
-    Raises:
-        ModelsError: a layer cannot be inspected.
-    """
-    parts = _parts(model, architecture)
-    names = [str(tensor.name).removeprefix(STATE_PREFIX) for tensor in model.inputs[1:]]
-    widths = [int(tensor.shape[-1]) for tensor in model.inputs[1:]]
-    carried = [
-        np.zeros((1, width), np.float32) if states is None else np.asarray(states[name], np.float32)[None]
-        for name, width in zip(names, widths, strict=True)
-    ]
-    found: list[list[CellTrace]] = [[] for _ in parts]
-    outputs: Mapping[str, Float32] = {}
-    # Not in one go: what a cell reads may depend on the states, which only the model itself knows how to move on.
-    probe = _probe_model(model, parts)
-    for window in windows:
-        fetched, outputs = _run(probe, parts, [window[None], *carried])
-        for traces, part, (inputs, *initial) in zip(found, parts, fetched, strict=True):
-            rows = inputs.astype(np.float64).reshape(1, -1)
-            traces.append(part.cell.run(rows, [state[0].astype(np.float64) for state in initial]))
-        carried = [outputs[NEXT_PREFIX + name] for name in names]
-    layers = tuple(_aligned(part, _joined(traces), len(windows)) for part, traces in zip(parts, found, strict=True))
-    kept = {name: value[0] for name, value in outputs.items() if not name.startswith(NEXT_PREFIX)}
-    return Inspection(layers, kept)
+    layers = tuple(
+        replace(layer, gates=whole(number, "gates"), states=whole(number, "states"))
+        for number, layer in enumerate(last.layers)
+    )
+    return Inspection(layers, last.outputs, last.memory)
 
 
 def _parts(model: Any, architecture: str) -> list[_Part]:
@@ -132,7 +170,7 @@ def _parts(model: Any, architecture: str) -> list[_Part]:
         if type(layer).__name__ == "Bidirectional":
             inputs = _list(layer.input)
             parts.append(_Part(f"{layer.name}/forward", Cell(layer.forward_layer), "forward", inputs[:1]))
-            parts.append(_Part(f"{layer.name}/backward", Cell(layer.backward_layer), "backward", inputs[:1]))
+            parts.append(_Part(layer.name + _BACKWARD_HALF, Cell(layer.backward_layer), "backward", inputs[:1]))
         elif cell_kind(layer) is not None:
             backwards = f"{architecture}/{layer.name}" in WRITTEN_BACKWARDS
             parts.append(_Part(layer.name, Cell(layer), "backward" if backwards else "forward", _list(layer.input)))
@@ -145,22 +183,6 @@ def _probe_model(model: Any, parts: Sequence[_Part]) -> Any:
     # An input that goes into a layer as it is has to pass through something to be an output as well.
     identity = load_keras().layers.Identity
     return load_keras().Model(model.inputs, {**{name: identity()(t) for name, t in wanted.items()}, **outputs})
-
-
-def _probe(model: Any, parts: Sequence[_Part], inputs: Sequence[Any]) -> tuple[list[list[Float32]], dict[str, Float32]]:
-    return _run(_probe_model(model, parts), parts, inputs)
-
-
-def _run(probe: Any, parts: Sequence[_Part], inputs: Sequence[Any]) -> tuple[list[list[Float32]], dict[str, Float32]]:
-    """What each part's tensors are, and the model's own outputs."""
-    tensors = [np.asarray(each, np.float32) for each in inputs]
-    found = probe(tensors if len(tensors) > 1 else tensors[0], training=False)
-    values = {name: np.asarray(value, np.float32) for name, value in found.items()}
-    fetched = [
-        [values.pop(f"probe_{number}_{place}") for place in range(len(part.tensors))]
-        for number, part in enumerate(parts)
-    ]
-    return fetched, values
 
 
 def _aligned(part: _Part, trace: CellTrace, samples: int) -> LayerTrace:

@@ -81,6 +81,7 @@ class TestOverview:
             "recalibrate",
             "evaluate",
             "repartition",
+            "inspect",
             "config",
             "models",
         ]

@@ -277,3 +277,20 @@ def test_training_straight_from_a_topic_gives_a_bundle_that_runs(
     )
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["windows_scored"] == 1200 - 3 * 7
+
+
+def test_an_event_of_the_topic_is_opened_up(
+    published: Cluster, detector: Detector, config: Path, tmp_path: Path
+) -> None:
+    events = f"{published.name}.events"
+    result = detector.run("replay", "-c", config, "--events", tmp_path / "e.jsonl", "--events-topic", events)
+    assert result.returncode == 0, result.stderr
+    event = next(found for found in map(decode, (tmp_path / "e.jsonl").read_bytes().splitlines()) if found.sequence)
+    result = detector.run(
+        "inspect", "-c", config, "--event", event.event_id, "--json", "--out", tmp_path / "a.png", timeout=150
+    )
+    assert result.returncode == 0, result.stderr
+    view = json.loads(result.stdout)
+    assert (view["series"], view["times"][-1]) == (event.series, event.peak_at)
+    assert view["score"][-1] == pytest.approx(event.peak_score, rel=1e-5)
+    assert (tmp_path / "a.png").stat().st_size > 10_000

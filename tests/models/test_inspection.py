@@ -7,7 +7,7 @@ import pytest
 
 from models.architectures import ARCHITECTURES
 from models.errors import ModelsError
-from models.inspection import inspect_carried, inspect_window
+from models.inspection import Inspector, joined
 from models.inspection.cells import Cell, cell_kind
 from models.outputs import NEXT_PREFIX, STATE_PREFIX
 from models.spec import ModelSpec
@@ -48,7 +48,7 @@ def tensors_of(model, layer, window):
 
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
     probe = keras.Model(model.inputs, [keras.layers.Identity()(tensor) for tensor in inputs])
-    values = probe(window[None])
+    values = probe([window[None]])
     return [np.asarray(value) for value in (values if isinstance(values, list | tuple) else [values])]
 
 
@@ -60,7 +60,7 @@ def test_states_equal_those_that_keras_gives_out(architecture):
 
 def states_of_a_window(architecture, model):
     window = noise(WINDOW, len(CHANNELS))
-    inspection = inspect_window(model, architecture, window)
+    inspection = Inspector(model, architecture).window(window)
     traces = {trace.layer: trace for trace in inspection.layers}
     checked = set()
     for layer in model.layers:
@@ -96,7 +96,9 @@ def states_that_are_carried(architecture, model):
     windows = noise(6, WINDOW, len(CHANNELS))
     names = [tensor.name.removeprefix(STATE_PREFIX) for tensor in model.inputs[1:]]
     states = {name: noise(UNITS) * 0.3 for name in names}
-    inspection = inspect_carried(model, architecture, windows, states)
+    inspector = Inspector(model, architecture)
+    inspection = inspector.carried(windows, states)
+    assert inspector.carries == tuple(names)
     (trace,) = inspection.layers
     assert trace.states.keys() == set(names)
     memory = {name: state[None] for name, state in states.items()}
@@ -107,7 +109,12 @@ def states_that_are_carried(architecture, model):
             np.testing.assert_allclose(trace.states[name][sample], memory[name][0], atol=TOLERANCE)
     for name in inspection.outputs:
         np.testing.assert_allclose(inspection.outputs[name], np.asarray(outputs[name])[0], atol=TOLERANCE)
-    fresh = inspect_carried(model, architecture, windows)
+    for name in names:
+        np.testing.assert_allclose(inspection.memory[name], memory[name][0], atol=TOLERANCE)
+    first = inspector.carried(windows[:2], states)
+    in_pieces = joined([first, inspector.carried(windows[2:], first.memory)])
+    np.testing.assert_array_equal(in_pieces.layers[0].states["hidden"], trace.states["hidden"])
+    fresh = inspector.carried(windows)
     assert np.abs(fresh.layers[0].states["hidden"][0] - trace.states["hidden"][0]).max() > TOLERANCE
 
 
