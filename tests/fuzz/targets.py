@@ -32,6 +32,7 @@ from detector.model_address import RegistryReference
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.records.values import PlainRecord, TallSample, WideSample
+from detector.series.carried import memory_layout
 from detector.series.snapshot import SnapshotError, encode_snapshot, make_snapshot
 from detector.series.store import SeriesStore, WindowSpec
 from detector.settings import RecordSettings
@@ -318,13 +319,14 @@ SPECS = tuple(
     for period_ns in (None, 10 * SECOND)
 )  # fmt: skip
 START_NS = 1_767_323_040 * SECOND
+CARRIED = memory_layout(np.dtype([("mean", "<f4", (2,))]), "m" * 64)
 
 
 def series_snapshot(data: bytes) -> None:
     """As they are, and as the content of a snapshot that is otherwise sound."""
-    for form in (data, b"\x01" + zlib.compress(data, 1), b"\x02" + zlib.compress(data, 1)):
+    for form in (data, *(bytes((version,)) + zlib.compress(data, 1) for version in (1, 2, 3))):
         for spec in SPECS:
-            store = SeriesStore(spec)
+            store = SeriesStore(spec, memory=CARRIED)
             try:
                 store.restore("s", form)
             except SnapshotError:
@@ -336,7 +338,7 @@ def use_store(store: SeriesStore) -> None:
     """A store that took a snapshot goes on with it, in both layouts, without an error of its own."""
     snapshots = {series: store.snapshot(series) for series in store}
     for tall in (False, True):
-        again = SeriesStore(store.spec)
+        again = SeriesStore(store.spec, memory=CARRIED)
         for series, snapshot in snapshots.items():
             again.restore(series, snapshot)
         for step in range(12):
@@ -358,12 +360,13 @@ def series_snapshot_seeds() -> list[bytes]:
     found = []
     for spec in SPECS:
         for tall in (False, True):
-            store = SeriesStore(spec)
+            store = SeriesStore(spec, memory=CARRIED)
             for step in range(5):
                 time_ns = START_NS + step * 10 * SECOND
                 store.add(
                     TallSample("s", time_ns, step % 2, 1.0) if tall else WideSample("s", time_ns, (1.0, 2.0)), step
                 )
+            store.take()
             found.append(zlib.decompress(store.snapshot("s")[1:]))
         found.append(zlib.decompress(encode_snapshot(make_snapshot(spec))[1:]))
     return found
