@@ -39,7 +39,7 @@ def push(
 ) -> None:
     """Put a bundle into a registry, as a version that never changes. A registry begins with the first one.
 
-    A bundle that is there already stays as it is. With --alias, workers that follow the alias take it up.
+    A bundle that is there already keeps its record. With --alias, workers that follow the alias take it up.
 
     Examples:
         detector models push models/pumps-may registry://models/registry/pumps --alias challenger

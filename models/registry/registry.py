@@ -14,21 +14,18 @@ happens at once for all readers, a second mover of the same moment is told, and 
 
 from __future__ import annotations
 
-import re
 import uuid
 from datetime import datetime
 
-from models.bundle import Bundle, load_bundle
-from models.bundle.layout import MANIFEST
-from models.errors import AliasMovedError, BundleError, RegistryError
+from models.bundle import Bundle
+from models.errors import AliasMovedError, RegistryError
 from models.registry.aliases import AliasLog
 from models.registry.cache import BundleCache
 from models.registry.marker import check_marker
-from models.registry.names import DIGEST, NAME, SHORTEST_DIGEST, check_alias, check_name, digits_of
-from models.registry.records import MAX_BY, MAX_NOTE, MAX_RECORD_BYTES, Move, Version
+from models.registry.names import DIGEST, SHORTEST_DIGEST, check_alias, check_name, digits_of
+from models.registry.records import MAX_BY, MAX_NOTE, Move, Version
 from models.registry.stores import DirectoryStore, Store, open_store
-
-_VERSION_FILE = re.compile(r"([0-9a-f]{64})\.json")
+from models.registry.versions import VersionShelf
 
 
 def open_registry(address: str) -> Registry:
@@ -49,6 +46,7 @@ class Registry:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._shelf = VersionShelf(store)
         self._log = AliasLog(store)
         self._known = False
 
@@ -72,7 +70,7 @@ class Registry:
             RegistryError: there is no registry, or it cannot be read.
         """
         self._check()
-        return [name for name in self._store.list("") if NAME.fullmatch(name) and self._store.list(f"{name}/versions")]
+        return self._shelf.names()
 
     def versions(self, name: str) -> list[Version]:
         """Versions of a model, in the order in which they were pushed.
@@ -80,10 +78,8 @@ class Registry:
         Raises:
             RegistryError: no such model, or it cannot be read.
         """
-        found = [self._record(name, digest) for digest in self._digests(name)]
-        return sorted(
-            (record for record in found if record is not None), key=lambda record: (record.pushed_at, record.digest)
-        )
+        self._check()
+        return self._shelf.all(name)
 
     def aliases(self, name: str) -> dict[str, Move]:
         """The last move of each alias of a model that names something.
@@ -101,7 +97,8 @@ class Registry:
         Raises:
             RegistryError: no such model, or it cannot be read.
         """
-        self._digests(name)
+        self._check()
+        self._shelf.digests(name)
         return self._log.aliases(name)
 
     def current(self, name: str, alias: str) -> Move | None:
@@ -111,7 +108,11 @@ class Registry:
             RegistryError: no such registry, or it cannot be read.
         """
         self._check()
-        return self._log.last(name, alias)
+        move = self._log.last(name, alias)
+        if move is None:
+            # A file system that is not mounted looks empty; that is no answer.
+            check_marker(self._store)
+        return move
 
     def moves(self, name: str, alias: str) -> list[Move]:
         """All moves of an alias, the first one first.
@@ -132,13 +133,12 @@ class Registry:
         digits = digits_of(wanted)
         if digits is None:
             return self._aliased(name, wanted)
-        records = [self._record(name, digest) for digest in self._digests(name) if digest.startswith(digits)]
-        found = [record for record in records if record is not None]
+        found = self._shelf.all(name, digits)
         if len(found) > 1:
             raise RegistryError(f"{self._where(name)} has {len(found)} versions that begin with {digits}; write more")
         if not found or (len(wanted) > len(digits) and found[0].version != wanted):
             raise RegistryError(
-                f"{self._where(name)} has no version {wanted}; see: detector models show {self._where(name)}"
+                f"{self._where(name)} has no version {wanted}; see: detector models list {self.address}"
             )
         return found[0]
 
@@ -150,7 +150,7 @@ class Registry:
         """
         if not DIGEST.fullmatch(digest):
             return None
-        return next((name for name in self.names() if self._record(name, digest) is not None), None)
+        return next((name for name in self.names() if self._shelf.record(name, digest) is not None), None)
 
     def bundle(self, name: str, digest: str, cache: BundleCache) -> Bundle:
         """A version's bundle, on this machine, with its checksums verified.
@@ -164,22 +164,13 @@ class Registry:
             BundleError: it is damaged.
             RegistryError: it cannot be read.
         """
-        folder = f"{check_name(name)}/versions/{_checked(digest)}"
-        if not isinstance(self._store, DirectoryStore):
-            return cache.fetch(self._store, folder, digest)
-        bundle = load_bundle(self._store.root / folder)
-        if bundle.digest != digest:
-            raise BundleError(
-                f"{bundle.path} holds another bundle ({bundle.digest[:12]}…) than it is named for; versions never "
-                "change: remove it and push both again"
-            )
-        return bundle
+        return self._shelf.bundle(name, digest, cache)
 
     # -- writing
     # ---------------------------------------------------------------------------------------------------------
 
     def push(self, name: str, bundle: Bundle, now: datetime, by: str = "", note: str = "") -> Version:
-        """Put a bundle in as a version. One that is there already stays as it is, with its record.
+        """Put a bundle in as a version. One that is there already keeps its record.
 
         Args:
             name: Of the model; made with its first version.
@@ -194,19 +185,10 @@ class Registry:
         """
         check_name(name)
         self._check(create=True)
-        there = self._record(name, bundle.digest)
-        if there is not None:
-            return there
-        folder = f"{name}/versions/{bundle.digest}"
-        record = Version(
-            name, bundle.digest, bundle.version, bundle.created_at, _moment(now), by[:MAX_BY], note[:MAX_NOTE]
+        return self._shelf.put(
+            bundle,
+            Version(name, bundle.digest, bundle.version, bundle.created_at, _moment(now), by[:MAX_BY], note[:MAX_NOTE]),
         )
-        for file in bundle.files:
-            self._store.write(f"{folder}/{file}", bundle.read(file))
-        self._store.write(f"{folder}/{MANIFEST}", (bundle.path / MANIFEST).read_bytes())
-        if not self._store.create(f"{folder}.json", record.encode()):
-            return self._record(name, bundle.digest) or record  # another one pushed the same bundle just now
-        return record
 
     def move(
         self,
@@ -269,38 +251,16 @@ class Registry:
             check_marker(self._store, create)
             self._known = True
 
-    def _digests(self, name: str) -> list[str]:
-        self._check()
-        matches = [_VERSION_FILE.fullmatch(entry) for entry in self._store.list(f"{check_name(name)}/versions")]
-        found = [match[1] for match in matches if match is not None]
-        if not found:
-            names = ", ".join(self.names()) or "none yet"
-            raise RegistryError(f"{self.address} has no model {name!r}; it has: {names}")
-        return found
-
-    def _record(self, name: str, digest: str) -> Version | None:
-        path = f"{check_name(name)}/versions/{digest}.json"
-        data = self._store.read(path, MAX_RECORD_BYTES)
-        if data is None:
-            return None
-        record = Version.decode(data, name, f"{self.address}/{path}")
-        if record.digest != digest:
-            raise RegistryError(
-                f"{self.address}/{path} is the record of another version ({record.digest[:12]}…); remove it and push "
-                "the bundle again"
-            )
-        return record
-
     def _aliased(self, name: str, alias: str) -> Version:
         move = self.current(name, alias)
         if move is None or move.digest is None:
-            self._digests(name)  # says so if there is not even the model
+            self._shelf.digests(name)  # says so if there is not even the model
             have = ", ".join(self.aliases(name)) or "none yet"
             raise RegistryError(
                 f"{self._where(name)} has no alias {alias!r}; it has: {have}. Set it with: detector models alias "
                 f"{self._where(name)} {alias} VERSION"
             )
-        record = self._record(name, move.digest)
+        record = self._shelf.record(name, move.digest)
         if record is None:
             raise RegistryError(
                 f"{alias} of {self._where(name)} names {move.version}, which is not there; push it again, or move the "
@@ -310,12 +270,6 @@ class Registry:
 
     def _where(self, name: str) -> str:
         return f"{self.address}/{name}"
-
-
-def _checked(digest: str) -> str:
-    if not DIGEST.fullmatch(digest):
-        raise RegistryError(f"{digest[:80]!r} is not a digest; it has 64 hexadecimal digits")
-    return digest
 
 
 def _moment(now: datetime) -> str:

@@ -91,7 +91,7 @@ class TestVersions:
         registry.push("pumps", others[0], NOW)
         with pytest.raises(RegistryError, match="has no model 'fans'; it has: pumps"):
             registry.version("fans", "champion")
-        with pytest.raises(RegistryError, match="pumps has no version 0123456789; see: detector models show"):
+        with pytest.raises(RegistryError, match="pumps has no version 0123456789; see: detector models list"):
             registry.version("pumps", "0123456789")
         with pytest.raises(RegistryError, match=r"has no version gru-20200101-"):
             registry.version("pumps", f"gru-20200101-{others[0].digest[:8]}")
@@ -159,6 +159,12 @@ class TestHostile:
         overwrite(address, f"pumps/versions/{others[0].digest}/model.onnx", b"short")
         with pytest.raises(BundleError, match=r"model.onnx: it has 5 bytes instead of"):
             registry.bundle("pumps", others[0].digest, cache)
+
+    def test_pushed_again_a_damaged_one_is_mended_and_keeps_its_record(self, registry, address, others, cache):
+        registry.push("pumps", others[0], NOW, by="ann")
+        overwrite(address, f"pumps/versions/{others[0].digest}/model.onnx", b"short")
+        assert registry.push("pumps", others[0], NOW + timedelta(days=1), by="bob").by == "ann"
+        assert registry.bundle("pumps", others[0].digest, cache).read("model.onnx") == others[0].read("model.onnx")
 
     def test_another_bundle_in_place_of_the_one_that_was_pushed(self, registry, address, others, cache):
         registry.push("pumps", others[0], NOW)
@@ -240,6 +246,15 @@ def registry_version(registry: Registry, bundle: Bundle):
 
 
 class TestStores:
+    def test_a_registry_that_is_gone_is_no_alias_that_was_removed(self, tmp_path, others):
+        registry = open_registry(str(tmp_path / "mounted"))
+        version = registry.push("pumps", others[0], NOW)
+        registry.move("pumps", "champion", version, NOW)
+        assert registry.current("pumps", "champion") is not None
+        (tmp_path / "mounted").rename(tmp_path / "elsewhere")
+        with pytest.raises(RegistryError, match="there is no registry at"):
+            registry.current("pumps", "champion")
+
     def test_a_directory_is_used_in_place(self, tmp_path, others):
         registry = open_registry(f"registry://{tmp_path}/here")
         registry.push("pumps", others[0], NOW)
