@@ -49,18 +49,20 @@ class Past:
         self, partition: InputPartition, context: StreamContext, first: int, retained: int
     ) -> CheckpointPlace | None:
         """The nearest checkpoint at or before an offset that was made with this very model and these settings."""
-        wanted = context.identity.model, context.identity.fingerprint
+        wanted = context.identity.model, context.identity.fingerprint, context.memory.tag
         try:
             places = self.log(partition, context.name).checkpoints
         except StateMismatchError:
             return None  # a look-back does without
-        fitting = [
-            place
-            for place in places
-            if place.next_offset <= first
-            and place.begun_offset >= retained
-            and (place.checkpoint.control.model, place.checkpoint.control.fingerprint) == wanted
-        ]
+        fitting = []
+        for place in places:
+            control = place.checkpoint.control
+            if (
+                place.next_offset <= first
+                and place.begun_offset >= retained
+                and (control.model, control.fingerprint, control.memory) == wanted
+            ):
+                fitting.append(place)
         return fitting[-1] if fitting else None
 
     def load(self, partition: InputPartition, place: CheckpointPlace) -> dict[str, SeriesState]:

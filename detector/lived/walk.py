@@ -152,6 +152,12 @@ class Walk:
     def _from_checkpoint(
         self, stage: Stage, place: CheckpointPlace, context: StreamContext
     ) -> Generator[None, None, PartitionPipeline]:
+        if place.checkpoint.control.memory != context.memory.tag:
+            raise StateMismatchError(
+                f"the checkpoint of {self._partition.topic}/{self._partition.partition} at offset {place.next_offset} "
+                "holds what another release carried along its series; use the release that wrote it, or begin behind "
+                "the worker's restart with this one"
+            )
         series = self._load(place)
         try:
             pipeline = bring_up(context, self._partition.partition, place.checkpoint.control, series.items())

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.errors import StateMismatchError
 from detector.lived.log import read_log
 from detector.lived.walk import Passage
 from detector.pipeline import StreamContext
+from detector.records.values import WideSample
 from detector.state import Epoch, decode_series, parse_key
 from tests.carried.paper import (
     EPOCHS,
@@ -31,7 +34,7 @@ from tests.carried.paper import (
     walk,
 )
 from tests.carried.scorer import RememberingScorer
-from tests.worker.support import MagnitudeScorer, record
+from tests.worker.support import START_MS, MagnitudeScorer, record
 
 SERIES = ("p", "q", "r")
 
@@ -204,6 +207,39 @@ def test_the_walk_begins_at_a_checkpoint_as_the_worker_went_on() -> None:
         assert passages[0].stage.entry == "checkpoint"
         assert walked(passages, first) == since(first, told(worker.committed))
         assert all(passage.certainty.known for passage in passages)
+
+
+class OtherRelease(RememberingScorer):
+    """The same model; what it carries has another structure."""
+
+    state_dtype = np.dtype([*RememberingScorer.state_dtype.descr, ("more", "<f4")])
+
+
+def test_under_a_release_that_carries_something_else_series_begin_anew() -> None:
+    topics = Topics()
+    write(topics, [quiet("p", 60, 1)])
+    worker = PaperWorker(topics)
+    worker.start(context("a", 1.0))
+    for _ in range(55):
+        worker.process(1)
+        worker.commit()
+    restored = worker.start(context_of(OtherRelease(), "a"))
+    assert restored.epoch is not None
+    assert (restored.epoch.windows, restored.epoch.memory_from, restored.memory_from) == ("carried", 55, 55)
+    worker.pipeline.store.add(WideSample("p", (START_MS + 55_000) * 10**6, [0.1, 0.0]), 55)
+    assert worker.pipeline.store.take().steps.tolist() == [0]
+
+
+def test_a_checkpoint_of_what_another_release_carried_is_said_to_be_one() -> None:
+    topics = Topics()
+    write(topics, [quiet("p", 40, 1)])
+    live(topics, [Do(10, True, False, "a", 1.0)] * 4, checkpoint_every_commit=True)
+    message = (
+        r"the checkpoint of none\.input/0 at offset 30 holds what another release carried along its series; use the "
+        r"release that wrote it, or begin behind the worker's restart with this one"
+    )
+    with pytest.raises(StateMismatchError, match=message):
+        list(walk(topics, lambda _: context_of(OtherRelease(), "a"), 35))
 
 
 def test_a_look_back_does_not_tell_what_is_remembered_until_a_gap() -> None:
