@@ -4,16 +4,17 @@ A run counts samples in which the channel was observed. What is missing, in a sa
 nor makes it longer, and neither does a pause: a sensor that hangs before and after an outage hangs. So the count
 depends on the values and their order alone, and the limits that training data sets (`models.habits`) count alike.
 
-A row costs one comparison of lists while nothing moves, and one pass over its channels otherwise; whether anything is
-frozen is only looked at when the first channel may have reached its limit.
+A row costs one comparison of lists while nothing moves or everything does, and one pass over its channels otherwise;
+whether anything is frozen is only looked at when the first channel may have reached its limit.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import eq
 from typing import NamedTuple
 
 import numpy as np
@@ -27,21 +28,11 @@ _HEAD = struct.Struct("<Bq")
 _VERSION = 1
 
 
-class Mark(NamedTuple):
-    """The row with which a value came.
+Mark = tuple[int, int, int]
+"""The row with which a value came: its number among the series' rows, moved on by each row in which the channel is
+missing; its event time; and its record. A plain tuple, since one is made with nearly every row."""
 
-    Attributes:
-        row: Its number among the series' rows, moved on by each row in which the channel is missing.
-        time_ns: Event time.
-        offset: Of its record.
-    """
-
-    row: int
-    time_ns: int
-    offset: int
-
-
-_UNSEEN = Mark(_FAR, 0, 0)
+_UNSEEN: Mark = (_FAR, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +111,7 @@ class Runs:
 
     def __init__(self, limits: tuple[float, ...]) -> None:
         self.row = 0
-        self.last: list[float] = [math.nan] * len(limits)
+        self.last: Sequence[float] = [math.nan] * len(limits)
         self.begun: list[Mark] = [_UNSEEN] * len(limits)
         self.limits = limits
         self.look_at: float = 0
@@ -141,7 +132,7 @@ class FreezeWatch:
 
     def __init__(self, limits: FreezeLimits) -> None:
         self.notices: list[FreezeNotice] = []
-        self.attended: Container[str] = _NOTHING
+        self.attended: Collection[str] = _NOTHING
         self._limits = limits
         self._runs: dict[int, Runs] = {}
 
@@ -154,7 +145,7 @@ class FreezeWatch:
             slot: Where the series lives.
             series: Its name.
             time_ns: Event time of the row.
-            values: One float for each channel, NaN where missing; copied.
+            values: A list of one float for each channel, NaN where missing; kept, and not to be changed any more.
             offset: Of the record that completed the row.
             after_window: How many windows were pending before it.
         """
@@ -162,42 +153,48 @@ class FreezeWatch:
         if runs is None:
             runs = self._runs[slot] = Runs(self._limits.series(series))
         row = runs.row = runs.row + 1
-        if values != runs.last:
-            self._move(runs, Mark(row, time_ns, offset), values)
-        if row >= runs.look_at or runs.told or series in self.attended:
+        last = runs.last
+        total = sum(values)
+        if total != total:
+            self._miss(runs, (row, time_ns, offset), values)
+        elif values != last:
+            mark = (row, time_ns, offset)
+            runs.last = values
+            if True in map(eq, values, last):
+                begun = zip(values, last, runs.begun, strict=True)
+                runs.begun = [before if value == held else mark for value, held, before in begun]
+            else:
+                runs.begun = [mark] * len(values)
+        attended = self.attended
+        if row >= runs.look_at or runs.told or (attended and series in attended):
             channels = self._frozen(runs)
-            if channels or runs.told or series in self.attended:
+            if channels or runs.told or series in attended:
                 self.notices.append(
                     FreezeNotice(series, time_ns, runs.held_ns, offset, after_window, channels, runs.told)
                 )
             runs.told = channels
         runs.held_ns = time_ns
 
-    def _move(self, runs: Runs, mark: Mark, values: Sequence[float]) -> None:
-        last, begun = runs.last, runs.begun
-        if any(map(math.isnan, values)):
-            for index, value in enumerate(values):
-                if value != value:
-                    # Time stands still for a channel that is missing.
-                    before = begun[index]
-                    if before.row < _FAR:
-                        begun[index] = Mark(before.row + 1, before.time_ns, before.offset)
-                elif value != last[index]:
-                    last[index], begun[index] = value, mark
-            return
-        runs.begun = [
-            before if value == held else mark for value, held, before in zip(values, last, begun, strict=True)
-        ]
-        runs.last = list(values)
+    def _miss(self, runs: Runs, mark: Mark, values: Sequence[float]) -> None:
+        """A row in which channels are missing; or infinite, which only looks like it."""
+        last, begun = list(runs.last), list(runs.begun)
+        for index, value in enumerate(values):
+            if value != value:
+                # Time stands still for a channel that is missing.
+                row, time_ns, offset = begun[index]
+                if row < _FAR:
+                    begun[index] = (row + 1, time_ns, offset)
+            elif value != last[index]:
+                last[index], begun[index] = value, mark
+        runs.last, runs.begun = last, begun
 
     def _frozen(self, runs: Runs) -> tuple[FrozenChannel, ...]:
         row, found, look_at = runs.row, [], math.inf
-        for index, (limit, mark) in enumerate(zip(runs.limits, runs.begun, strict=True)):
-            samples = row - mark.row + 1
-            if samples > limit:
-                found.append(FrozenChannel(index, runs.last[index], samples, limit, mark.time_ns, mark.offset))
+        for index, (limit, (begun, time_ns, offset)) in enumerate(zip(runs.limits, runs.begun, strict=True)):
+            if row - begun + 1 > limit:
+                found.append(FrozenChannel(index, runs.last[index], row - begun + 1, limit, time_ns, offset))
             # A channel that moves or is missing only comes later than this; one that was never seen begins now at best.
-            look_at = min(look_at, (row if mark.row >= _FAR else mark.row) + limit - 1)
+            look_at = min(look_at, (row if begun >= _FAR else begun) + limit - 1)
         runs.look_at = look_at
         return tuple(found)
 
@@ -211,8 +208,7 @@ class FreezeWatch:
         if runs is None:
             return b""
         marks = [
-            (_NEW, 0, 0) if mark.row >= _FAR else (runs.row - mark.row, mark.time_ns, mark.offset)
-            for mark in runs.begun
+            (_NEW, 0, 0) if row >= _FAR else (runs.row - row, time_ns, offset) for row, time_ns, offset in runs.begun
         ]  # fmt: skip
         values = np.array(runs.last, "<f8").tobytes()
         return _HEAD.pack(_VERSION, runs.held_ns) + values + pack_integers(np.array(marks, np.int64).reshape(-1, 3))
@@ -238,9 +234,7 @@ class FreezeWatch:
         runs.held_ns = held_ns
         runs.last = np.frombuffer(data, "<f8", channels, head).tolist()
         # Rows are numbered from the last one; only differences count.
-        runs.begun = [
-            _UNSEEN if ago == _NEW else Mark(-ago, time_ns, offset) for ago, time_ns, offset in marks.tolist()
-        ]
+        runs.begun = [_UNSEEN if ago == _NEW else (-ago, time_ns, offset) for ago, time_ns, offset in marks.tolist()]
         runs.told = self._frozen(runs)
         return runs
 
