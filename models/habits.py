@@ -90,6 +90,23 @@ class Habits:
         usual = float(np.quantile(steps, USUAL_GAP_QUANTILE, method="lower")) if steps.size else None
         return cls(None if usual is None else usual / _NS_PER_SECOND, names, tuple(rows))
 
+    def loosened(self, gap_seconds: float, runs: Mapping[str, Mapping[int, int]]) -> Habits:
+        """The same, but longer gaps and runs are ordinary as well.
+
+        Args:
+            gap_seconds: A gap that is; 0: none.
+            runs: By series, which may be new, and channel: a run that is.
+        """
+        rows = dict(self._rows)
+        for name, channels in runs.items():
+            row = rows.get(name, self.usual_runs)
+            rows[name] = tuple(
+                None if run is None else max(run, channels.get(channel, 0)) for channel, run in enumerate(row)
+            )
+        names = tuple(sorted(rows))
+        gap = self.gap_seconds if not gap_seconds else max(self.gap_seconds or 0.0, gap_seconds)
+        return Habits(gap, names, tuple(rows[name] for name in names))
+
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return {

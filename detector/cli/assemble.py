@@ -49,7 +49,7 @@ _WARM_UP_WINDOWS = (1, 1024)
 _MOST_SNAPSHOT_BYTES = 9_000_000
 # A series is silent after so many of its longest usual gaps. Series of one partition are seldom in step to the second,
 # so it is a minute at least.
-_GAPS_OF_SILENCE = 5
+GAPS_OF_SILENCE = 5
 _SHORTEST_SILENCE_SECONDS = 60.0
 
 
@@ -142,7 +142,7 @@ def silence_policy(bundle: Bundle, settings: SilenceSettings, window: WindowSett
     elif bundle.habits.gap_seconds is None:
         return None
     else:
-        after = max(_SHORTEST_SILENCE_SECONDS, _GAPS_OF_SILENCE * bundle.habits.gap_seconds)
+        after = max(_SHORTEST_SILENCE_SECONDS, GAPS_OF_SILENCE * bundle.habits.gap_seconds)
         if after >= forget:
             return None
     return SilencePolicy(after_ns=max(1, round(after * _NS)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,16 +12,13 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from detector.alerting.events import Event
     from detector.alerting.policy import IncidentPolicy
     from detector.cli.replay_sources import Opened
-    from detector.feedback.recalibration import Recalibration, ScoredSeries
+    from detector.feedback.recalibration import ScoredSeries
     from detector.feedback.verdicts import Verdict
     from detector.model_address import ModelPlace
     from detector.settings import Settings
-    from models.bundle import Bundle
-    from models.calibration import Calibration
-
-_SHOWN = 50
 
 
 def recalibrate(
@@ -70,6 +68,7 @@ def recalibrate(
 
     from detector.cli.assemble import open_bundle
     from detector.cli.bundles import model_errors, place_of
+    from detector.cli.recalibrated import as_document, let_pass, print_document, recalibrated, rows_of
     from detector.errors import ConfigError
     from detector.feedback.recalibration import recalibrate as find
     from models.bundle import check_target, write_recalibrated
@@ -85,25 +84,27 @@ def recalibrate(
     verdicts, settings = _verdicts(feedback, config, stream, place)
     present = open_bundle(place, settings.registry)
     opened = _open(settings, history, since, until, time_column, series_column, series)
-    scores, policy = _score(opened)
-    judged = [verdict for verdict in verdicts if verdict.kind == "reconstruction"]
-    _say_what_is_left_out(verdicts, judged)
-    result = find(judged, scores, policy, alerts_per_week)
-    if not any(effect.level is not None for effect in result.effects):
+    replayed = _run(opened)
+    scored = [verdict for verdict in verdicts if verdict.kind == "reconstruction"]
+    others = [verdict for verdict in verdicts if verdict.kind != "reconstruction"]
+    threshold = find(scored, replayed.scores, replayed.policy, alerts_per_week)
+    rest = let_pass(others, replayed.events, present, settings.streams[0])
+    rows = rows_of(threshold, rest)
+    if all(row["level"] is None for row in rows):
         raise ConfigError(
-            "the history holds none of the times that the feedback is about; give the history of those times with "
-            "--history, or a longer --since"
+            "the history holds nothing of what the feedback is about; give the history of those times with --history, "
+            "or a longer --since"
         )
     digest = None
-    if out is not None and result.after != result.before:
-        calibration = _calibration(present, result, len(scores))
+    if out is not None and (threshold.after != threshold.before or rest.habits != present.habits):
+        calibration = recalibrated(present, threshold, rest, len(replayed.scores))
         with model_errors():
-            digest = write_recalibrated(out, present, calibration, datetime.now(UTC), force)
-    document = _as_document(result, len(scores), None if digest is None else out, digest)
+            digest = write_recalibrated(out, present, calibration, rest.habits, datetime.now(UTC), force)
+    document = as_document(threshold, rest, present, len(replayed.scores), None if digest is None else out, digest)
     if as_json:
         typer.echo(json.dumps(document, indent=2))
     else:
-        _print(document)
+        print_document(document)
 
 
 def _verdicts(
@@ -174,15 +175,19 @@ def _open(
     )
 
 
-class _Scores:
-    """Keeps the scores of a replay, by series."""
+class _Sink:
+    """Keeps the scores of a replay, by series, and its events."""
 
     def __init__(self) -> None:
         self.parts: dict[str, tuple[array[float], array[int]]] = {}
+        self.events: list[Event] = []
 
-    def take(self, partition: Any, threshold: float, events: Any, dead_letters: Any, scores: Sequence[Any]) -> None:
+    def take(
+        self, partition: Any, threshold: float, events: Sequence[Any], dead_letters: Any, scores: Sequence[Any]
+    ) -> None:  # fmt: skip
         """See `detector.replay.ReplaySink`."""
-        del partition, threshold, events, dead_letters
+        del partition, threshold, dead_letters
+        self.events += [event for _, event in events]
         for rows in scores:
             for name, score, time_ns in zip(rows.series, rows.score.tolist(), rows.time_ns.tolist(), strict=True):
                 part = self.parts.get(name)
@@ -192,13 +197,20 @@ class _Scores:
                 part[1].append(time_ns)
 
 
-def _score(opened: Opened) -> tuple[Mapping[str, ScoredSeries], IncidentPolicy]:
+@dataclass(frozen=True, slots=True)
+class _Replayed:
+    scores: Mapping[str, ScoredSeries]
+    events: Sequence[Event]
+    policy: IncidentPolicy
+
+
+def _run(opened: Opened) -> _Replayed:
     import numpy as np
 
     from detector.cli.progress import RecordProgress
     from detector.feedback.recalibration import ScoredSeries
 
-    sink = _Scores()
+    sink = _Sink()
     try:
         with RecordProgress("scoring", opened.records) as progress:
             opened.run([sink], progress.advance)
@@ -209,122 +221,4 @@ def _score(opened: Opened) -> tuple[Mapping[str, ScoredSeries], IncidentPolicy]:
         scores, times_ns = np.array(part[0], np.float64), np.array(part[1], np.int64)
         by_time = np.argsort(times_ns, kind="stable")  # a series may be in several files or partitions
         scored[name] = ScoredSeries(scores[by_time], times_ns[by_time])
-    return scored, next(iter(opened.contexts.values())).policy
-
-
-def _say_what_is_left_out(verdicts: Sequence[Verdict], judged: Sequence[Verdict]) -> None:
-    others = {verdict.kind for verdict in verdicts} - {"reconstruction"}
-    for kind in sorted(others):
-        count = sum(verdict.kind == kind for verdict in verdicts)
-        setting = "silence.after_seconds" if kind == "silence" else "frozen.margin or frozen.least_samples"
-        typer.echo(
-            f"note: {count} verdict{'s' * (count != 1)} on incidents of kind {kind} left out: no threshold of scores "
-            f"opens them; set {setting} of the stream",
-            err=True,
-        )
-    if not judged:
-        from detector.errors import ConfigError
-
-        raise ConfigError("there is no feedback on incidents that scores open")
-
-
-def _calibration(present: Bundle, result: Recalibration, series: int) -> Calibration:
-    """The present calibration at the new threshold, with the record of what moved it."""
-    from dataclasses import replace
-
-    days = result.series_weeks * 7
-    return replace(
-        present.calibration,
-        method="feedback",
-        threshold=result.after,
-        held_out_incidents=None,
-        expected_alerts_per_day=result.unmarked_after / days if days else None,
-        feedback={
-            "from_model": present.digest,
-            "from_threshold": result.before,
-            "before_that": present.calibration.feedback,
-            "history": {
-                "series": series,
-                "series_days": days,
-                "incidents_before": result.incidents_before,
-                "incidents_after": result.incidents_after,
-            },
-            "verdicts": _effects(result),
-        },
-    )
-
-
-def _effects(result: Recalibration) -> list[dict[str, object]]:
-    return [
-        {
-            "subject_id": effect.verdict.subject_id,
-            "verdict": effect.verdict.verdict,
-            "series": effect.verdict.series,
-            "started_at": effect.verdict.started_at,
-            "ended_at": effect.verdict.ended_at,
-            "author": effect.verdict.author,
-            "note": effect.verdict.note,
-            "level": effect.level,
-            "before": effect.before,
-            "after": effect.after,
-            "outcome": effect.word,
-        }
-        for effect in result.effects
-    ]
-
-
-def _as_document(result: Recalibration, series: int, out: Path | None, digest: str | None) -> dict[str, Any]:
-    return {
-        "threshold_before": result.before,
-        "threshold_after": result.after,
-        "series": series,
-        "series_weeks": result.series_weeks,
-        "incidents_before": result.incidents_before,
-        "incidents_after": result.incidents_after,
-        "unmarked_after": result.unmarked_after,
-        "allowed": result.allowed,
-        "bundle": None if out is None else str(out),
-        "digest": digest,
-        "verdicts": _effects(result),
-    }
-
-
-def _print(document: Mapping[str, Any]) -> None:
-    from detector.cli.model_registry import print_table
-    from detector.printable import printable
-
-    print_table(
-        ("SUBJECT", "SERIES", "STARTED", "VERDICT", "LEVEL", "BEFORE", "AFTER", "OUTCOME"),
-        [
-            (
-                effect["subject_id"][:12], printable(effect["series"]), effect["started_at"][:19].replace("T", " "),
-                effect["verdict"].replace("_", " "), "-" if effect["level"] is None else f"{effect['level']:.4g}",
-                _alert(effect, "before"), _alert(effect, "after"), effect["outcome"],
-            )
-            for effect in document["verdicts"][:_SHOWN]
-        ],
-    )  # fmt: skip
-    if len(document["verdicts"]) > _SHOWN:
-        typer.echo(f"… and {len(document['verdicts']) - _SHOWN} more; --json tells them all")
-    weeks = document["series_weeks"]
-    rates = [f"{document[f'incidents_{when}'] / weeks:.3g}" if weeks else "-" for when in ("before", "after")]
-    typer.echo(
-        f"\nthreshold {document['threshold_before']:.4g} -> {document['threshold_after']:.4g}; incidents in "
-        f"the history {document['incidents_before']} -> {document['incidents_after']} "
-        f"({rates[0]} -> {rates[1]} a week and series)"
-    )
-    if any(effect["outcome"] == "not mended" and effect["verdict"] != "false_alarm" for effect in document["verdicts"]):
-        typer.echo(
-            f"what is not mended needs a threshold that opens more than {document['allowed']:.3g} other incidents in "
-            "this history; raise --alerts-per-week, or train a model that tells them apart"
-        )
-    if document["threshold_after"] == document["threshold_before"]:
-        typer.echo("nothing to change: no bundle is written")
-    elif document["bundle"] is None:
-        typer.echo("no bundle is written; give --out")
-    else:
-        typer.echo(f"bundle {document['bundle']} ({document['digest'][:12]})")
-
-
-def _alert(effect: Mapping[str, Any], when: str) -> str:
-    return "-" if effect["level"] is None else "alert" if effect[when] else "quiet"
+    return _Replayed(scored, sink.events, next(iter(opened.contexts.values())).policy)

@@ -12,17 +12,19 @@ from models.bundle.reading import Bundle
 from models.bundle.writing import write_whole
 from models.calibration import Calibration
 from models.errors import BundleError
+from models.habits import Habits
 
 
 def write_recalibrated(
-    path: Path, bundle: Bundle, calibration: Calibration, created_at: datetime, force: bool = False
+    path: Path, bundle: Bundle, calibration: Calibration, habits: Habits, created_at: datetime, force: bool = False
 ) -> str:
-    """Write a bundle that differs from another one in its calibration alone.
+    """Write a bundle that differs from another one in its calibration and habits alone.
 
     Args:
         path: Its directory.
         bundle: The other one; its files are verified once more.
         calibration: Takes the place of the other one's.
+        habits: Likewise.
         created_at: Aware time, for people.
         force: Replace a bundle that is there.
 
@@ -42,5 +44,6 @@ def write_recalibrated(
     manifest = json.loads(raw) | {
         "created_at": created_at.isoformat(timespec="seconds"),
         "calibration": calibration.to_dict(),
+        "habits": habits.to_dict(),
     }
     return write_whole(path, {name: bundle.read(name) for name in bundle.files}, manifest, force)

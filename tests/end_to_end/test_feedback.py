@@ -107,6 +107,33 @@ def test_verdicts_become_a_bundle(
     assert "1 verdict\n" in detect("feedback", "list", "-c", config)
 
 
+def test_a_frozen_channel_that_is_called_ordinary_opens_no_incident_any_more(
+    published: Cluster, config: Path, bundle_dir: Path, detect: Detect, tmp_path: Path
+) -> None:
+    document = json.loads(config.read_text())
+    document["streams"][0]["frozen"] = {"enabled": True}
+    config.write_text(json.dumps(document))
+    events, said, new = tmp_path / "events.jsonl", tmp_path / "said.jsonl", tmp_path / "new"
+
+    def frozen(*more: object) -> list[str]:
+        return [i["series"] for i in incidents(detect, config, *more) if i["kind"] == "frozen"]
+
+    assert sorted(frozen("--events", events)) == ["pump-1", "pump-1", "pump-2"]  # their faults hold the flow
+    (one,) = {
+        event["incident_id"]
+        for event in map(json.loads, events.read_text().splitlines())
+        if event["kind"] == "frozen" and event["series"] == "pump-2"
+    }
+    detect("feedback", "mark", one, "--verdict", "false-alarm", "--events", events, "--file", said)
+    table = detect("recalibrate", bundle_dir, "-c", config, "--feedback", said, "--out", new)
+    assert "mended" in table
+    assert "longest runs of equal samples, summed: 6 -> 20" in table
+    habits = load_bundle(new).habits
+    assert habits.longest_runs[habits.series.index("pump-2")] == (15, 1, 1)  # thirty samples, with a margin of two
+    assert load_bundle(new).calibration.threshold == load_bundle(bundle_dir).calibration.threshold
+    assert sorted(frozen("--model", new)) == ["pump-1", "pump-1"]
+
+
 def test_a_miss_lowers_the_threshold_from_files_alone(
     published: Cluster, config: Path, bundle_dir: Path, detect: Detect, tmp_path: Path
 ) -> None:
@@ -127,7 +154,7 @@ def test_a_miss_lowers_the_threshold_from_files_alone(
     )
     old = load_bundle(bundle_dir)
     deaf = tmp_path / "deaf"
-    write_recalibrated(deaf, old, replace(old.calibration, threshold=1e4), datetime(2026, 2, 3, tzinfo=UTC))
+    write_recalibrated(deaf, old, replace(old.calibration, threshold=1e4), old.habits, datetime(2026, 2, 3, tzinfo=UTC))
     said = tmp_path / "said.jsonl"
     recalibrate = ("recalibrate", deaf, "--feedback", said, "--history", tmp_path / "may.parquet", "--json")
     recalibrate += ("--series-column", "series", "--out", tmp_path / "awake")
