@@ -6,6 +6,7 @@ remembered of one changes only with its events, so that it is complete in the sn
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from typing import Literal
@@ -22,6 +23,7 @@ STANDING_VERSION = 1
 STANDING_SEVERITY: Severity = "warning"
 StandingKind = Literal["silence", "frozen"]
 _NS_PER_SECOND = 1e9
+_EARLIEST_NS, _LATEST_NS = -(1 << 63), (1 << 63) - 1
 _HEADER = struct.Struct(">BI")
 
 
@@ -92,9 +94,21 @@ def decode_standing(data: bytes) -> StandingState:
     if zlib.crc32(payload) != checksum:
         raise SnapshotError(f"a snapshot of standing incidents of {len(data)} bytes is damaged: wrong checksum")
     try:
-        return _decode(payload)
+        state = _decode(payload)
     except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
         raise SnapshotError(f"a snapshot of standing incidents cannot be read: {error}") from error
+    if not all(_makes_sense(standing) for standing in (state.silence, state.frozen) if standing is not None):
+        raise SnapshotError("a snapshot of standing incidents holds numbers that make no sense")
+    return state
+
+
+def _makes_sense(standing: Standing) -> bool:
+    times = (standing.started_ns, standing.opened_ns)
+    return (
+        all(_EARLIEST_NS <= time_ns <= _LATEST_NS for time_ns in times)
+        and 0 < standing.score < math.inf
+        and 0 < standing.threshold < math.inf
+    )
 
 
 class StandingTeller:

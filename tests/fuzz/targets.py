@@ -27,12 +27,17 @@ from detector.alerting.events import encode as encode_event
 from detector.alerting.identity import Identity
 from detector.alerting.incidents import IncidentTracker, ScoredSample
 from detector.alerting.policy import IncidentPolicy
+from detector.alerting.silence import SilencePolicy
+from detector.alerting.standing import StandingState, StandingTeller, encode_standing
+from detector.alerting.watch import SeriesWatch
 from detector.errors import ConfigError, InvalidRecordError, StateMismatchError
+from detector.feedback.verdicts import InvalidFeedbackError, Verdict, decode_verdict, encode_verdict
 from detector.model_address import RegistryReference
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.records.values import PlainRecord, TallSample, WideSample
 from detector.series.carried import memory_layout
+from detector.series.frozen import FreezeLimits
 from detector.series.snapshot import SnapshotError, encode_snapshot, make_snapshot
 from detector.series.store import SeriesStore, WindowSpec
 from detector.settings import RecordSettings
@@ -319,6 +324,7 @@ SPECS = tuple(
     for period_ns in (None, 10 * SECOND)
 )  # fmt: skip
 START_NS = 1_767_323_040 * SECOND
+LIMITS = FreezeLimits((3.0, 3.0))
 CARRIED = memory_layout(np.dtype([("mean", "<f4", (2,))]), "m" * 64)
 
 
@@ -326,7 +332,7 @@ def series_snapshot(data: bytes) -> None:
     """As they are, and as the content of a snapshot that is otherwise sound."""
     for form in (data, *(bytes((version,)) + zlib.compress(data, 1) for version in (1, 2, 3))):
         for spec in SPECS:
-            store = SeriesStore(spec, memory=CARRIED)
+            store = SeriesStore(spec, memory=CARRIED, limits=LIMITS)
             try:
                 store.restore("s", form)
             except SnapshotError:
@@ -338,7 +344,7 @@ def use_store(store: SeriesStore) -> None:
     """A store that took a snapshot goes on with it, in both layouts, without an error of its own."""
     snapshots = {series: store.snapshot(series) for series in store}
     for tall in (False, True):
-        again = SeriesStore(store.spec, memory=CARRIED)
+        again = SeriesStore(store.spec, memory=CARRIED, limits=LIMITS)
         for series, snapshot in snapshots.items():
             again.restore(series, snapshot)
         for step in range(12):
@@ -360,7 +366,7 @@ def series_snapshot_seeds() -> list[bytes]:
     found = []
     for spec in SPECS:
         for tall in (False, True):
-            store = SeriesStore(spec, memory=CARRIED)
+            store = SeriesStore(spec, memory=CARRIED, limits=LIMITS)
             for step in range(5):
                 time_ns = START_NS + step * 10 * SECOND
                 store.add(
@@ -412,6 +418,64 @@ def track_snapshot_seeds() -> list[bytes]:
         assert snapshot is not None
         found.append(snapshot[5:])
     return found
+
+
+def standing_snapshot(data: bytes) -> None:
+    """As they are, and behind a header with the right checksum; then the series speaks, and moves."""
+    for form in (data, struct.pack(">BI", 1, zlib.crc32(data)) + data):
+        store = SeriesStore(SPECS[0], limits=LIMITS)
+        watch = SeriesWatch(store, IDENTITY, SilencePolicy(60 * SECOND), ("a", "b"))
+        try:
+            watch.restore("s", form)
+        except SnapshotError:
+            continue
+        watch.snapshot("s")
+        watch.go_live()
+        for step in range(6):
+            store.add(WideSample("s", START_NS + step * 10 * SECOND, [1.0, 2.0 if step < 4 else float(step)]), step)
+            watch.sample("s", step)
+            for found in (
+                *(moment.event for moment in watch.take_moments()),
+                *(watch.frozen(notice) for notice in watch.take_notices()),
+            ):
+                if found is not None:
+                    encode_event(found)
+
+
+def standing_snapshot_seeds() -> list[bytes]:
+    silence, frozen = StandingTeller("silence", IDENTITY), StandingTeller("frozen", IDENTITY)
+    opened = {
+        "started_ns": START_NS,
+        "first_offset": 1,
+        "time_ns": START_NS,
+        "offset": 2,
+        "score": 9.0,
+        "threshold": 3.0,
+    }
+    states = (
+        StandingState(silence=silence.open("s", **opened)),  # type: ignore[arg-type]
+        StandingState(frozen=frozen.open("s", **opened)),  # type: ignore[arg-type]
+        StandingState(lagging=True),
+    )
+    return [encode_standing(state)[5:] for state in states]
+
+
+def verdict(data: bytes) -> None:
+    try:
+        found = decode_verdict(data)
+    except InvalidFeedbackError:
+        return
+    assert found.started_ns <= found.ended_ns
+    assert decode_verdict(encode_verdict(found)) == found
+
+
+def verdict_seeds() -> list[bytes]:
+    time = "2026-01-02T03:04:05.678Z"
+    said = Verdict(
+        subject_id="a" * 32, verdict="false_alarm", incident_id="a" * 32, kind="silence", stream="s", series="a",
+        started_at=time, ended_at=time, author="jo", given_at=time,
+    )  # fmt: skip
+    return [encode_verdict(said)]
 
 
 def event(data: bytes) -> None:
@@ -515,7 +579,9 @@ TARGETS = {
         Target("onnx", onnx_file, onnx_seeds),
         Target("series_snapshot", series_snapshot, series_snapshot_seeds),
         Target("track_snapshot", track_snapshot, track_snapshot_seeds),
+        Target("standing_snapshot", standing_snapshot, standing_snapshot_seeds),
         Target("event", event, event_seeds),
+        Target("verdict", verdict, verdict_seeds),
         Target("state", state, state_seeds),
         Target("registry", registry, registry_seeds),
     )
