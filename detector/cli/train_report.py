@@ -154,7 +154,7 @@ def _print_gradients(console: Console, history: Mapping[str, Any]) -> None:
             f"    {escape(name):<{width}} {sparkline(course)}  median {course[-1]:.3g}, largest {largest:.3g}"
         )
     for finding in history["findings"]:
-        console.print(f"  [yellow]{finding['kind']} gradients[/]: {escape(finding['message'])}")
+        console.print(f"  [yellow]{finding['kind'].replace('_', ' ')}[/]: {escape(finding['message'])}")
         console.print(f"    remedy: {escape(finding['remedy'])}")
 
 

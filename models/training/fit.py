@@ -21,6 +21,7 @@ from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.habits import Habits
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
 from models.imputation import impute
+from models.outputs import RECONSTRUCTION
 from models.reference import Reference
 from models.renewal import Renewal
 from models.runtimes import runtime_of
@@ -143,6 +144,7 @@ def train(
     left = run_held_out(companied, scaler, laid, spec.window, options)
     rule = ScoreRule.fit([part.stretch for part in left], score)
     scores = score_held_out(rule, left)
+    horizons = _horizons(model, laid, scaler, spec, options)
     return TrainedModel(
         spec=spec,
         model=model,
@@ -171,9 +173,11 @@ def train(
             held_out_windows=int(held_out.size),
             seconds=clock() - began,
             clipping=str(options.clipping),
-            findings=diagnose(result.epochs),
+            findings=diagnose(
+                result.epochs, horizons.get(RECONSTRUCTION), None if len(model.inputs) > 1 else spec.window
+            ),
             misfits=find_misfits({part.series: found.scores for part, found in zip(left, scores, strict=True)}),
-            horizons=_horizons(model, laid, scaler, spec, options),
+            horizons=horizons,
         ),
         onnx=onnx,
         golden=_golden(bank, held_out, spec, options.clip, carried=runtime.state_dtype is not None),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from models.horizon import Horizon
     from models.training.history import EpochRecord
 
 GROWTH = 100.0
@@ -22,6 +23,8 @@ CLIPPED_SHARE = 0.5
 """When more than this share of the steps was clipped in the later half, it is the bound that sets the step."""
 VANISHED = 1e-3
 """The first recurrent layer learns next to nothing when its norm is below this share of the last one's."""
+SHORT_SHARE = 0.1
+"""A model whose memory ends within this share of its window hardly makes use of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +32,29 @@ class Finding:
     """Something that is wrong with a training.
 
     Attributes:
-        kind: ``exploding``, ``clipped`` or ``vanishing``.
+        kind: ``exploding``, ``clipped``, ``vanishing`` or ``short_memory``.
         message: What was seen, with its figures.
         remedy: What to try.
     """
 
-    kind: Literal["exploding", "clipped", "vanishing"]
+    kind: Literal["exploding", "clipped", "vanishing", "short_memory"]
     message: str
     remedy: str
 
 
-def diagnose(epochs: Sequence[EpochRecord]) -> tuple[Finding, ...]:
-    """Look at the gradient norms of a training; no epochs, no findings."""
+def diagnose(
+    epochs: Sequence[EpochRecord], horizon: Horizon | None = None, window: int | None = None
+) -> tuple[Finding, ...]:
+    """Look at the gradient norms of a training, and at how far back what came of it looks.
+
+    Args:
+        epochs: Without any there are no findings.
+        horizon: Of the reconstruction; None: not measured.
+        window: Samples that a model without carried memory sees; None: it carries memory.
+    """
     if not epochs:
         return ()
-    found = (_exploding(epochs), _clipped(epochs), _vanishing(epochs))
+    found = (_exploding(epochs), _clipped(epochs), _vanishing(epochs), _short_memory(epochs, horizon, window))
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -98,6 +109,20 @@ def _vanishing(epochs: Sequence[EpochRecord]) -> Finding | None:
         f" {last.before.median:.2g}: what {first.layer} should keep of the window is hardly learned",
         "use gru or lstm instead of simple_rnn, or a shorter window; 'detector models horizon' shows how far back the"
         " model remembers",
+    )
+
+
+def _short_memory(epochs: Sequence[EpochRecord], horizon: Horizon | None, window: int | None) -> Finding | None:
+    if horizon is None or window is None or not any(layer.recurrent for layer in epochs[-1].layers):
+        return None
+    reach = horizon.reach_5_percent
+    if reach is None or reach >= SHORT_SHARE * window:
+        return None
+    return Finding(
+        "short_memory",
+        f"what the model says of a sample depends on the {reach:.0f} before it, out of {window} that it sees",
+        "train longer, or use gru or lstm instead of simple_rnn; if the data needs no longer memory, a shorter window"
+        " finds as much and costs less",
     )
 
 

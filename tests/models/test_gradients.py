@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import SpecError, TrainingError
+from models.horizon import Horizon
 from models.training import Clipping, TrainOptions
 from models.training.gradients import GradientRecord, LayerGroup, LayerNorms, NormSummary, layer_groups
 from models.training.health import diagnose
@@ -176,6 +177,16 @@ def kinds(*epochs):
 def test_healthy_gradients_have_no_findings():
     assert kinds() == []
     assert kinds(epoch(1, 9.0, 5000.0, clipped=10), epoch(2, 0.5, 3.0), epoch(3, 0.1, clipped=5)) == []
+
+
+def test_a_memory_far_shorter_than_the_window_is_found():
+    short, long = (Horizon(decay ** np.arange(64.0)) for decay in (0.5, 0.9))
+    (finding,) = diagnose([epoch(1)], short, 64)
+    assert finding.kind == "short_memory"
+    assert finding.message == "what the model says of a sample depends on the 4 before it, out of 64 that it sees"
+    assert diagnose([epoch(1)], long, 64) == diagnose([epoch(1)], short) == diagnose([], short, 64) == ()
+    linear = dataclasses.replace(epoch(1), layers=epoch(1).layers[2:])
+    assert diagnose([linear], short, 64) == ()
 
 
 def test_exploding_gradients_are_found_with_a_remedy():
