@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "replay": Entry("detector.cli.replay:replay", "Send history, from topics or files, through the same pipeline."),
         "audit": Entry("detector.cli.audit:audit", "Recompute what the worker should have written, and compare."),
         "feedback": Entry("detector.cli.feedback:app", "Say what was a false alarm, what was right, what was missed."),
+        "retrain": Entry("detector.cli.retrain:retrain", "Train a stream's model anew; promote it if it is better."),
         "recalibrate": Entry("detector.cli.recalibrate:recalibrate", "Make a bundle whose threshold follows feedback."),
         "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
         "repartition": Entry("detector.cli.repartition:repartition", "Copy a topic into one that is keyed by series."),

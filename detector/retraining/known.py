@@ -35,7 +35,7 @@ class Known:
     """All that is known of a stream's faults.
 
     Attributes:
-        faults: By series, in order of time.
+        faults: By series, in order of time, none of which overlap.
         incidents: Incidents among them.
         missed: Faults that people named and no incident had found.
         false_alarms: Incidents that people called false alarms; they are ordinary data.
@@ -71,8 +71,18 @@ def known_faults(stream: str, incidents: Iterable[IncidentSummary], verdicts: It
     missed = [verdict for verdict in said.values() if verdict.verdict == "missed"]
     for verdict in missed:
         faults.setdefault(verdict.series, []).append(Fault(verdict.started_ns, verdict.ended_ns))
-    in_order = {name: sorted(found, key=lambda fault: fault.started_ns) for name, found in sorted(faults.items())}
-    return Known(in_order, counted, len(missed), false_alarms)
+    return Known({name: _merged(found) for name, found in sorted(faults.items())}, counted, len(missed), false_alarms)
+
+
+def _merged(faults: Sequence[Fault]) -> list[Fault]:
+    """In order of time; what overlaps is one fault, such as a channel that froze far from where it should be."""
+    merged: list[Fault] = []
+    for fault in sorted(faults, key=lambda found: found.started_ns):
+        if merged and fault.started_ns <= merged[-1].ended_ns:
+            merged[-1] = Fault(merged[-1].started_ns, max(merged[-1].ended_ns, fault.ended_ns))
+        else:
+            merged.append(fault)
+    return merged
 
 
 def without(data: SeriesData, faults: Faults, margin_ns: int) -> tuple[SeriesData, int]:

@@ -157,6 +157,13 @@ class ScoreRule:
         usual = np.maximum(np.quantile(means, quantile, axis=0), LEAST_USUAL)
         return cls(parts, options.scales, options.link, usual.reshape(len(parts), len(options.scales)))
 
+    @property
+    def options(self) -> ScoreOptions:
+        """What it was made by."""
+        first = self.parts[0]
+        names = tuple(part.part for part in self.parts)
+        return ScoreOptions(kind=first.kind, parts=names, tail=first.tail, scales=self.scales, link=self.link)
+
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON; nothing of a float64 is lost."""
         return {

@@ -97,6 +97,11 @@ class Spot:
         )  # fmt: skip
 
     @property
+    def name(self) -> str:
+        """As `models.calibration.ADAPTIVE` has it."""
+        return "dspot" if self.depth else "spot"
+
+    @property
     def state_dtype(self) -> StateType:
         """Numbers of scores and peaks, moments of the peaks, and the local mean."""
         return np.dtype([(name, "<f8") for name in ("seen", "peaks", "mean", "square", "local")])

@@ -81,6 +81,19 @@ class TrainedModel:
     warm_up: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A model that training goes on from.
+
+    Attributes:
+        model: The Keras model of the same specification.
+        scaler: What its inputs were scaled by; weights mean nothing in other units.
+    """
+
+    model: Any
+    scaler: Scaler
+
+
 def train(
     data: TrainingData,
     spec: ModelSpec,
@@ -89,6 +102,7 @@ def train(
     score: ScoreOptions | None = None,
     calibration: CalibrationOptions | None = None,
     warm_up: int | None = None,
+    start: Start | None = None,
     count_incidents: CountIncidents | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -105,6 +119,7 @@ def train(
         calibration: How to set the threshold.
         warm_up: See `TrainedModel`; None: `DEFAULT_WARM_UP`, or 0 where there is but one series to learn from, whose
             scale says nothing about how others differ.
+        start: Go on from a model rather than from initial weights.
         count_incidents: Counts incidents as the worker would, for the expected alerts.
         progress: Is told after every step.
         clock: Seconds that never run backwards.
@@ -116,7 +131,10 @@ def train(
     options, began = options or TrainOptions(), clock()
     check(data, spec.channels)
     laid = _lay(data, spec, options)
-    scaler = Scaler.fit({name: windows.training_values() for name, windows in laid.items()}, options.clip)
+    if start is None:
+        scaler = Scaler.fit({name: windows.training_values() for name, windows in laid.items()}, options.clip)
+    else:
+        scaler = start.scaler
     bank = WindowBank(laid, scaler, spec.window)
     held_out = np.concatenate(list(bank.held_out.values()))
     load_tensorflow(options.threads)
@@ -126,9 +144,12 @@ def train(
         return TrainingLoop(objective, planned, options, spec.seed, clock, progress).run()
 
     architecture = find(spec.architecture)
+    built = architecture.build(spec)
+    if start is not None:
+        built.set_weights(start.model.get_weights())
     task = FittingTask(
         spec=spec,
-        model=architecture.build(spec),
+        model=built,
         series=laid,
         scaler=scaler,
         bank=bank,

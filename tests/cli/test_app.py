@@ -78,6 +78,7 @@ class TestOverview:
             "replay",
             "audit",
             "feedback",
+            "retrain",
             "recalibrate",
             "evaluate",
             "repartition",
@@ -317,7 +318,7 @@ class TestCompletion:
 
     def test_command_names_are_completed_without_importing_them(self):
         result = detector(_DETECTOR_COMPLETE="complete_bash", COMP_WORDS="detector r", COMP_CWORD="1")
-        assert result.stdout.split() == ["run", "replay", "recalibrate", "repartition"]
+        assert result.stdout.split() == ["run", "replay", "retrain", "recalibrate", "repartition"]
 
     def test_options_of_a_command_are_completed(self, offer, capsys, monkeypatch):
         def publish(speed: Annotated[str, typer.Option()] = "1") -> None:

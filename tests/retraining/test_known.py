@@ -47,6 +47,11 @@ def test_what_people_missed_is_a_fault() -> None:
     assert found.missed == 1
 
 
+def test_findings_of_several_kinds_at_once_are_one_fault() -> None:
+    found = known([Incident("1", "a", 10, 20), Incident("2", "a", 15, 40), Incident("3", "a", 50, 60)], [])
+    assert found.faults == {"a": [Fault(10, 40), Fault(50, 60)]}
+
+
 def test_other_streams_do_not_matter() -> None:
     found = known([Incident("1", "a", 10, 20, "fans")], [Said("1", "missed", "a", 2, 4, "fans")])
     assert found.faults == {}

@@ -1,0 +1,92 @@
+"""A stream's model is trained anew on its own history, without what is known to be faulty, and takes over if better."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from models.bundle import load_bundle, write_recalibrated
+from models.registry import open_registry
+from tests.end_to_end.conftest import CHANNELS, PERIOD_SECONDS, START_NS, Detector, settings_document, telemetry
+from tests.end_to_end.test_run_and_replay import Log, committed, stop, wait_until
+from tests.worker.support import Cluster
+
+pytestmark = [pytest.mark.kafka, pytest.mark.keras]
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+FAULTS = {"pump-1": [(150, 170), (300, 320)], "pump-2": [(200, 230), (370, 385)]}
+
+
+def publish(cluster: Cluster) -> None:
+    rows = {name: telemetry(100 + number, 400, faults) for number, (name, faults) in enumerate(FAULTS.items())}
+    for index in range(400):
+        for number, (name, values) in enumerate(rows.items()):
+            value = json.dumps(dict(zip(CHANNELS, values[index].tolist(), strict=True))).encode()
+            stamp = START_NS // 1_000_000 + index * PERIOD_SECONDS * 1000
+            cluster.producer.send(cluster.input, key=name.encode(), value=value, timestamp_ms=stamp, partition=number)
+    cluster.producer.flush()
+
+
+def test_a_better_model_takes_over_and_another_is_only_offered(
+    cluster: Cluster, detector: Detector, bundle_dir: Path, tmp_path: Path
+) -> None:
+    registry = open_registry(str(tmp_path / "registry"))
+    good = load_bundle(bundle_dir)
+    registry.move("pumps", "champion", registry.push("pumps", good, NOW), NOW)
+    document = settings_document(cluster, tmp_path)
+    document["topics"]["feedback"] = f"{cluster.name}.feedback"
+    document["streams"][0]["model"] = "registry://registry/pumps@champion"
+    config = tmp_path / "detector.yaml"
+    config.write_text(json.dumps(document))
+    publish(cluster)
+    worker = detector.start("run", "-c", config)
+    Log(worker).wait_for("started")
+    wait_until(lambda: committed(cluster) == {0: 400, 1: 400}, worker)
+    stop(worker)
+
+    # A model that hears nothing: whatever is trained now finds more.
+    dull = replace(good.calibration, threshold=good.calibration.threshold * 1e4)
+    write_recalibrated(tmp_path / "dull", good, dull, NOW)
+    dull_version = registry.push("pumps", load_bundle(tmp_path / "dull"), NOW)
+    registry.move("pumps", "champion", dull_version, NOW)
+    options = ("--since", "2h", "--fine-tune", "--epochs", "1", "--json")
+    first = json.loads(detector.run("retrain", "-c", config, *options).stdout)
+    assert first["known"]["incidents"] >= 4
+    assert 4 * 15 < first["left_out"] < 600
+    champion, found = first["champion"], first["challenger"]["found"]
+    assert champion["known_faults"] >= found > champion["found"] == 0
+    assert (first["promote"], first["promoted"]) == (True, True)
+    assert first["reasons"][0] == f"it finds {found} of {champion['known_faults']} known faults rather than 0"
+    aliases = registry.aliases("pumps")
+    assert aliases["champion"].digest == aliases["challenger"].digest == first["challenger"]["digest"]
+    assert aliases["champion"].note.startswith(first["reasons"][0])
+    # Gently: the weights went on from the champion's, in its units.
+    challenger = load_bundle(tmp_path / "registry" / "pumps" / "versions" / first["challenger"]["digest"])
+    assert challenger.scaler.to_dict() == good.scaler.to_dict()
+    assert challenger.rule.options == good.rule.options
+
+    said = detector.run("feedback", "mark", "-c", config, cluster.events()[0].incident_id, "--verdict", "false-alarm")
+    assert said.returncode == 0, said.stderr
+    out = tmp_path / "candidate"
+    second = detector.run("retrain", "-c", config, "--since", "2h", "--epochs", "1", "--no-promote", "--out", out)
+    assert second.returncode == 0, second.stderr
+    assert "1 false alarms kept" in second.stdout
+    assert "not promoted; the alias challenger names it" in second.stdout
+    assert registry.aliases("pumps")["champion"].digest == first["challenger"]["digest"]
+    assert registry.aliases("pumps")["challenger"].digest == load_bundle(out).digest
+
+
+def test_options_that_do_not_fit(usage_error: Callable[..., str], config: Path, tmp_path: Path) -> None:
+    document = json.loads(config.read_text())
+    assert "its model is a directory, which no command moves" in usage_error("retrain", "-c", config)
+    both = ("retrain", "-c", config, "--out", tmp_path / "b", "--every", "1d")
+    assert "--every makes many bundles, --out is one directory" in usage_error(*both)
+    other = {**document["streams"][0], "name": "fans", "topic": "fans"}
+    config.write_text(json.dumps({**document, "streams": [document["streams"][0], other]}))
+    assert "several streams; say which one with --stream: pumps, fans" in usage_error("retrain", "-c", config)
+    assert "has no stream 'x'; it has pumps, fans" in usage_error("retrain", "-c", config, "--stream", "x")
