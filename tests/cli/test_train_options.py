@@ -46,6 +46,7 @@ def test_options_are_in_the_manifest_and_a_fit_without_epochs_is_reported(train,
     ("arguments", "message"),
     [
         (["--architecture", "gpt"], "there is no architecture 'gpt'; choose one of: pca, simple_rnn, gru, lstm, "),
+        (["--clipnorm", "1", "--clipvalue", "2"], "only one of clipnorm, clipvalue, global_clipnorm can be set, not"),
         (["--option", "depth=2"], "lstm has no option 'depth'; it has none"),
         (
             ["--architecture", "seq2seq", "--option", "sampling=often"],
@@ -60,3 +61,17 @@ def test_what_an_architecture_does_not_have_is_refused_with_the_choices(train, t
     assert code == 2
     assert message in err
     assert not (tmp_path / "bundle").exists()
+
+
+def test_the_bound_on_gradients_is_kept_to_and_reported(train):
+    arguments = ("--units", "4", "--latent", "2", "--epochs", "1", "--window", "8", "--clipvalue", "0.0001", "--json")
+    code, out, err = train(*arguments)
+    assert code == 0, err
+    history = json.loads(out)["history"]
+    assert history["clipping"] == "clipvalue 0.0001"
+    (epoch,) = history["epochs"]
+    # An encoder of 2 channels and 4 units has 112 weights.
+    (encoder,) = (layer for layer in epoch["layers"] if layer["layer"] == "encoder")
+    assert encoder["after"]["max"] <= 1e-4 * 112**0.5 * 1.0001
+    assert epoch["clipped_steps"] == epoch["steps"]
+    assert "clipped" in {finding["kind"] for finding in history["findings"]}
