@@ -138,7 +138,8 @@ class Chain:
 
 
 def _chosen(memory: Memory, going: Int, first: Bool) -> Memory:
-    return Memory(memory.states, memory.slots[going], np.where(first[going], 0, memory.steps[going]))
+    times = None if memory.times_ns is None else memory.times_ns[going]
+    return Memory(memory.states, memory.slots[going], np.where(first[going], 0, memory.steps[going]), times)
 
 
 def _part(memory: Memory | None, name: str, dtype: StateType | None) -> Memory | None:

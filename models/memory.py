@@ -28,15 +28,17 @@ class Memory:
         slots: int[n]; the place of each window's series.
         steps: int[n]; samples that are new since the series' window before this one. 0: there was none, or what came
             before is not to be continued; the state is then begun anew, whatever the place holds.
+        times_ns: int64[n]; event time of each window's last sample, or None where nobody asks for it.
     """
 
     states: States
     slots: Int
     steps: Int
+    times_ns: npt.NDArray[np.int64] | None = None
 
     def part(self, name: str) -> Memory:
         """The same places, seen through one field of the state."""
-        return Memory(self.states[name], self.slots, self.steps)
+        return Memory(self.states[name], self.slots, self.steps, self.times_ns)
 
     def rounds(self) -> Iterator[Int]:
         """Indices of windows, in rounds: each series once a round, its windows in their order."""

@@ -53,6 +53,7 @@ class OfflineBatch:
         slots: int64[n]; number of each window's series, in the order in which they were given.
         steps: int64[n]; see `Places`.
         numbers: int64[n]; which of its series' windows it is.
+        times_ns: int64[n]; event time of each window's last row.
     """
 
     values: Float64
@@ -60,10 +61,11 @@ class OfflineBatch:
     slots: Int64
     steps: Int64
     numbers: Int64
+    times_ns: Int64
 
     def memory(self, states: States | None) -> Memory | None:
         """Where the state of these windows is, in an array with a place for every series."""
-        return None if states is None else Memory(states, self.slots, self.steps)
+        return None if states is None else Memory(states, self.slots, self.steps, self.times_ns)
 
 
 def places(segments: Sequence[Segment], window: int) -> Places:
@@ -106,16 +108,19 @@ def walk(
                 found, first = laid[slot], done[slot]
                 chosen = np.arange(first, min(first + share, found.ends.size))
                 values = np.empty((chosen.size, window, series[slot][0].values.shape[1]))
+                times = np.empty(chosen.size, np.int64)
                 for number in np.unique(found.segments[chosen]):
                     mine = found.segments[chosen] == number
-                    values[mine] = series[slot][number].values[found.ends[chosen[mine], None] + rows]
+                    ends = found.ends[chosen[mine]]
+                    values[mine] = series[slot][number].values[ends[:, None] + rows]
+                    times[mine] = series[slot][number].times_ns[ends]
                 steps = found.steps[chosen]
                 if begin is not None and first == begin[slot]:
                     steps[:1] = 0
-                parts.append((values, np.full(chosen.size, slot), steps, chosen))
+                parts.append((values, np.full(chosen.size, slot), steps, chosen, times))
                 done[slot] += chosen.size
-            values, slots, steps, numbers = (np.concatenate(column) for column in zip(*parts, strict=True))
-            yield OfflineBatch(values, _usable(values, min_coverage), slots, steps, numbers)
+            values, slots, steps, numbers, times = (np.concatenate(column) for column in zip(*parts, strict=True))
+            yield OfflineBatch(values, _usable(values, min_coverage), slots, steps, numbers, times)
         waiting = [slot for slot in waiting if done[slot] < laid[slot].ends.size]
 
 

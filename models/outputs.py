@@ -26,8 +26,11 @@ PARTS: Final = (RECONSTRUCTION, PREDICTION, LINEAR)
 """Names of the estimates that a model may give, in the order in which they are handed on."""
 LOCAL: Final = "local"
 LEVEL: Final = "level"
-ESTIMATES: Final = (*PARTS, LOCAL, LEVEL)
-"""Names of all estimates that a score may compare with the window; the last two need no model (`models.companions`)."""
+DAILY: Final = "daily"
+WEEKLY: Final = "weekly"
+RHYTHMS: Final = (DAILY, WEEKLY)
+ESTIMATES: Final = (*PARTS, LOCAL, LEVEL, *RHYTHMS)
+"""Names of all estimates that a score may compare with the window; the last need no model (`models.companions`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,8 +89,9 @@ def train(
     score_parts: Annotated[
         str | None,
         typer.Option(
-            help="Estimates to compare with, separated by commas: reconstruction, prediction, linear; local and level, "
-            "which learn from the series itself. What the model is best judged by without it.",
+            help="Estimates to compare with, separated by commas: reconstruction, prediction, linear; local, level, "
+            "daily and weekly, which learn from the series itself; 'daily?' counts if the data has that rhythm. What "
+            "the model is best judged by without it.",
             show_default=False,
         ),
     ] = None,

@@ -43,7 +43,7 @@ class Scorer:
             states: What was carried up to them, one record of `state_dtype` by ``batch.slots``; moved on in place.
         """
         rows = np.fromiter((self._chain.row(series) for series in batch.series), np.intp, len(batch.series))
-        memory = None if states is None else Memory(states, batch.slots, batch.steps)
+        memory = None if states is None else Memory(states, batch.slots, batch.steps, batch.time_ns)
         judged = self._chain.judge(batch.values, rows, batch.coverage_ok, memory)
         return Scores(
             score=judged.score,

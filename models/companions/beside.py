@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from models.companions.level import Level
 from models.companions.local import Local
+from models.companions.rhythm import daily, weekly
 from models.memory import Memory, StateType, combine
-from models.outputs import LEVEL, LOCAL, Output
+from models.outputs import DAILY, LEVEL, LOCAL, WEEKLY, Output
 
 if TYPE_CHECKING:
     # Only here: runtimes import this module.
@@ -33,13 +34,17 @@ class Companion(Protocol):
         """float32[n, 1, channels], of float32[n, window, channels]."""
 
 
-class MakeCompanion(Protocol):
-    """Makes one for a number of channels."""
+MakeCompanion = Callable[[int, int | None], Companion]
+"""Makes one for a number of channels and the step of the grid in nanoseconds, if there is one."""
 
-    def __call__(self, channels: int) -> Companion: ...  # noqa: D102
-
-
-COMPANIONS: Mapping[str, MakeCompanion] = MappingProxyType({LOCAL: Local, LEVEL: Level})
+COMPANIONS: Mapping[str, MakeCompanion] = MappingProxyType(
+    {
+        LOCAL: lambda channels, _: Local(channels),
+        LEVEL: lambda channels, _: Level(channels),
+        DAILY: daily,
+        WEEKLY: weekly,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,14 @@ class _Beside:
         return Output({**output.parts, **found}, output.penalty)
 
 
-def beside(runtime: Runtime, parts: Collection[str], channels: int) -> Runtime:
+def beside(runtime: Runtime, parts: Collection[str], channels: int, period_ns: int | None = None) -> Runtime:
     """The runtime, with those companions that a score looks at.
 
     Args:
         runtime: Of the model.
         parts: Names of all parts of the score; those that are companions count.
         channels: Number of channels.
+        period_ns: Step of the grid, or None.
     """
-    wanted = {name: make(channels) for name, make in COMPANIONS.items() if name in parts}
+    wanted = {name: make(channels, period_ns) for name, make in COMPANIONS.items() if name in parts}
     return _Beside(runtime, wanted) if wanted else runtime

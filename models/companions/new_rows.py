@@ -32,9 +32,14 @@ class Turn:
         self._new = np.where(self.anew, length, steps)
         self._windows = windows
 
+    @property
+    def longest(self) -> int:
+        """How many rows the window with most new ones has."""
+        return int(self._new.max(initial=0))
+
     def rows(self) -> Iterator[tuple[Int, Float64]]:
         """Row by row: int[k], which of the windows have one; and float64[k, channels]."""
-        for back in range(int(self._new.max(initial=0)), 0, -1):
+        for back in range(self.longest, 0, -1):
             going = np.flatnonzero(self._new >= back)
             yield going, self._windows[self.chosen[going], -back].astype(np.float64)
 

@@ -53,7 +53,8 @@ def open_runtime(bundle: Bundle, name: str = "onnx", threads: int = 1) -> Runtim
             f"{bundle.path}: the {name} runtime differs from Keras by {difference:.2g} on the golden sample,"
             f" more than {TOLERANCE:g}; use the other runtime, or train anew with the libraries that are installed"
         )
-    return beside(runtime, [part.part for part in bundle.rule.parts], len(bundle.spec.channels))
+    parts = [part.part for part in bundle.rule.parts]
+    return beside(runtime, parts, len(bundle.spec.channels), bundle.spec.period_ns)
 
 
 def golden_difference(bundle: Bundle, runtime: Runtime) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from models.errors import SpecError
-from models.outputs import ESTIMATES
+from models.outputs import ESTIMATES, RHYTHMS
 from models.scores.channels import KINDS
 
 LINKS = ("plain", "log", "surprise")
 MOST_SCALE = 4096
+MAYBE = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +20,9 @@ class ScoreOptions:
 
     Attributes:
         kind: What a residual counts, one of `KINDS`.
-        parts: Which of a model's estimates are compared with the window, some of `models.outputs.ESTIMATES`; empty: a
-            prediction if the model makes one, else its reconstruction.
+        parts: Which estimates are compared with the window, some of `models.outputs.ESTIMATES`; empty: a prediction if
+            the model makes one, else its reconstruction. A rhythm with a question mark, such as ``daily?``, counts only
+            if held-out data has it.
         tail: How many of the last rows of a reconstruction count.
         scales: The errors are averaged over each of these numbers of samples, so that short and long faults show.
         link: How the averages of all parts and scales become one score. ``plain``: their mean. ``log``: the geometric
@@ -43,9 +45,14 @@ class ScoreOptions:
             raise SpecError(f"there is no score {self.kind!r}; choose one of: {', '.join(KINDS)}")
         if self.link not in LINKS:
             raise SpecError(f"there is no link {self.link!r}; choose one of: {', '.join(LINKS)}")
-        if odd := [name for name in self.parts if name not in ESTIMATES]:
+        names = [name.removesuffix(MAYBE) for name in self.parts]
+        if asked := [name for name in self.parts if name.endswith(MAYBE) and name.removesuffix(MAYBE) not in RHYTHMS]:
+            raise SpecError(f"{asked[0]!r}: only a rhythm may be left open; write {asked[0].removesuffix(MAYBE)}")
+        if self.parts and all(name.endswith(MAYBE) for name in self.parts):
+            raise SpecError("a score needs a part that counts in any case, besides those with a question mark")
+        if odd := [name for name in names if name not in ESTIMATES]:
             raise SpecError(f"a score knows no {odd[0]!r}; choose of: {', '.join(ESTIMATES)}")
-        if len(set(self.parts)) != len(self.parts):
+        if len(set(names)) != len(names):
             raise SpecError("a score names a part twice")
         if self.tail < 1:
             raise SpecError(f"tail is {self.tail}; it must be at least 1")
@@ -53,6 +60,25 @@ class ScoreOptions:
             raise SpecError(f"scales are {list(self.scales)}; give different numbers of samples, ascending")
         if not (self.scales[0] >= 1 and self.scales[-1] <= MOST_SCALE):
             raise SpecError(f"scales are {list(self.scales)}; they must be from 1 to {MOST_SCALE} samples")
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of the parts, those with a question mark included."""
+        return tuple(name.removesuffix(MAYBE) for name in self.parts)
+
+    def decided(self, left: Callable[[str], float], most: float) -> ScoreOptions:
+        """Decide which of the parts with a question mark count.
+
+        Args:
+            left: Share of the variance that an estimate leaves in held-out data.
+            most: Those that leave more do not count.
+        """
+        kept = tuple(
+            name.removesuffix(MAYBE)
+            for name in self.parts
+            if not name.endswith(MAYBE) or left(name.removesuffix(MAYBE)) <= most
+        )
+        return replace(self, parts=kept)
 
     def parts_of(self, available: Mapping[str, object]) -> tuple[str, ...]:
         """The parts to look at, of those that a model gives.

@@ -16,6 +16,7 @@ from models.backend import load_tensorflow
 from models.bundle.exporting import export_onnx
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, calibrate
 from models.companions import beside
+from models.companions.rhythm import MOST_LEFT, left_by
 from models.errors import TrainingError
 from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.habits import Habits
@@ -161,8 +162,9 @@ def train(
     onnx = export_onnx(model)
     runtime = runtime_of(onnx_graph(onnx, spec, "the trained model"), renewal=renewal)
     score = score or ScoreOptions()
-    companied = beside(runtime, score.parts, len(spec.channels))
+    companied = beside(runtime, score.wanted, len(spec.channels), spec.period_ns)
     left = run_held_out(companied, scaler, laid, spec.window, options)
+    score = score.decided(lambda part: left_by(part, [found.stretch for found in left]), MOST_LEFT)
     rule = ScoreRule.fit([part.stretch for part in left], score)
     scores = score_held_out(rule, left)
     horizons = _horizons(model, laid, scaler, spec, options)

@@ -244,7 +244,7 @@ class TestWhatCanBeAskedFor:
             ({"link": "max"}, "there is no link 'max'; choose one of: plain, log, surprise"),
             (
                 {"parts": ("dream",)},
-                "no 'dream'; choose of: reconstruction, prediction, linear, local, level",
+                "no 'dream'; choose of: reconstruction, prediction, linear, local, level, daily, weekly",
             ),
             ({"parts": ("linear", "linear")}, "a score names a part twice"),
             ({"tail": 0}, "tail is 0; it must be at least 1"),
