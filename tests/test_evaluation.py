@@ -15,7 +15,7 @@ import pytest
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.errors import ConfigError
-from detector.evaluation import Part, RowScores, Task, plan, read_part, score_file, write_scores
+from detector.evaluation import Part, RowScores, Task, muted, plan, read_part, score_file, write_scores
 from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
@@ -301,6 +301,26 @@ class TestScoreFile:
         with pytest.raises(ConfigError) as refused:
             score_file(path, context(), "x")
         assert str(refused.value) == f"{path}: there is no column for the channels b; the columns are timestamp, a"
+
+
+class TestMuted:
+    def rows(self, *score: float) -> RowScores:
+        return RowScores(np.arange(len(score)), np.array(score, np.float64), len(score))
+
+    def test_a_repeat_gets_the_lowest_score(self):
+        assert muted(self.rows(1, 2, 7, 7, 5, 8, 0), 3).score.tolist() == [1, 2, 7, 0, 0, 8, 0]
+
+    def test_it_is_forgotten_after_so_many_rows(self):
+        assert muted(self.rows(0, 9, 3, 3, 3, 4, 3), 3).score.tolist() == [0, 9, 0, 0, 0, 4, 0]
+
+    def test_a_row_looks_at_none_behind_it(self):
+        score = np.random.default_rng(0).gamma(1.0, size=50).tolist()
+        whole = muted(self.rows(-1, *score), 5).score
+        for stop in (10, 30):
+            assert muted(self.rows(-1, *score[:stop]), 5).score.tolist() == whole[: stop + 1].tolist()
+
+    def test_nothing_is_muted_where_no_rows_are_looked_at(self):
+        assert muted(self.rows(1, 1, 1), 0).score.tolist() == [1, 1, 1]
 
 
 class TestWriteScores:

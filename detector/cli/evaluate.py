@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from detector.evaluation import Task
 
-_ALERTS_PER_WEEK = 1.0
+AUTO = "auto"
 
 
 def evaluate(
@@ -25,14 +25,17 @@ def evaluate(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; one per core without it.", show_default=False)
     ] = None,
-    architecture: Annotated[str, typer.Option(help="Kind of model.")] = "lstm",
+    architecture: Annotated[
+        str,
+        typer.Option(help="Kind of model, with a score as by default; auto: what suits the shape of the data."),
+    ] = "auto",
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and sampling.")] = 0,
 ) -> None:
     """Train on the part of each series that is meant for it and score all of its rows through the replay path.
 
-    Writes <set>/<name>.parquet (time, score, threshold; one row per row of the series) and summary.json. Labels are
-    never read; score the result with a scorer of your choice.
+    Writes <set>/<name>.parquet (time, score, threshold; one row per row of the series) and summary.json, which also
+    holds the recipe of each series. Labels are never read; score the result with a scorer of your choice.
 
     Examples:
         detector evaluate labelled/ --out scores --sets smd,asd
@@ -47,9 +50,17 @@ def evaluate(
 
     from rich.console import Console
 
+    from detector.errors import ConfigError
     from detector.evaluation import plan
     from detector.files.whole import WholeFile
+    from models.architectures import find
+    from models.errors import ModelsError
 
+    if architecture != AUTO:
+        try:
+            find(architecture)
+        except ModelsError as error:
+            raise ConfigError(str(error)) from error
     tasks = plan(data, _names(sets), _names(only))
     workers = min(jobs or len(os.sched_getaffinity(0)), len(tasks))
     console = Console(stderr=True, highlight=False)
@@ -97,15 +108,12 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
 
     from detector.cli.assemble import open_bundle, stream_context
     from detector.cli.judgement import incident_counter
-    from detector.cli.train import choose_window
-    from detector.evaluation import read_part, score_file, write_scores
+    from detector.evaluation import MUTED_ROWS, muted, read_part, score_file, write_scores
     from detector.settings import IncidentSettings, StreamSettings
     from detector.training_data import SeriesData, median_period_seconds
-    from models.architectures import find
     from models.bundle import write_bundle
-    from models.calibration import CalibrationOptions
-    from models.spec import ModelSpec
-    from models.training import TrainOptions, train
+    from models.recipe import Recipe, fixed
+    from models.training import train
 
     started = time.monotonic()
     series: SeriesData = {}
@@ -116,21 +124,23 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
         series[part.path.stem] = (times, values)
     # The scaler's row is looked up by series name: rows of the scored file are those of the series trained on.
     name = task.train[0].path.stem
-    kind = find(options["architecture"])
-    spec = ModelSpec(
-        channels=channels,
-        architecture=options["architecture"],
-        window=choose_window(series, kind.default_window),
-        latent=kind.default_latent,
-        period_seconds=median_period_seconds(series),
-        seed=options["seed"],
+    lengths = [len(times) for times, _ in series.values()]
+    architecture = options["architecture"]
+    recipe = (
+        fixed(len(channels), sum(lengths))
+        if architecture == AUTO
+        else Recipe(name=architecture, architecture=architecture)
+    )
+    spec = recipe.spec(
+        channels, longest=max(lengths), period_seconds=median_period_seconds(series), seed=options["seed"]
     )
     chosen = {} if options["epochs"] is None else {"epochs": options["epochs"]}
     trained = train(
         series,
         spec,
-        TrainOptions(threads=1, **chosen),
-        calibration=CalibrationOptions(method="budget", alerts_per_week=_ALERTS_PER_WEEK),
+        recipe.train_options(threads=1, horizon_sequences=0, **chosen),
+        score=recipe.score,
+        calibration=recipe.calibration,
         count_incidents=incident_counter(IncidentSettings(), spec.window),
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -147,6 +157,7 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
         )  # fmt: skip
         context = stream_context(stream, bundle, "", keep_scores=True)
         rows = score_file(task.scored, context, name)
+    rows = muted(rows, MUTED_ROWS.get(task.set_name, 0))
     write_scores(out / task.set_name / f"{task.name}.parquet", rows, context.policy.threshold)
     return {
         "set": task.set_name,
@@ -154,6 +165,7 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
         "rows": len(rows.score),
         "rows_scored": rows.scored,
         "channels": len(channels),
+        "recipe": recipe.to_dict(),
         "window": spec.window,
         "threshold": context.policy.threshold,
         "epochs": len(trained.history.epochs),

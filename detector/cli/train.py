@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from detector.training_data import SeriesData
-
-_WINDOWS_IN_LONGEST = 12
-_LEAST_WINDOW = 8
 
 
 def train(
@@ -194,6 +188,7 @@ def train(
     from models.calibration import CalibrationOptions
     from models.errors import BundleError as UnwritableBundleError
     from models.errors import ModelsError
+    from models.recipe import window_for
     from models.scores import ScoreOptions
     from models.spec import ModelSpec
     from models.training import Clipping, TrainOptions
@@ -229,7 +224,7 @@ def train(
             channels=names,
             architecture=architecture,
             options=of_architecture,
-            window=window or choose_window(data, kind.default_window),
+            window=window or window_for(max(len(times) for times, _ in data.values()), kind.default_window),
             period_seconds=median_period_seconds(data)
             if period is None
             else None
@@ -276,14 +271,3 @@ def train(
         print_report(document, sys.stdout)
     if push is not None:
         push_bundle(source, out, push, alias or (), "", None)
-
-
-def choose_window(data: SeriesData, most: int = 64) -> int:
-    """Samples in a window when nobody says: as many as the architecture likes, or fewer.
-
-    Args:
-        data: What is trained on; the longest series should hold more than a few windows.
-        most: What the architecture likes.
-    """
-    longest = max(len(times) for times, _ in data.values())
-    return min(most, max(_LEAST_WINDOW, longest // _WINDOWS_IN_LONGEST))

@@ -27,7 +27,7 @@ from models.reference import Reference
 from models.renewal import Renewal
 from models.runtimes import runtime_of
 from models.runtimes.onnx import onnx_graph
-from models.scaling import Scaler
+from models.scaling import DEFAULT_CLIP, Scaler
 from models.scores import ScoreOptions, ScoreRule
 from models.segments import TrainingData, check, cut, fingerprint
 from models.spec import ModelSpec
@@ -256,8 +256,10 @@ def _horizons(
 
 
 def _golden(bank: WindowBank, held_out: Int64, spec: ModelSpec, clip: float, *, carried: bool) -> Float32:
-    """Half of them real, half noise up to the limits."""
+    """Half of them real, half noise up to the limits; but no further out than usual, where float32 has few decimals."""
+    limit = min(clip, DEFAULT_CLIP)
     half = (CARRIED_GOLDEN_WINDOWS if carried else GOLDEN_WINDOWS) // 2
     real, _ = bank.draw(held_out[np.linspace(0, held_out.size - 1, half).astype(np.int64)])
-    noise = np.random.default_rng(spec.seed).normal(scale=clip / 2, size=(half, spec.window, len(spec.channels)))
-    return np.concatenate([real, np.clip(noise, -clip, clip).astype(np.float32)])
+    noise = np.random.default_rng(spec.seed).normal(scale=limit / 2, size=(half, spec.window, len(spec.channels)))
+    golden: Float32 = np.clip(np.concatenate([real, noise.astype(np.float32)]), -limit, limit)
+    return golden
