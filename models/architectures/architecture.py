@@ -95,6 +95,7 @@ class Architecture:
         memory: ``window`` models forget between windows, ``carried`` ones keep a memory along the series.
         default_window: Samples in a window when nobody says; fewer if the data is short.
         default_latent: Width of the code when nobody says.
+        resumable: Whether training can go on from a served model's weights; if not, it begins anew instead.
         check: Refuses a specification that is out of this architecture's range, with a `SpecError`.
     """
 
@@ -108,4 +109,5 @@ class Architecture:
     memory: Literal["window", "carried"] = "window"
     default_window: int = 64
     default_latent: int = 16
+    resumable: bool = True
     check: Callable[[ModelSpec], None] | None = None

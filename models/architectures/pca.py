@@ -129,5 +129,6 @@ ARCHITECTURE = Architecture(
         Option(name="components", default=0, low=0, high=MAX_VALUES, help="number of components; 0: by that share"),
     ),
     default_window=10,
+    resumable=False,  # and need not be: a fit takes a moment
     check=check,
 )

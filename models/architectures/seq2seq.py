@@ -141,6 +141,7 @@ ARCHITECTURE = Architecture(
     ),
     build=build,
     fit=fit,
+    resumable=False,  # the weights that were trained cannot be told from those that they were folded into
     options=(
         Option(
             name="sampling",

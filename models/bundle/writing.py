@@ -53,9 +53,10 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     Raises:
         BundleError: something is there that is not replaced, or the bundle cannot be written.
     """
-    from models.runtimes import runtime_of
+    from models.runtimes import TOLERANCE, runtime_of
     from models.runtimes.batches import KERAS_SIZES
     from models.runtimes.keras import keras_graph
+    from models.runtimes.onnx import onnx_graph
 
     check_target(path, force)
     reference = runtime_of(keras_graph(trained.model), KERAS_SIZES, trained.renewal)
@@ -64,6 +65,15 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     # An architecture with a layer that readers refuse is found here, where the model can still be changed.
     check_keras_file(contents[KERAS], path / KERAS)
     check_onnx_file(contents[ONNX], path / ONNX)
+    served = runtime_of(onnx_graph(trained.onnx, trained.spec, str(path / ONNX)), renewal=trained.renewal)
+    difference = float(np.abs(joined(golden_outputs(served, trained.golden)) - joined(outputs)).max())
+    if not difference <= TOLERANCE:  # also when it is NaN
+        raise BundleError(
+            f"{path}: ONNX Runtime differs from Keras by {difference:.2g} on the golden sample, more than"
+            f" {TOLERANCE:g}: the trained model amplifies differences of rounding, so its scores would depend on what"
+            " computes them; train it with a shorter window or a lower learning rate (seq2seq: with --option sampling"
+            " other than none)"
+        )
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "created_at": created_at.isoformat(timespec="seconds"),

@@ -146,7 +146,7 @@ def train(
 
     architecture = find(spec.architecture)
     built = architecture.build(spec)
-    if start is not None:
+    if start is not None and architecture.resumable:
         built.set_weights(start.model.get_weights())
     task = FittingTask(
         spec=spec,

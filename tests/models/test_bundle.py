@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -264,3 +265,10 @@ def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(copied, tiny_tra
         write_bundle(copied, tiny_trained, NOW, force=True)
     assert load_bundle(copied).digest == before
     assert [entry.name for entry in copied.parent.iterdir()] == ["copy"]
+
+
+def test_a_model_that_runtimes_would_disagree_about_is_not_written(tmp_path, tiny_trained):
+    other = dataclasses.replace(tiny_trained, golden=tiny_trained.golden * np.float32(np.nan))
+    with pytest.raises(BundleError, match=r"differs from Keras by nan .* amplifies .*; train it with a shorter window"):
+        write_bundle(tmp_path / "bundle", other, NOW)
+    assert not (tmp_path / "bundle").exists()
