@@ -33,7 +33,7 @@ class Plan:
 
     seeds: int
     length: int = 200
-    adding_epochs: int = 30
+    adding_epochs: int = 60
     holding_epochs: int = 40
     units: int = 32
 
