@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from models.chain import Chain
-from models.memory import Memory, States, new_states
+from models.chain import Judged
+from models.memory import Int, Memory, States, StateType, new_states
 from models.segments import Segment
 
 Bool = npt.NDArray[np.bool_]
@@ -132,6 +133,20 @@ def _usable(values: Float64, min_coverage: float) -> Bool:
     return usable
 
 
+class Judging(Protocol):
+    """What scores windows: a `models.chain.Chain`, or something that stands in for one."""
+
+    @property
+    def state_dtype(self) -> StateType | None:
+        """See `Chain`."""
+
+    def row(self, series: str) -> int:
+        """See `Chain`."""
+
+    def judge(self, values: Float64, rows: Int, usable: Bool, memory: Memory | None) -> Judged:
+        """See `Chain`."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentScores:
     """What the rows of a segment came to.
@@ -146,7 +161,7 @@ class SegmentScores:
 
 
 def score_series(
-    chain: Chain, data: Mapping[str, Sequence[Segment]], window: int, min_coverage: float
+    chain: Judging, data: Mapping[str, Sequence[Segment]], window: int, min_coverage: float
 ) -> dict[str, list[SegmentScores]]:
     """Score whole series as the worker does: the same windows, with the same memory from one to the next.
 
