@@ -27,7 +27,8 @@ from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.topics import describe_topics
 from detector.model_address import RegistryReference
-from detector.retraining.comparison import Contender, Decision, Performance, decide, perform
+from detector.retraining.comparison import Contender, Decision, Injected, Performance, decide, perform
+from detector.retraining.injected import on_injected
 from detector.retraining.known import Faults, Known, known_faults, without
 from detector.settings import Settings, StreamSettings
 from detector.signals import StopSignals
@@ -118,7 +119,11 @@ class Rounds:
             except ModelsError as error:
                 raise ConfigError(f"stream {stream.name}: {error}") from error
             from_ns = {name: int(times[int((1 - _HELD_OUT_SHARE) * len(times))]) for name, (times, _) in rest.items()}
-            before, after = (self._perform(bundle, data, known.faults, from_ns) for bundle in (champion, challenger))
+            # Both meet the same faults.
+            injected = on_injected(rest, from_ns)
+            before, after = (
+                self._perform(bundle, data, known.faults, from_ns, injected) for bundle in (champion, challenger)
+            )
             decision = decide(before, after, request.alerts_per_week)
             done = self._put(challenger, champion, decision)
         rows = sum(len(times) for times, _ in data.values())
@@ -226,7 +231,9 @@ class Rounds:
             count_incidents=incident_counter(self._stream.incidents, spec.window),
         )
 
-    def _perform(self, bundle: Bundle, data: SeriesData, faults: Faults, from_ns: dict[str, int]) -> Performance:
+    def _perform(
+        self, bundle: Bundle, data: SeriesData, faults: Faults, from_ns: dict[str, int], injected: Injected
+    ) -> Performance:
         with model_errors():
             chain = Chain.of(bundle, open_runtime(bundle))
         contender = Contender(
@@ -237,7 +244,7 @@ class Rounds:
             max_gap_steps=self._stream.window.max_gap_steps,
             min_coverage=self._stream.window.min_coverage,
         )
-        return perform(contender, data, faults, from_ns, None)
+        return perform(contender, data, faults, from_ns, injected)
 
     def _put(self, challenger: Bundle, champion: Bundle, decision: Decision) -> dict[str, Any]:
         """Push the new bundle and move aliases, where there is a registry."""

@@ -92,6 +92,12 @@ class Trial:
                 break
         return cls(data, injected, of_copy)
 
+    @property
+    def faults(self) -> int:
+        """How many faults there are, of all kinds."""
+        changes = (change for parts in self.injected.values() for part in parts for change in part.changes)
+        return sum(KINDS[change.kind].is_fault for change in changes)
+
     def judge(
         self, chain: Judging, window: int, min_coverage: float, threshold: float | None = None, open_after: int = 1
     ) -> Precision:
