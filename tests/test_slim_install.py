@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -48,8 +49,35 @@ def test_what_a_worker_needs_can_be_imported(slim, module):
     assert (result.returncode, result.stderr) == (0, "")
 
 
+# Modules that a user reaches only with an extra, and which say so themselves before they are imported.
+OF_AN_EXTRA = {"detector.inspection.picture": "matplotlib"}
+
+IMPORT_EVERYTHING = """
+import importlib, json, pkgutil
+import detector, models
+
+failed = {}
+for package in (detector, models):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.endswith(".__main__"):
+            continue
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            failed[module.name] = error.name
+print(json.dumps(failed))
+"""
+
+
+def test_every_module_can_be_imported_without_an_extra_but_those_that_are_named(slim):
+    # A module that imports Keras for a type or a constant would take the worker down that reaches it by chance.
+    result = slim("-c", IMPORT_EVERYTHING)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == OF_AN_EXTRA
+
+
 def test_what_the_base_installation_brings_works(slim):
-    code = "import numpy, onnxruntime, pyarrow.parquet, msgspec, kafka, crc32c, pydantic, yaml, structlog, rich"
+    code = "import numpy, onnxruntime, pyarrow.parquet, msgspec, kafka, crc32c, pydantic, yaml, structlog, rich, fsspec"
     result = slim("-c", code)
     assert (result.returncode, result.stderr) == (0, "")
 
