@@ -8,6 +8,7 @@
 #   make chaos          workers killed over and over, the outcome compared (KILLS=100 SEED=n RECORDS=100000 BROKERS=1|3|both JSON=file)
 #   make chaos-mutants  wrong workers, each of which that comparison must catch (MUTANTS='skip-snapshot ...')
 #   make soak           a steady load for hours: memory, lag, a kill now and then (MINUTES=30 JSON=file)
+#   make quality        how well faults are found on labelled series (DATA=folder SCORER='command' SEEDS=0,1,2 OUT=quality)
 #   make sbom           dist/sbom.json, what an installation consists of (SBOM_EXTRAS='keras-cpu broker', OFFLINE=1)
 #   make setup          only the environment
 #   make constraints    pin the newest allowed versions in constraints.txt (needs a look and a test run afterwards)
@@ -28,7 +29,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test fuzz audit-dependencies sbom demo chaos chaos-mutants soak constraints clean
+.PHONY: help setup lint test fuzz audit-dependencies sbom demo chaos chaos-mutants soak quality constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -88,6 +89,12 @@ chaos-mutants: $(STAMP)
 
 soak: $(STAMP)
 	@$(RUN) -m tests.chaos.soak --minutes $(if $(findstring command,$(origin MINUTES)),$(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
+
+SEEDS ?= 0,1,2
+OUT ?= quality
+quality: $(STAMP)
+	@[ -n "$(DATA)" ] && [ -n "$(SCORER)" ] || { echo "error: say where the labelled series are, and what scores them: make quality DATA=folder SCORER='python score.py'" >&2; exit 2; }
+	@$(RUN) -m benchmarks.quality "$(DATA)" --scorer "$(SCORER)" --seeds "$(SEEDS)" --out "$(OUT)"
 
 # A throw-away environment without constraints shows what the newest allowed versions are. setuptools and wheel are named because
 # older Pythons bring their own; tensorflow because the extras keras and keras-cpu share its version.

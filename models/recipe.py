@@ -14,8 +14,9 @@ from models.architectures import find
 from models.architectures.options import OptionValue, complete
 from models.calibration import CalibrationOptions
 from models.errors import SpecError
-from models.outputs import LEVEL, LINEAR, LOCAL
+from models.outputs import DAILY, LEVEL, LOCAL, RECONSTRUCTION
 from models.scores import ScoreOptions
+from models.scores.options import MAYBE
 from models.spec import ModelSpec
 from models.training.options import TrainOptions
 
@@ -128,7 +129,8 @@ def fixed(channels: int, rows: int) -> Recipe:
       level that learn from the stream itself, weighed by how rare their errors are in it. Scaled values are hardly cut,
       since how far out a spike is tells it from the ordinary ones of a noisy stream. The trained model, principal
       components of the last samples, counts for nothing.
-    - **Several channels.** A model that carries memory, judged by its autoregression, which is fitted in closed form.
+    - **Several channels.** An autoregression, which is fitted in closed form and has no seed, and what is usual at this
+      time of the day, if held-out data has a rhythm of the day.
     - **Few rows**, of several channels. Every part of the data is predicted by a model that learned from the others,
       and these errors take the place of those of held-out data. They are too few for a tail, and larger than those of
       the final model, which learned from all of it: their 99 % quantile is the threshold.
@@ -144,12 +146,13 @@ def fixed(channels: int, rows: int) -> Recipe:
             score=ScoreOptions(parts=(LOCAL, LEVEL), scales=(1, 10), link="surprise"),
             training={"clip": UNBOUNDED_CLIP, "held_out_share": 0.5},
         )
-    score = ScoreOptions(parts=(LINEAR,))
+    score = ScoreOptions(parts=(RECONSTRUCTION, DAILY + MAYBE))
     if rows < SHORT_ROWS:
         return Recipe(
             name="linear, short",
-            architecture="streaming",
+            architecture="autoregression",
             score=score,
             calibration=CalibrationOptions(method="quantile", quantile=SHORT_QUANTILE),
+            training={"folds": SHORT_FOLDS},
         )
-    return Recipe(name="linear", architecture="streaming", score=score)
+    return Recipe(name="linear", architecture="autoregression", score=score)

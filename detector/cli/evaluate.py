@@ -29,6 +29,10 @@ def evaluate(
         str,
         typer.Option(help="Kind of model, with a score as by default; auto: what suits the shape of the data."),
     ] = "auto",
+    score_parts: Annotated[
+        str | None,
+        typer.Option(help="Estimates to compare with, as for train, in place of the recipe's.", show_default=False),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and sampling.")] = 0,
 ) -> None:
@@ -64,7 +68,7 @@ def evaluate(
     tasks = plan(data, _names(sets), _names(only))
     workers = min(jobs or len(os.sched_getaffinity(0)), len(tasks))
     console = Console(stderr=True, highlight=False)
-    options = {"architecture": architecture, "epochs": epochs, "seed": seed}
+    options = {"architecture": architecture, "score_parts": _names(score_parts), "epochs": epochs, "seed": seed}
     started = time.monotonic()
     results: list[dict[str, Any]] = []
     # The longest first, so that no process is left alone with one at the end.
@@ -104,6 +108,7 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
     """Train, write the bundle to a temporary place, replay from it, write the scores. Runs in a process of its own."""
     import tempfile
     import time
+    from dataclasses import replace
     from datetime import UTC, datetime
 
     from detector.cli.assemble import open_bundle, stream_context
@@ -131,6 +136,8 @@ def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, A
         if architecture == AUTO
         else Recipe(name=architecture, architecture=architecture)
     )
+    if parts := options["score_parts"]:
+        recipe = replace(recipe, score=replace(recipe.score, parts=tuple(parts)))
     spec = recipe.spec(
         channels, longest=max(lengths), period_seconds=median_period_seconds(series), seed=options["seed"]
     )

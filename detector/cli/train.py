@@ -44,7 +44,8 @@ def train(
         int | None,
         typer.Option(
             min=2,
-            help="Samples in a window; without it up to 64 (10 for pca, 16 for streaming), by the amount of data.",
+            help="Samples in a window; without it up to 64 (6 for autoregression, 10 for pca, 16 for streaming), by "
+            "the amount of data.",
             show_default=False,
         ),
     ] = None,
@@ -110,6 +111,12 @@ def train(
     adaptive: Annotated[
         str, typer.Option(help="Let the threshold follow each series: none, spot (its tail), dspot (its level too).")
     ] = "none",
+    folds: Annotated[
+        int,
+        typer.Option(
+            min=0, help="For short data: measure in so many parts, each with a model that learned from the others."
+        ),
+    ] = 0,
     warm_up: Annotated[
         int | None,
         typer.Option(
@@ -235,7 +242,7 @@ def train(
             seed=seed,
         )
         bounds = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        chosen_options: dict[str, Any] = {"epochs": epochs, "threads": threads}
+        chosen_options: dict[str, Any] = {"epochs": epochs, "threads": threads, "folds": folds}
         if learning_rate is not None:
             chosen_options["learning_rate"] = learning_rate
         if any(bound is not None for bound in bounds.values()):

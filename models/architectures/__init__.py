@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from models.architectures import bilstm, gru, lstm, lstm_vae, pca, seq2seq, simple_rnn, streaming
+from models.architectures import autoregression, bilstm, gru, lstm, lstm_vae, pca, seq2seq, simple_rnn, streaming
 from models.architectures.architecture import Architecture
 from models.errors import SpecError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ARCHITECTURES", "Architecture", "build", "find", "names"]
 
-_MODULES: Final = (pca, simple_rnn, gru, lstm, bilstm, seq2seq, lstm_vae, streaming)
+_MODULES: Final = (pca, autoregression, simple_rnn, gru, lstm, bilstm, seq2seq, lstm_vae, streaming)
 ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
     {module.ARCHITECTURE.name: module.ARCHITECTURE for module in _MODULES}
 )

@@ -7,7 +7,7 @@ needs no gradients: the components come from an eigendecomposition, and are stor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,11 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec
 
 Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 
 MAX_VALUES = 4096
 """Values in a window: the eigendecomposition takes their number squared in memory, and cubed in time."""
 _MOST_FITTED = 1 << 26
 """Values of the windows that the components are fitted to, a quarter of a gigabyte."""
-_BATCH = 1024
 
 
 def check(spec: ModelSpec) -> None:
@@ -73,7 +71,7 @@ def _model(spec: ModelSpec, mean: Float64, components: Float64) -> keras.Model:
 def fit(task: FittingTask) -> Fitted:
     """Find the components; instantaneous beside a training by gradients."""
     # Not at the top: training looks architectures up.
-    from models.training.linear import principal_components
+    from models.training.linear import mean_square, principal_components
     from models.training.loop import LoopResult
 
     spec, bank = task.spec, task.bank
@@ -93,17 +91,8 @@ def fit(task: FittingTask) -> Fitted:
         f"closed form: {count} of {values} principal components explain {share[count - 1]:.1%} of the variance of"
         f" {spec.window} rows together"
     )
-    loss, val_loss = (_mean_square(model, bank, examples) for examples in (starts, task.held_out))
+    loss, val_loss = (mean_square(model, bank, examples) for examples in (starts, task.held_out))
     return Fitted(model, LoopResult((), 0, "closed_form", message, loss, val_loss))
-
-
-def _mean_square(model: Any, bank: Any, starts: Int64) -> float:
-    total = count = 0.0
-    for begin in range(0, starts.size, _BATCH):
-        windows, observed = bank.draw(starts[begin : begin + _BATCH])
-        squares = np.square(np.asarray(model(windows), np.float64) - windows)
-        total, count = total + float(squares[observed].sum()), count + float(observed.sum())
-    return total / max(count, 1.0)
 
 
 ARCHITECTURE = Architecture(

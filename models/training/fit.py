@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.architectures import find
-from models.architectures.architecture import FittingTask
 from models.backend import load_tensorflow
-from models.bundle.exporting import export_onnx
-from models.calibration import Calibration, CalibrationOptions, CountIncidents, calibrate
-from models.companions import beside
+from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
 from models.companions.rhythm import MOST_LEFT, left_by
-from models.errors import TrainingError
+from models.errors import SpecError, TrainingError
 from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.habits import Habits
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
@@ -25,23 +21,21 @@ from models.imputation import impute
 from models.outputs import RECONSTRUCTION
 from models.reference import Reference
 from models.renewal import Renewal
-from models.runtimes import runtime_of
-from models.runtimes.onnx import onnx_graph
 from models.scaling import DEFAULT_CLIP, Scaler
 from models.scores import ScoreOptions, ScoreRule
 from models.segments import TrainingData, check, cut, fingerprint
 from models.spec import ModelSpec
+from models.training.folds import lay_folds, lay_whole
 from models.training.health import diagnose
-from models.training.held_out import run_held_out, score_held_out
+from models.training.held_out import HeldOut, score_held_out
 from models.training.history import Progress, TrainingHistory
-from models.training.loop import LoopResult, TrainingLoop
 from models.training.misfits import find_misfits
-from models.training.objective import Objective
+from models.training.once import FittedOnce, fit_once
 from models.training.options import TrainOptions
-from models.training.windows import SeriesWindows, WindowBank, lay_windows
+from models.training.windows import SeriesWindows, lay_windows
 
 Float32 = npt.NDArray[np.float32]
-Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 
 DEFAULT_WARM_UP = 256
 
@@ -108,7 +102,7 @@ def train(
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainedModel:
-    """Train on the beginning of every series, and weigh and calibrate on its end.
+    """Train on the beginning of every series, and weigh and calibrate on its end; or, with folds, all on all of it.
 
     On one kind of machine, with the same libraries and number of threads, the same data and seed give the same weights.
 
@@ -131,47 +125,27 @@ def train(
     """
     options, began = options or TrainOptions(), clock()
     check(data, spec.channels)
-    laid = _lay(data, spec, options)
-    if start is None:
-        scaler = Scaler.fit({name: windows.training_values() for name, windows in laid.items()}, options.clip)
-    else:
-        scaler = start.scaler
-    bank = WindowBank(laid, scaler, spec.window)
-    held_out = np.concatenate(list(bank.held_out.values()))
     load_tensorflow(options.threads)
-
-    def minimise(objective: Objective, epochs: int | None = None) -> LoopResult:
-        planned = epochs or options.epochs_for(bank.train.size)
-        return TrainingLoop(objective, planned, options, spec.seed, clock, progress).run()
-
-    architecture = find(spec.architecture)
-    built = architecture.build(spec)
-    if start is not None and architecture.resumable:
-        built.set_weights(start.model.get_weights())
-    task = FittingTask(
-        spec=spec,
-        model=built,
-        series=laid,
-        scaler=scaler,
-        bank=bank,
-        held_out=_spread(held_out, options.max_held_out_windows),
-        options=options,
-        minimise=minimise,
-    )
-    model, result, renewal = architecture.fit(task)
-    onnx = export_onnx(model)
-    runtime = runtime_of(onnx_graph(onnx, spec, "the trained model"), renewal=renewal)
     score = score or ScoreOptions()
-    companied = beside(runtime, score.wanted, len(spec.channels), spec.period_ns)
-    left = run_held_out(companied, scaler, laid, spec.window, options)
+    if options.folds:
+        if start is not None:
+            raise SpecError("folds are for a training from the beginning: a model to go on from has seen all parts")
+        fitted, left = _in_turns(data, spec, options, score, progress, clock)
+    else:
+        laid = _lay(data, spec, options)
+        scaler = start.scaler if start is not None else _scaler(laid, options)
+        weights = None if start is None else start.model.get_weights()
+        fitted = fit_once(laid, scaler, spec, options, weights=weights, progress=progress, clock=clock)
+        left = fitted.left(score.wanted, options)
+    scaler, model, result = fitted.scaler, fitted.model, fitted.result
     score = score.decided(lambda part: left_by(part, [found.stretch for found in left]), MOST_LEFT)
     rule = ScoreRule.fit([part.stretch for part in left], score)
     scores = score_held_out(rule, left)
-    horizons = _horizons(model, laid, scaler, spec, options)
+    horizons = _horizons(model, fitted.laid, scaler, spec, options)
     return TrainedModel(
         spec=spec,
         model=model,
-        renewal=renewal,
+        renewal=fitted.renewal,
         scaler=scaler,
         rule=rule,
         calibration=calibrate(scores, calibration, count_incidents),
@@ -179,7 +153,7 @@ def train(
         reference=Reference.of(
             [
                 scaler.apply(segment.values[None], np.array([scaler.row(name)]))[0]
-                for name, windows in laid.items()
+                for name, windows in fitted.laid.items()
                 for segment in windows.segments
             ],
             np.concatenate([found.scores for found in scores]),
@@ -192,20 +166,20 @@ def train(
             loss=result.loss,
             val_loss=result.val_loss,
             parameters=int(model.count_params()),
-            training_windows=int(bank.train.size),
-            held_out_windows=int(held_out.size),
+            training_windows=int(fitted.bank.train.size),
+            held_out_windows=sum(found.times_ns.size for found in left) if options.folds else int(fitted.held_out.size),
             seconds=clock() - began,
             clipping=str(options.clipping),
             findings=diagnose(
                 result.epochs, horizons.get(RECONSTRUCTION), None if len(model.inputs) > 1 else spec.window
             ),
-            misfits=find_misfits({part.series: found.scores for part, found in zip(left, scores, strict=True)}),
+            misfits=find_misfits(_by_series(left, scores)),
             horizons=horizons,
         ),
-        onnx=onnx,
-        golden=_golden(bank, held_out, spec, options.clip, carried=runtime.state_dtype is not None),
+        onnx=fitted.onnx,
+        golden=_golden(fitted, options.clip),
         training_data=fingerprint(data),
-        warm_up=(DEFAULT_WARM_UP if len(laid) > 1 else 0) if warm_up is None else warm_up,
+        warm_up=(DEFAULT_WARM_UP if len(fitted.laid) > 1 else 0) if warm_up is None else warm_up,
     )
 
 
@@ -230,16 +204,58 @@ def _lay(data: TrainingData, spec: ModelSpec, options: TrainOptions) -> dict[str
     return laid
 
 
-def _spread(starts: Int64, limit: int) -> Int64:
-    """At most ``limit`` of them, spread evenly."""
-    if starts.size <= limit:
-        return starts
-    spread: Int64 = starts[np.linspace(0, starts.size - 1, limit).astype(np.int64)]
-    return spread
+def _scaler(laid: Mapping[str, SeriesWindows], options: TrainOptions) -> Scaler:
+    return Scaler.fit({name: windows.training_values() for name, windows in laid.items()}, options.clip)
+
+
+def _in_turns(
+    data: TrainingData,
+    spec: ModelSpec,
+    options: TrainOptions,
+    score: ScoreOptions,
+    progress: Progress | None,
+    clock: Callable[[], float],
+) -> tuple[FittedOnce, list[HeldOut]]:
+    """Fit to all of the data; and what models that learned from all parts but one leave of that one."""
+    whole = _lay(data, spec, options)
+    parts = {
+        name: lay_folds(windows.segments, spec.window, options.folds, options.min_coverage)
+        for name, windows in whole.items()
+    }
+    left: list[HeldOut] = []
+    epochs: list[int] = []
+    for fold in range(options.folds):
+        laid = {name: turns[fold] for name, turns in parts.items() if len(turns[fold].train)}
+        if any(len(windows.held_out) for windows in laid.values()):
+            fitted = fit_once(laid, _scaler(laid, options), spec, options, progress=progress, clock=clock)
+            left += fitted.left(score.wanted, options)
+            epochs.append(fitted.result.best_epoch)
+    if not left:
+        raise TrainingError(
+            f"no series is long enough for {options.folds} folds of windows of {spec.window}; give more data, a"
+            " shorter window or fewer folds"
+        )
+    whole = {
+        name: lay_whole(windows.segments, spec.window, options.held_out_share, options.min_coverage)
+        for name, windows in whole.items()
+    }
+    values = {name: np.concatenate([part.values for part in windows.segments]) for name, windows in whole.items()}
+    # Nothing is kept from the last model that could tell it when to stop; the others tell it, on the whole.
+    usual = int(np.median(epochs))
+    final = replace(options, epochs=usual) if usual else options
+    scaler = Scaler.fit(values, options.clip)
+    return fit_once(whole, scaler, spec, final, progress=progress, clock=clock), left
+
+
+def _by_series(left: Sequence[HeldOut], scores: Sequence[HeldOutScores]) -> dict[str, Float64]:
+    found: dict[str, list[Float64]] = {}
+    for part, of_part in zip(left, scores, strict=True):
+        found.setdefault(part.series, []).append(of_part.scores)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def _horizons(
-    model: Any, laid: dict[str, SeriesWindows], scaler: Scaler, spec: ModelSpec, options: TrainOptions
+    model: Any, laid: Mapping[str, SeriesWindows], scaler: Scaler, spec: ModelSpec, options: TrainOptions
 ) -> dict[str, Horizon]:
     """The model's memory horizon on its training data."""
     if not options.horizon_sequences:
@@ -255,11 +271,11 @@ def _horizons(
     return measure_model(model, spread_sequences(stretches, length, options.horizon_sequences))
 
 
-def _golden(bank: WindowBank, held_out: Int64, spec: ModelSpec, clip: float, *, carried: bool) -> Float32:
+def _golden(fitted: FittedOnce, clip: float) -> Float32:
     """Half of them real, half noise up to the limits; but no further out than usual, where float32 has few decimals."""
-    limit = min(clip, DEFAULT_CLIP)
-    half = (CARRIED_GOLDEN_WINDOWS if carried else GOLDEN_WINDOWS) // 2
-    real, _ = bank.draw(held_out[np.linspace(0, held_out.size - 1, half).astype(np.int64)])
+    spec, held_out, limit = fitted.spec, fitted.held_out, min(clip, DEFAULT_CLIP)
+    half = (GOLDEN_WINDOWS if fitted.runtime.state_dtype is None else CARRIED_GOLDEN_WINDOWS) // 2
+    real, _ = fitted.bank.draw(held_out[np.linspace(0, held_out.size - 1, half).astype(np.int64)])
     noise = np.random.default_rng(spec.seed).normal(scale=limit / 2, size=(half, spec.window, len(spec.channels)))
     golden: Float32 = np.clip(np.concatenate([real, noise.astype(np.float32)]), -limit, limit)
     return golden

@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.training.windows import WindowBank
+
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
 
 _PIECE = 4096
+_WINDOWS = 1024
 
 
 def fit_autoregression(rows: Float32, ridge: float) -> tuple[Float64, Float64]:
@@ -74,6 +78,22 @@ def principal_components(rows: Float32) -> tuple[Float64, Float64, Float64]:
 def set_dense(model: Any, layer: str, kernel: Float64, bias: Float64) -> None:
     """Give a ``Dense`` layer its weights."""
     model.get_layer(layer).set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+
+
+def mean_square(model: Any, bank: WindowBank, starts: Int64) -> float:
+    """What a model leaves of windows, per value that was observed.
+
+    Args:
+        model: From float32[n, window, channels] to the same.
+        bank: Of the windows.
+        starts: int64[n]; where they start in it.
+    """
+    total = count = 0.0
+    for begin in range(0, starts.size, _WINDOWS):
+        windows, observed = bank.draw(starts[begin : begin + _WINDOWS])
+        squares = np.square(np.asarray(model(windows), np.float64) - windows)
+        total, count = total + float(squares[observed].sum()), count + float(observed.sum())
+    return total / max(count, 1.0)
 
 
 def _moments(rows: Float32) -> tuple[Float64, Float64]:

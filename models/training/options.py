@@ -10,6 +10,7 @@ from models.scaling import DEFAULT_CLIP
 from models.training.clipping import Clipping
 
 LEAST_EPOCHS, MOST_EPOCHS = 5, 60
+MIN_FOLDS, MAX_FOLDS = 2, 20
 DEFAULT_GLOBAL_CLIPNORM = 1.0
 """Scaled channels give gradients of this order at the beginning of a training, and a tenth of it later."""
 
@@ -26,6 +27,9 @@ class TrainOptions:
         max_held_out_windows: The validation loss is taken on at most this many held-out windows, spread evenly.
         max_calibration_windows: The threshold is set on at most this many held-out windows, the latest of each series.
         held_out_share: Share of each series, its end, that is not learned from.
+        folds: 0, or in how many parts each series is measured by models that learned from its other parts, so that the
+            final one learns from all of it: for data of which a share would be too little to measure on. It takes so
+            many times as long, and once more.
         learning_rate: Largest step size of Adam; it falls along a cosine to nearly nothing over all epochs.
         patience: Training stops after this many epochs without improvement, and keeps the best weights.
         least_improvement: Share by which the validation loss must fall to count as improvement.
@@ -47,6 +51,7 @@ class TrainOptions:
     max_held_out_windows: int = 1024
     max_calibration_windows: int = 20_000
     held_out_share: float = 0.2
+    folds: int = 0
     learning_rate: float = 5e-3
     patience: int = 5
     least_improvement: float = 2e-3
@@ -73,6 +78,8 @@ class TrainOptions:
                 raise SpecError(f"{name} is {getattr(self, name)}; it must be above 0")
         if not 0 < self.held_out_share <= 0.5:
             raise SpecError(f"held_out_share is {self.held_out_share}; it must be above 0 and at most 0.5")
+        if self.folds and not MIN_FOLDS <= self.folds <= MAX_FOLDS:
+            raise SpecError(f"folds is {self.folds}; it must be 0, or from {MIN_FOLDS} to {MAX_FOLDS}")
         if not 0 <= self.min_coverage <= 1:
             raise SpecError(f"min_coverage is {self.min_coverage}; it must be from 0 to 1")
         if not 0 <= self.least_improvement < 1:

@@ -52,13 +52,14 @@ class TestFixed:
     def test_several_are_judged_by_the_autoregression(self):
         recipe = fixed(8, 20_000)
         assert (recipe.architecture, recipe.score.parts, recipe.calibration.method) == (
-            "streaming", ("linear",), "budget",
+            "autoregression", ("reconstruction", "daily?"), "budget",
         )  # fmt: skip
 
     def test_few_rows_have_no_tail_to_take_a_threshold_from(self):
         short, enough = fixed(8, 999), fixed(8, 1000)
         assert (short.calibration.method, short.calibration.quantile) == ("quantile", 0.99)
-        assert enough.calibration.method == "budget"
+        assert short.train_options().folds == 4
+        assert (enough.calibration.method, enough.train_options().folds) == ("budget", 0)
 
 
 @pytest.mark.parametrize(("longest", "most", "window"), [(10_000, 64, 64), (300, 64, 25), (20, 64, 8), (300, 10, 10)])
