@@ -9,6 +9,9 @@ from models.memory import Memory, StateType
 
 Float64 = npt.NDArray[np.float64]
 
+MOST_CELLS = 1 << 21
+"""Errors by sample and channel that are worked on at a time: 16 MiB an array."""
+
 
 class TrailingMeans:
     """Means over the last 1, 10, 30, … errors of a series, and the share of each channel in them.
@@ -54,8 +57,13 @@ class TrailingMeans:
         parts = np.repeat(shares[:, None], len(self._scales), axis=1)
         if memory is None or not self._long:
             return means, parts
-        for chosen in memory.rounds():
-            self._round(errors[chosen], shares[chosen], memory, chosen, means, parts)
+        # What is looked at for one window is as large as the longest scale times the channels; for a whole batch it may
+        # be more than there is room for.
+        most = max(1, MOST_CELLS // (self._scales[-1] * self._channels))
+        for whole in memory.rounds():
+            for start in range(0, len(whole), most):
+                chosen = whole[start : start + most]
+                self._round(errors[chosen], shares[chosen], memory, chosen, means, parts)
         assert means.shape == (count, len(self._scales))  # noqa: S101 - for the reader
         return means, parts
 

@@ -9,6 +9,7 @@ from models.errors import SpecError
 from models.memory import Memory, new_states
 from models.outputs import Output
 from models.scores import KINDS, LINKS, PartErrors, ScoreOptions, ScoreRule, Stretch
+from models.scores.trailing import TrailingMeans
 
 
 def window(*rows: tuple[float, ...]) -> np.ndarray:
@@ -165,6 +166,24 @@ class TestAveragesOverTime:
         score, _ = self.run(self.rule((1, 3)), [(1, 1), (50, 50), (3, 3)], observed=observed)
         assert np.isnan(score).tolist() == [False, True, False]
         assert score[2] == (9 + 5) / 2
+
+    def test_how_many_windows_are_worked_on_at_a_time_changes_no_bit(self, monkeypatch):
+        """A long scale of many channels would otherwise need gigabytes for a batch."""
+        rule, seen = self.rule((1, 3)), np.random.default_rng(0).normal(size=(40, 1, 2)).astype(np.float32)
+
+        def run():
+            memory = Memory(new_states(rule.state_dtype, 8), np.arange(40) % 8, np.ones(40, int))
+            score, contributions = rule.score(seen, zeros(seen), everything(seen), memory)
+            return score.tobytes(), contributions.tobytes(), memory.states.tobytes()
+
+        whole, sizes = run(), []
+        monkeypatch.setattr("models.scores.trailing.MOST_CELLS", 3 * 2 * 3)
+        took = TrailingMeans._round
+        monkeypatch.setattr(
+            TrailingMeans, "_round", lambda self, errors, *rest: sizes.append(len(errors)) or took(self, errors, *rest)
+        )
+        assert run() == whole
+        assert sizes == [3, 3, 2] * 5
 
     def test_what_comes_after_a_gap_does_not_remember(self):
         score, _ = self.run(self.rule((1, 3)), [(9, 9), (1, 1)], steps=[0, 0])
