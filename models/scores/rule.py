@@ -55,7 +55,8 @@ class ScoreRule:
     _surprise: Surprise | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        ScoreOptions(parts=tuple(part.part for part in self.parts), scales=self.scales, link=self.link)
+        tail = max((part.tail for part in self.parts), default=1)
+        ScoreOptions(parts=tuple(part.part for part in self.parts), tail=tail, scales=self.scales, link=self.link)
         channels = {part.inverse_scale.size for part in self.parts}
         if len(channels) != 1:
             raise SpecError("a score needs at least one part, and as many channels in each")

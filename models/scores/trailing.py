@@ -105,4 +105,8 @@ class TrailingMeans:
 def _as_bytes(shares: Float64, errors: Float64) -> npt.NDArray[np.uint8]:
     """uint8[n, channels]; how much of each error is each channel's, 255 for all of it."""
     whole = np.where(errors > 0, errors, 1.0)[:, None]
-    return np.clip(np.rint(255.0 * shares / whole), 0, 255).astype(np.uint8)
+    found = np.clip(np.rint(255.0 * shares / whole), 0, 255).astype(np.uint8)
+    # Of more than 510 channels, each may bear too little to show: then all do that bear anything.
+    lost = ~found.any(axis=1)
+    found[lost] = shares[lost] > 0
+    return found

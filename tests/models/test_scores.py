@@ -197,6 +197,13 @@ class TestAveragesOverTime:
         _, contributions = self.run(self.rule((1, 10)), [(0.1, 9)] + [(0.1, 0.1)] * 4)
         assert (contributions[:, 1] > 10 * contributions[:, 0]).all()
 
+    def test_contributions_of_very_many_channels_add_up_too(self):
+        part = PartErrors("reconstruction", "squared", 1, np.ones(600), 1.0)
+        rule = ScoreRule((part,), (10,), "plain", np.ones((1, 1)))
+        score, contributions = self.run(rule, np.ones((3, 600)))
+        assert contributions.sum(axis=1) == pytest.approx(score)
+        assert score == pytest.approx(1)
+
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("link", LINKS)
     def test_contributions_add_up_to_the_score(self, kind, link):
@@ -266,7 +273,8 @@ class TestWhatCanBeAskedFor:
                 "no 'dream'; choose of: reconstruction, prediction, linear, local, level, daily, weekly",
             ),
             ({"parts": ("linear", "linear")}, "a score names a part twice"),
-            ({"tail": 0}, "tail is 0; it must be at least 1"),
+            ({"tail": 0}, "tail is 0; it must be from 1 to 64 rows"),
+            ({"tail": 65}, "tail is 65; it must be from 1 to 64 rows"),
             ({"scales": ()}, r"scales are \[\]; give different numbers of samples, ascending"),
             ({"scales": (10, 1)}, "give different numbers of samples, ascending"),
             ({"scales": (0, 1)}, "must be from 1 to 4096 samples"),
