@@ -307,7 +307,8 @@ def _within_budget(
     held_out: Sequence[HeldOutScores], tail: _Tail, options: CalibrationOptions, count: CountIncidents
 ) -> tuple[str, float]:
     def incidents(threshold: float) -> int:
-        return sum(count(part.scores, part.times_ns, threshold) for part in held_out if part.times_ns.size)
+        tried = max(threshold, LEAST_THRESHOLD)
+        return sum(count(part.scores, part.times_ns, tried) for part in held_out if part.times_ns.size)
 
     weeks = sum(float(part.times_ns[-1] - part.times_ns[0]) for part in held_out if part.times_ns.size) / (7 * DAY_NS)
     allowed = options.alerts_per_week * weeks
@@ -320,10 +321,8 @@ def _within_budget(
         return ("alert_budget" if tail.pareto else tail.method), tail.at(
             share * tail.peaks.size, 1 / (tail.scores.size + 1)
         )
-    chosen = tail.highest
-    if not tail.peaks.size:  # so many scores are equally high that none lies above the level
-        return "alert_budget", chosen
     candidates = np.unique(np.quantile(tail.peaks, np.linspace(0, 1, CANDIDATES))) + tail.level
+    chosen = tail.highest
     for candidate in candidates[::-1].tolist():
         if incidents(candidate) - faults > allowed:
             break
@@ -351,7 +350,7 @@ def _alerts(
         return None, None
     at_threshold, at_level = (
         sum(count_incidents(part.scores, part.times_ns, value) for part in held_out if part.times_ns.size)
-        for value in (threshold, level)
+        for value in (threshold, max(level, LEAST_THRESHOLD))
     )
     if days <= 0:
         return at_threshold, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pytest
 
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
+from detector.cli.evaluate import evaluate_one
 from detector.errors import ConfigError
 from detector.evaluation import Part, RowScores, Task, muted, plan, read_part, score_file, write_scores
 from detector.pipeline import StreamContext
@@ -24,6 +25,7 @@ from detector.series.carried import States
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import RecordSettings
+from models.recipe import fixed
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -321,6 +323,53 @@ class TestMuted:
 
     def test_nothing_is_muted_where_no_rows_are_looked_at(self):
         assert muted(self.rows(1, 1, 1), 0).score.tolist() == [1, 1, 1]
+
+
+@pytest.mark.keras
+class TestEvaluateOne:
+    """One series from its file to its scores, by the recipe for its shape."""
+
+    OPTIONS: ClassVar = {"architecture": "auto", "score_parts": [], "epochs": None, "seed": 3}
+
+    def ordinary(self, rows: int) -> np.ndarray:
+        noise = np.random.default_rng(4).normal(scale=0.1, size=(2, rows))
+        return np.sin(np.arange(rows) / [[4], [7]]) + noise
+
+    def test_few_rows_of_several_channels(self, tmp_path):
+        a, b = self.ordinary(500)
+        a[450:460] += 3
+        path = write_file(tmp_path / "valve.parquet", range(500), a, b=b)
+        found = evaluate_one(Task("skab", "valve", path, (Part(path, 0, 400),)), tmp_path, self.OPTIONS)
+        recipe = fixed(2, 400)
+        assert found["recipe"] == recipe.to_dict()
+        assert (recipe.train_options().folds, recipe.calibration.quantile) == (4, 0.99)
+        rows = pq.read_table(tmp_path / "skab" / "valve.parquet").to_pydict()
+        above = np.array(rows["score"]) > np.array(rows["threshold"])
+        assert set(rows["threshold"]) == {found["threshold"]}
+        assert above[450:460].all()
+        assert above[:450].mean() < 0.04
+
+    def test_one_channel_of_nab_tells_a_fault_once(self, tmp_path):
+        _, values = self.ordinary(600)
+        values[500:510] += 3
+        path = write_file(tmp_path / "rides.parquet", range(600), values)
+        pq.write_table(pq.read_table(path, columns=["timestamp", "a"]), path)
+        found = evaluate_one(Task("nab", "rides", path, (Part(path, 0, 300),)), tmp_path, self.OPTIONS)
+        assert found["recipe"] == fixed(1, 300).to_dict()
+        score = np.array(pq.read_table(tmp_path / "nab" / "rides.parquet")["score"])
+        assert int(score.argmax()) == 500
+        told = np.flatnonzero(score > score.min())
+        # Whatever is told later is told because it is more surprising still.
+        assert (np.diff(score[told[(told >= 500) & (told < 600)]]) > 0).all()
+        assert len(told) < 60
+
+    def test_an_architecture_that_was_asked_for_is_judged_as_by_default(self, tmp_path):
+        a, b = self.ordinary(300)
+        path = write_file(tmp_path / "valve.parquet", range(300), a, b=b)
+        options = {**self.OPTIONS, "architecture": "pca", "score_parts": ["reconstruction", "level"]}
+        found = evaluate_one(Task("smd", "valve", path, (Part(path, 0, 200),)), tmp_path, options)
+        assert (found["recipe"]["architecture"], found["recipe"]["training"]) == ("pca", {})
+        assert found["recipe"]["score"]["parts"] == ("reconstruction", "level")
 
 
 class TestWriteScores:

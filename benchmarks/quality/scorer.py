@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 
+class ScorerError(Exception):
+    """The scorer cannot score what it was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scorer:
     """Calls ``COMMAND SCORES DATA --json FILE``.
@@ -28,12 +32,14 @@ class Scorer:
         """All figures of a folder of scores, as the scorer writes them.
 
         Raises:
-            CalledProcessError: the scorer refuses them; it has said why on stderr.
+            ScorerError: the scorer refuses them; the message is its own.
         """
         with tempfile.TemporaryDirectory() as room:
             found = Path(room) / "figures.json"
             command = [*self.command, str(scores), str(self.data), "--json", str(found), *options]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            ran = subprocess.run(command, check=False, capture_output=True, text=True)
+            if ran.returncode:
+                raise ScorerError(f"the scorer ended with {ran.returncode}: {ran.stderr.strip() or ran.stdout.strip()}")
             figures: dict[str, Any] = json.loads(found.read_text())
             return figures
 

@@ -75,7 +75,7 @@ def evaluate(
     tasks.sort(key=lambda task: -sum(part.path.stat().st_size for part in task.train) - task.scored.stat().st_size)
     # spawn: TensorFlow does not survive a fork.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_evaluate_one, task, out, options) for task in tasks]
+        futures = [pool.submit(evaluate_one, task, out, options) for task in tasks]
         try:
             for number, future in enumerate(as_completed(futures), 1):
                 result = future.result()
@@ -104,7 +104,7 @@ def _names(text: str | None) -> list[str]:
     return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, Any]:
+def evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Train, write the bundle to a temporary place, replay from it, write the scores. Runs in a process of its own."""
     import tempfile
     import time

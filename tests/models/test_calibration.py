@@ -193,11 +193,6 @@ class TestBudget:
     def test_no_alerts_at_all_is_as_much_as_a_tail_can_tell(self):
         assert math.isfinite(self.calibrated(0).threshold)
 
-    @pytest.mark.parametrize("alerts", [0.01, 2])
-    def test_scores_of_which_many_are_equally_high_have_no_peaks(self, alerts):
-        capped = np.minimum(exponential(1344), 2.0)
-        assert self.calibrated(alerts, capped).threshold >= 2.0
-
     def test_a_fault_in_the_held_out_data_uses_up_no_budget(self):
         faulty = exponential(1344)
         faulty[300:320] = 500
@@ -210,6 +205,14 @@ class TestBudget:
 
     def test_without_enough_scores_the_highest_and_a_margin(self):
         assert self.calibrated(1, np.linspace(0.5, 2, 100)).method == "highest_score"
+
+    def test_incidents_are_counted_as_live_where_there_is_no_threshold_of_zero(self):
+        def count(scores, times_ns, threshold):
+            assert threshold > 0
+            return runs_above(scores, times_ns, threshold)
+
+        found = calibrate([held_out(np.zeros(300))], CalibrationOptions(method="budget"), count)
+        assert (found.threshold, found.held_out_incidents) == (LEAST_THRESHOLD, 0)
 
     def test_somebody_has_to_count(self):
         with pytest.raises(SpecError, match="an alert budget needs somebody who counts incidents"):
