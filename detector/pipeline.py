@@ -484,6 +484,7 @@ class PartitionPipeline:
 
     def _remember(self) -> None:
         self._store.take_resets()
+        self._watch.pass_over()
         if self._store.pending:
             batch, states = self._store.take(), self._store.memory
             if states is not None:

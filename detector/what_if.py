@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event
 from detector.alerting.lifecycle import NEVER_NS, Lifecycle, Step
@@ -63,7 +61,9 @@ class WhatIf:
         ]
         self.tried = [Tried(ratio, one.threshold) for ratio, one in zip(RATIOS, self._policies, strict=True)]
         # What lies further apart begins a window anew, which closes incidents.
-        self._most_apart_ns = None if spec.period_ns is None else (spec.max_gap_steps + 1) * spec.period_ns
+        self._most_apart_ns = (
+            None if spec.period_ns is None else spec.stride * (spec.max_gap_steps + 1) * spec.period_ns
+        )
         self._courses: dict[tuple[InputPartition, str], _Course] = {}
         self._first_ns: int | None = None
         self._last_ns: int | None = None
@@ -94,10 +94,7 @@ class WhatIf:
         first, last = int(rows.time_ns.min()), int(rows.time_ns.max())
         self._first_ns = first if self._first_ns is None else min(first, self._first_ns)
         self._last_ns = last if self._last_ns is None else max(last, self._last_ns)
-        known = np.flatnonzero(~np.isnan(rows.score))
-        times, scores = rows.time_ns[known].tolist(), rows.score[known].tolist()
-        for index, time_ns, score in zip(known.tolist(), times, scores, strict=True):
-            series = rows.series[index]
+        for series, time_ns, score in zip(rows.series, rows.time_ns.tolist(), rows.score.tolist(), strict=True):
             course = self._courses.get((partition, series))
             if course is None:
                 course = self._courses[partition, series] = _Course(time_ns)
@@ -111,6 +108,8 @@ class WhatIf:
                     begun.close(time_ns, self._policies[number])
                 else:
                     begun.run = 0
+        if score != score:
+            return  # a window without a score shows that the series went on, and neither opens nor quiets anything
         for number, policy in enumerate(self._policies):
             life = course.lives.get(number)
             if life is None:

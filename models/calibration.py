@@ -321,8 +321,10 @@ def _within_budget(
         return ("alert_budget" if tail.pareto else tail.method), tail.at(
             share * tail.peaks.size, 1 / (tail.scores.size + 1)
         )
-    candidates = np.unique(np.quantile(tail.peaks, np.linspace(0, 1, CANDIDATES))) + tail.level
     chosen = tail.highest
+    if not tail.peaks.size:  # so many scores are equally high that none lies above the level
+        return "alert_budget", chosen
+    candidates = np.unique(np.quantile(tail.peaks, np.linspace(0, 1, CANDIDATES))) + tail.level
     for candidate in candidates[::-1].tolist():
         if incidents(candidate) - faults > allowed:
             break

@@ -23,6 +23,8 @@ USUAL_GAP_QUANTILE = 0.999
 """Longer gaps than this quantile are outages of the training data, not its cadence."""
 LEAST_CHANGES = 20
 """A channel that changed more rarely says too little about how long it may rest."""
+MOST_RUN = 2**53
+"""No data is so long, and beyond it floating point would not tell one number of samples from the next."""
 _NS_PER_SECOND = 1e9
 
 Runs = tuple[int | None, ...]
@@ -54,6 +56,8 @@ class Habits:
             raise SpecError("longest_runs must have a row for each series, and all of one length")
         if any(run is not None and run < 1 for runs in self.longest_runs for run in runs):
             raise SpecError("longest_runs holds a number below 1")
+        if any(run is not None and run > MOST_RUN for runs in self.longest_runs for run in runs):
+            raise SpecError(f"longest_runs holds a number above {MOST_RUN}")
         object.__setattr__(self, "_rows", dict(zip(self.series, self.longest_runs, strict=True)))
         if len(self._rows) != len(self.series):
             raise SpecError("habits name a series twice")

@@ -100,14 +100,18 @@ class WarmUp:
         """Centre and scale, float64[n, channels], as measured so far."""
         seen = states["seen"]
         deviation = np.sqrt(states["squares"] / np.maximum(seen, 1))
-        centre = np.where(seen > 0, states["mean"], self._centre)
-        return centre, np.where(deviation > 0, np.maximum(deviation, LEAST_SHARE * self._scale), self._scale)
+        # A value near the end of float64 overflows: it measures nothing, and would blind the channel for good.
+        measured = (seen > 0) & np.isfinite(states["mean"]) & np.isfinite(deviation)
+        centre = np.where(measured, states["mean"], self._centre)
+        moved = measured & (deviation > 0)
+        return centre, np.where(moved, np.maximum(deviation, LEAST_SHARE * self._scale), self._scale)
 
 
 def _take_in(states: npt.NDArray[np.void], rows: Float64) -> None:
     known = np.isfinite(rows)
     states["rows"] += 1
     states["seen"] += known
-    difference = np.where(known, rows - states["mean"], 0.0)
-    states["mean"] += difference / np.maximum(states["seen"], 1)
-    states["squares"] += np.where(known, difference * (rows - states["mean"]), 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # see `WarmUp.scale`
+        difference = np.where(known, rows - states["mean"], 0.0)
+        states["mean"] += difference / np.maximum(states["seen"], 1)
+        states["squares"] += np.where(known, difference * (rows - states["mean"]), 0.0)

@@ -218,6 +218,18 @@ def test_an_incident_that_the_next_model_would_not_open_closes(limits):
     assert told(found) == [("frozen", "closed", "s0", 6, "moved")]
 
 
+@pytest.mark.parametrize("remember", [False, True])
+def test_of_records_that_nobody_judges_again_no_freeze_is_told(remember):
+    """Settings changed: what is read again comes from before them, and moved on with the first record after."""
+    script = [("s0", second, 5.0) for second in range(7)]
+    before, after = PartitionPipeline(context(freezes=None), 0), PartitionPipeline(context(), 0)
+    run(before, script)
+    after.set_clock(*before.clock())
+    after.rebuild([plain(offset, *what) for offset, what in enumerate(script)], remember=remember)
+    after.go_live()
+    assert [e for e in run(after, [("s0", 7)], 7) if e.kind == "frozen"] == []
+
+
 def test_a_frozen_series_that_is_forgotten_closes():
     script = [*(("s2", second, 5.0) for second in range(6)), *both(200)]
     found = [e for e in run(PartitionPipeline(context(), 0), script) if e.kind == "frozen"]

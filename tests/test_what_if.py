@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,17 @@ def test_the_table_marks_the_threshold_in_force(tmp_path: Path):
 
 def test_no_history_is_no_rate():
     assert WhatIf(context(policy())).document()["thresholds"][0]["incidents_per_day"] is None
+
+
+def test_samples_that_no_score_is_known_of_are_no_gap():
+    scores = np.array([9.0, 9.0, *[np.nan] * 10, 9.0, 9.0])
+    what_if = WhatIf(context(policy(), period_ns=SECOND_NS))
+    take(what_if, scores)
+    assert next(one.incidents for one in what_if.tried if one.ratio == 1) == 1
+
+
+def test_windows_that_are_a_stride_apart_are_no_gap():
+    made = context(policy(), period_ns=SECOND_NS)
+    what_if = WhatIf(replace(made, spec=replace(made.spec, stride=10)))
+    take(what_if, np.array([9.0, 9.0, 9.0]), times=np.arange(3) * 10 * SECOND_NS)
+    assert next(one.incidents for one in what_if.tried if one.ratio == 1) == 1

@@ -43,7 +43,7 @@ def incident_counter(settings: IncidentSettings, window: int) -> CountIncidents:
             quiet_score=settings.close_ratio * threshold,
             open_after=settings.open_after or CalibrationOptions().open_after,
             close_after=settings.close_after or window,
-            cool_down_ns=0,
+            cool_down_ns=round(settings.cool_down_seconds * 1e9),
             update_every_ns=2**62,
             warning_ratio=settings.warning_ratio,
             critical_ratio=settings.critical_ratio,

@@ -21,7 +21,7 @@ from detector.cli.feedback_topic import event_topic, read_topic
 from detector.cli.judgement import incident_counter
 from detector.cli.model_registry import somebody
 from detector.cli.series_data import between, from_topic
-from detector.errors import ConfigError
+from detector.errors import ConfigError, DetectorError
 from detector.feedback.verdicts import latest
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
@@ -151,13 +151,13 @@ class Rounds:
         with StopSignals(self._settings.worker.drain_timeout_seconds) as stop:
             due_ns = self.newest_ns()
             while not stop():
-                if self.newest_ns() >= due_ns:
-                    due_ns += round(every_seconds * _NS)
-                    try:
+                try:
+                    newest_ns = self.newest_ns()
+                    if newest_ns >= due_ns:
+                        due_ns = max(due_ns + round(every_seconds * _NS), newest_ns)
                         tell(self.run())
-                    except ConfigError as error:
-                        _log.warning("a round of training failed; the present model goes on", error=str(error))
-                    due_ns = max(due_ns, self.newest_ns())
+                except DetectorError as error:  # a broker or registry that is away for a while, too
+                    _log.warning("a round of training failed; the present model goes on", error=str(error))
                 end = time.monotonic() + _POLL_SECONDS
                 while not stop() and time.monotonic() < end:
                     time.sleep(0.2)

@@ -97,7 +97,7 @@ class _Run:
             before = int(np.searchsorted(chosen, reset.after_window))
             tally.opened += self._alert(seen, found, done, before)
             done = before
-            self._reset(reset)
+            self._reset(reset, seen.series[before:])
         tally.opened += self._alert(seen, found, done, len(chosen))
 
     def _windows(self, batch: WindowBatch, chosen: npt.NDArray[np.intp]) -> WindowBatch:
@@ -140,9 +140,10 @@ class _Run:
             )
         return opened
 
-    def _reset(self, reset: Reset) -> None:
+    def _reset(self, reset: Reset, later: Sequence[str] = ()) -> None:
         self._tracker.reset(reset.series, reset.time_ns, reset.offset, reset.reason)
-        if reset.reason == "forgotten":
+        # A series that was forgotten and is back within one batch has been scored already, in the place that it keeps.
+        if reset.reason == "forgotten" and reset.series not in later:
             self._places.forget(reset.series)
 
 

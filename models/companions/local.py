@@ -82,9 +82,12 @@ class Local:
         heard = np.where(usual > 0, np.clip(error, -EDGE * usual, EDGE * usual), error)
         gained = _times(covariance, inputs)
         keep = 1.0 - 1.0 / FORGET_SAMPLES
-        gain = gained / (keep + _dot(inputs, gained))[:, :, None]
-        learned = weights + gain * heard[:, :, None]
-        narrowed = (covariance - gain[:, :, :, None] * gained[:, :, None, :]) / keep
+        spread = (keep + _dot(inputs, gained))[:, :, None]
+        learned = weights + gained / spread * heard[:, :, None]
+        # Multiplied first, so that it is symmetric to the bit: forgetting would let the slightest asymmetry grow
+        # without end, and after some 100,000 samples nothing else would be left (Verhaegen, "Round-off error
+        # propagation in four generally applicable, recursive, least-squares estimation schemes", Automatica 1989).
+        narrowed = (covariance - gained[:, :, :, None] * gained[:, :, None, :] / spread[..., None]) / keep
         trace = np.trace(narrowed, axis1=2, axis2=3)
         narrowed *= np.minimum(1.0, MOST_VARIANCE * (ORDER + 1) / np.maximum(trace, 1e-300))[:, :, None, None]
         teaches = known[:, None, None]

@@ -11,6 +11,8 @@ from models.scores.channels import KINDS
 
 LINKS = ("plain", "log", "surprise")
 MOST_SCALE = 4096
+MOST_TAIL = 64
+"""Of each held-out window, so many last rows are kept for scores to be fitted to."""
 MAYBE = "?"
 
 
@@ -54,8 +56,8 @@ class ScoreOptions:
             raise SpecError(f"a score knows no {odd[0]!r}; choose of: {', '.join(ESTIMATES)}")
         if len(set(names)) != len(names):
             raise SpecError("a score names a part twice")
-        if self.tail < 1:
-            raise SpecError(f"tail is {self.tail}; it must be at least 1")
+        if not 1 <= self.tail <= MOST_TAIL:
+            raise SpecError(f"tail is {self.tail}; it must be from 1 to {MOST_TAIL} rows")
         if not self.scales or list(self.scales) != sorted(set(self.scales)):
             raise SpecError(f"scales are {list(self.scales)}; give different numbers of samples, ascending")
         if not (self.scales[0] >= 1 and self.scales[-1] <= MOST_SCALE):

@@ -16,7 +16,7 @@ from models.outputs import Output
 from models.scores.channels import PartErrors
 from models.scores.options import LINKS, ScoreOptions
 from models.scores.stretch import Stretch
-from models.scores.surprise import HIGH_QUANTILE, Surprise
+from models.scores.surprise import HIGH_QUANTILE, LEAST_USUAL, Surprise
 from models.scores.trailing import TrailingMeans
 
 Bool = npt.NDArray[np.bool_]
@@ -24,7 +24,6 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 USUAL_QUANTILE = 0.99
-LEAST_USUAL = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +55,8 @@ class ScoreRule:
     _surprise: Surprise | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        ScoreOptions(parts=tuple(part.part for part in self.parts), scales=self.scales, link=self.link)
+        tail = max((part.tail for part in self.parts), default=1)
+        ScoreOptions(parts=tuple(part.part for part in self.parts), tail=tail, scales=self.scales, link=self.link)
         channels = {part.inverse_scale.size for part in self.parts}
         if len(channels) != 1:
             raise SpecError("a score needs at least one part, and as many channels in each")

@@ -26,6 +26,9 @@ STEP = 0.01
 FIRST_INDEX, FIRST_PEAKS, LEAST_INDEX = 0.25, 10.0, 0.05
 """The index of the tail is taken for this before there are peaks, with the weight of so many; and is at least this."""
 MOST_SURPRISE = 20.0
+LEAST_USUAL = 1e-6
+"""The quantile of an average is at least this. While a series rests it would fall without end, and what the series does
+afterwards, however ordinary, would be as rare as can be, and its tail beyond all measure."""
 
 
 class Surprise:
@@ -85,6 +88,6 @@ def _step(averages: Float64, states: States) -> Float64:
     keep = 1.0 - 1.0 / MEMORY_SAMPLES
     states["peaks"] = keep * states["peaks"] + exceeds
     states["logs"] = keep * states["logs"] + above
-    states["level"] += 2 * STEP * (exceeds - (1 - HIGH_QUANTILE))
+    states["level"] = np.maximum(states["level"] + 2 * STEP * (exceeds - (1 - HIGH_QUANTILE)), np.log(LEAST_USUAL))
     result: Float64 = np.minimum(np.where(exceeds, beyond, below), MOST_SURPRISE)
     return result

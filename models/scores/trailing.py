@@ -9,6 +9,9 @@ from models.memory import Memory, StateType
 
 Float64 = npt.NDArray[np.float64]
 
+MOST_CELLS = 1 << 21
+"""Errors by sample and channel that are worked on at a time: 16 MiB an array."""
+
 
 class TrailingMeans:
     """Means over the last 1, 10, 30, … errors of a series, and the share of each channel in them.
@@ -54,8 +57,13 @@ class TrailingMeans:
         parts = np.repeat(shares[:, None], len(self._scales), axis=1)
         if memory is None or not self._long:
             return means, parts
-        for chosen in memory.rounds():
-            self._round(errors[chosen], shares[chosen], memory, chosen, means, parts)
+        # What is looked at for one window is as large as the longest scale times the channels; for a whole batch it may
+        # be more than there is room for.
+        most = max(1, MOST_CELLS // (self._scales[-1] * self._channels))
+        for whole in memory.rounds():
+            for start in range(0, len(whole), most):
+                chosen = whole[start : start + most]
+                self._round(errors[chosen], shares[chosen], memory, chosen, means, parts)
         assert means.shape == (count, len(self._scales))  # noqa: S101 - for the reader
         return means, parts
 
@@ -97,4 +105,8 @@ class TrailingMeans:
 def _as_bytes(shares: Float64, errors: Float64) -> npt.NDArray[np.uint8]:
     """uint8[n, channels]; how much of each error is each channel's, 255 for all of it."""
     whole = np.where(errors > 0, errors, 1.0)[:, None]
-    return np.clip(np.rint(255.0 * shares / whole), 0, 255).astype(np.uint8)
+    found = np.clip(np.rint(255.0 * shares / whole), 0, 255).astype(np.uint8)
+    # Of more than 510 channels, each may bear too little to show: then all do that bear anything.
+    lost = ~found.any(axis=1)
+    found[lost] = shares[lost] > 0
+    return found

@@ -72,6 +72,10 @@ class Spot:
             raise SpecError("an adaptive threshold needs peaks to start with; give more held-out data")
         if self.depth < 0 or self.memory_scores < 1:
             raise SpecError("depth must not be negative, and memory_scores at least 1")
+        with np.errstate(all="ignore"):
+            held_out = float(self._held_out()[0])
+        if not 0 < held_out < np.inf:
+            raise SpecError(f"an adaptive threshold of {held_out} in held-out data cannot be compared with another")
 
     @classmethod
     def fit(cls, scores: Float64, threshold: float, level: float, depth: int = 0) -> Spot:
@@ -159,12 +163,16 @@ class Spot:
 
     def _limit(self, states: npt.NDArray[np.void]) -> Float64:
         """float64[n]: the score that is exceeded as rarely as the calibrated threshold was in held-out data."""
-        held_out = self._exceeded(*(np.array([value]) for value in (self.seen, self.peaks, self.mean, self.square)))
+        held_out = self._held_out()
         now = self._exceeded(states["seen"], states["peaks"], states["mean"], states["square"])
         result: Float64 = np.clip(
             self.threshold * now / held_out, self.threshold / MOST_MOVE, self.threshold * MOST_MOVE
         )
         return result
+
+    def _held_out(self) -> Float64:
+        """float64[1]: the same of the held-out scores themselves."""
+        return self._exceeded(*(np.array([value]) for value in (self.seen, self.peaks, self.mean, self.square)))
 
     def _exceeded(self, seen: Float64, peaks: Float64, mean: Float64, square: Float64) -> Float64:
         shape, scale = _pareto(mean, square)

@@ -16,12 +16,13 @@ from models.outputs import Output
 from models.runtimes import Runtime
 from models.scaling import Scaler
 from models.scores import ScoreRule, Stretch
+from models.scores.options import MOST_TAIL
 from models.training.options import TrainOptions
 from models.training.windows import SeriesWindows
 
 Int64 = npt.NDArray[np.int64]
 
-KEPT_ROWS = 64
+KEPT_ROWS = MOST_TAIL
 """A score looks at no more of a window's last rows than this."""
 
 

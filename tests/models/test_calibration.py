@@ -193,6 +193,11 @@ class TestBudget:
     def test_no_alerts_at_all_is_as_much_as_a_tail_can_tell(self):
         assert math.isfinite(self.calibrated(0).threshold)
 
+    @pytest.mark.parametrize("alerts", [0.01, 2])
+    def test_scores_of_which_many_are_equally_high_have_no_peaks(self, alerts):
+        capped = np.minimum(exponential(1344), 2.0)
+        assert self.calibrated(alerts, capped).threshold >= 2.0
+
     def test_a_fault_in_the_held_out_data_uses_up_no_budget(self):
         faulty = exponential(1344)
         faulty[300:320] = 500

@@ -52,6 +52,13 @@ class TestLocal:
         error = (rows[LENGTH - 1 :, None] - expected)[-1000:]
         assert np.sqrt(np.mean(error**2)) < 0.12
 
+    def test_its_covariance_stays_symmetric_to_the_bit(self):
+        """Forgetting doubles an asymmetry every 2,000 samples: rounding alone would be all there is after 100,000."""
+        _, states = estimate(Local(2), np.random.default_rng(0).standard_normal((2000, 2)))
+        covariance = states["covariance"][0]
+        assert np.array_equal(covariance, covariance.transpose(0, 2, 1))
+        assert (np.linalg.eigvalsh(covariance) > 0).all()
+
     def test_a_spike_does_not_teach_it_to_expect_spikes(self):
         rows = autoregressive(2000)
         before = estimate(Local(1), rows)[1]["weights"][0, 0]

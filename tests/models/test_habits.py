@@ -55,6 +55,7 @@ def test_they_come_back_as_they_were():
         ({"gap_seconds": "1"}, "gap_seconds is '1'; it must be a finite number"),
         ({"longest_runs": [[1], [2]]}, "longest_runs must have a row for each series, and all of one length"),
         ({"longest_runs": [[0]]}, "longest_runs holds a number below 1"),
+        ({"longest_runs": [[10**400]]}, "longest_runs holds a number above 9007199254740992"),
         ({"longest_runs": [1]}, "longest_runs must be a list of lists"),
         ({"longest_runs": [[1.5]]}, "longest_runs must hold whole numbers and null"),
         ({"longest_runs": [[True]]}, "longest_runs must hold whole numbers and null"),

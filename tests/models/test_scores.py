@@ -9,6 +9,7 @@ from models.errors import SpecError
 from models.memory import Memory, new_states
 from models.outputs import Output
 from models.scores import KINDS, LINKS, PartErrors, ScoreOptions, ScoreRule, Stretch
+from models.scores.trailing import TrailingMeans
 
 
 def window(*rows: tuple[float, ...]) -> np.ndarray:
@@ -166,6 +167,24 @@ class TestAveragesOverTime:
         assert np.isnan(score).tolist() == [False, True, False]
         assert score[2] == (9 + 5) / 2
 
+    def test_how_many_windows_are_worked_on_at_a_time_changes_no_bit(self, monkeypatch):
+        """A long scale of many channels would otherwise need gigabytes for a batch."""
+        rule, seen = self.rule((1, 3)), np.random.default_rng(0).normal(size=(40, 1, 2)).astype(np.float32)
+
+        def run():
+            memory = Memory(new_states(rule.state_dtype, 8), np.arange(40) % 8, np.ones(40, int))
+            score, contributions = rule.score(seen, zeros(seen), everything(seen), memory)
+            return score.tobytes(), contributions.tobytes(), memory.states.tobytes()
+
+        whole, sizes = run(), []
+        monkeypatch.setattr("models.scores.trailing.MOST_CELLS", 3 * 2 * 3)
+        took = TrailingMeans._round
+        monkeypatch.setattr(
+            TrailingMeans, "_round", lambda self, errors, *rest: sizes.append(len(errors)) or took(self, errors, *rest)
+        )
+        assert run() == whole
+        assert sizes == [3, 3, 2] * 5
+
     def test_what_comes_after_a_gap_does_not_remember(self):
         score, _ = self.run(self.rule((1, 3)), [(9, 9), (1, 1)], steps=[0, 0])
         assert score.tolist() == [81, 1]
@@ -177,6 +196,13 @@ class TestAveragesOverTime:
     def test_a_channel_is_blamed_as_long_as_its_fault_is_in_the_mean(self):
         _, contributions = self.run(self.rule((1, 10)), [(0.1, 9)] + [(0.1, 0.1)] * 4)
         assert (contributions[:, 1] > 10 * contributions[:, 0]).all()
+
+    def test_contributions_of_very_many_channels_add_up_too(self):
+        part = PartErrors("reconstruction", "squared", 1, np.ones(600), 1.0)
+        rule = ScoreRule((part,), (10,), "plain", np.ones((1, 1)))
+        score, contributions = self.run(rule, np.ones((3, 600)))
+        assert contributions.sum(axis=1) == pytest.approx(score)
+        assert score == pytest.approx(1)
 
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("link", LINKS)
@@ -247,7 +273,8 @@ class TestWhatCanBeAskedFor:
                 "no 'dream'; choose of: reconstruction, prediction, linear, local, level, daily, weekly",
             ),
             ({"parts": ("linear", "linear")}, "a score names a part twice"),
-            ({"tail": 0}, "tail is 0; it must be at least 1"),
+            ({"tail": 0}, "tail is 0; it must be from 1 to 64 rows"),
+            ({"tail": 65}, "tail is 65; it must be from 1 to 64 rows"),
             ({"scales": ()}, r"scales are \[\]; give different numbers of samples, ascending"),
             ({"scales": (10, 1)}, "give different numbers of samples, ascending"),
             ({"scales": (0, 1)}, "must be from 1 to 4096 samples"),

@@ -99,6 +99,7 @@ def test_json_keeps_every_bit():
         ({"risk": 0.0}, "a risk between 0 and 1"),
         ({"threshold": -1.0}, "a threshold above 0"),
         ({"peaks": 0.0}, "needs peaks to start with"),
+        ({"level": -1e9}, "in held-out data cannot be compared with another"),
         ({"depth": -1}, "depth must not be negative"),
         ({"memory_scores": 0}, "memory_scores at least 1"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from models.memory import Memory, new_states
 from models.outputs import Output
 from models.scores import PartErrors, ScoreOptions, ScoreRule
-from models.scores.surprise import MOST_SURPRISE, Surprise
+from models.scores.surprise import LEAST_USUAL, MOST_SURPRISE, Surprise
 
 
 def squares(count, seed=0, scale=1.0):
@@ -74,3 +74,12 @@ def test_a_rule_with_surprise_is_as_large_as_its_contributions_and_forgets_at_a_
 
 def test_it_is_a_link_like_the_others():
     assert ScoreOptions(link="surprise", parts=("local", "level")).link == "surprise"
+
+
+def test_while_a_series_rests_its_quantile_falls_only_so_far():
+    least = Surprise(np.array([LEAST_USUAL]))
+    states = new_states(least.state_dtype, 1)
+    run(least, np.zeros(50), states)
+    assert states["level"][0, 0] == pytest.approx(np.log(LEAST_USUAL))
+    # So an error that is as small as can be is nothing to speak of afterwards.
+    assert least.advance(np.array([[LEAST_USUAL]]), Memory(states, np.zeros(1, int), np.ones(1, int)))[0, 0] < 2

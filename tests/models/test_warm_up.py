@@ -64,6 +64,17 @@ def test_after_a_gap_it_is_measured_anew(warm_up):
     assert found.centre[-1] == pytest.approx(rows[20:70].mean(axis=0))
 
 
+@pytest.mark.parametrize("far", [(1e200, 1e200), (1e308, -1e308)])
+def test_values_that_overflow_leave_a_channel_to_the_usual_scale(warm_up, far):
+    rows = series(80)
+    rows[[10, 11], 0] = far
+    centre, scale = (found[-1] for found in (lambda m: (m.centre, m.scale))(measure(warm_up, windows_of(rows))))
+    rows[:, 0] = np.nan
+    never = measure(warm_up, windows_of(rows))
+    assert (centre == never.centre[-1]).all()
+    assert (scale == never.scale[-1]).all()
+
+
 class Zero:
     """A model that expects the centre, always, and counts the windows that each series has shown it."""
 

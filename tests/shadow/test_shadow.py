@@ -238,6 +238,17 @@ class TestMemory:
         ratios = [ratio for item in items[6:] for ratio in np.concatenate(pipeline.process([item]).shadow.ratios)]
         assert ratios == [3, 4, 5, 6, 7, 8]
 
+    def test_a_series_that_is_forgotten_and_back_within_a_batch_keeps_its_place(self):
+        model, context = challenger(CountingScorer()), make_context(SETTINGS, "cluster")
+        items = records({"p": [0.5] * 6 + [None] * 30 + [0.5] * 12})
+        found = []
+        for cut in (1, 12):
+            spec = replace(context.spec, forget_after_ns=20 * 10**9, max_jump_ns=100 * 10**9)
+            whole = total(run(replace(context, spec=spec, shadow=Shadow(model)), items, cut))
+            found.append(np.concatenate(whole.ratios).tolist())
+        assert found[0] == found[1]
+        assert len(set(found[0])) == 10  # it counts from 3 to 6 and, anew, from 3 to 12
+
     def test_the_place_of_a_forgotten_series_goes_to_another(self):
         places = Places(CountingScorer.state_dtype)
         slots, known = places.of(["a", "b", "a"])
