@@ -51,7 +51,7 @@ def test_a_better_model_takes_over_and_another_is_only_offered(
 
     # A model that hears nothing: whatever is trained now finds more.
     dull = replace(good.calibration, threshold=good.calibration.threshold * 1e4)
-    write_recalibrated(tmp_path / "dull", good, dull, NOW)
+    write_recalibrated(tmp_path / "dull", good, dull, good.habits, NOW)
     dull_version = registry.push("pumps", load_bundle(tmp_path / "dull"), NOW)
     registry.move("pumps", "champion", dull_version, NOW)
     options = ("--since", "2h", "--fine-tune", "--epochs", "1", "--json")
