@@ -9,6 +9,7 @@ import typer
 
 
 def train(
+    context: typer.Context,
     files: Annotated[
         list[Path] | None, typer.Argument(help="Parquet, CSV or JSON Lines files.", show_default=False)
     ] = None,
@@ -28,8 +29,12 @@ def train(
     ] = None,
     until: Annotated[str | None, typer.Option(help="First event time that is too late.", show_default=False)] = None,
     architecture: Annotated[
-        str, typer.Option(help="Kind of model; 'detector models architectures' lists them.")
+        str,
+        typer.Option(
+            help="Kind of model; 'detector models architectures' lists them. auto tries several, and ways to score."
+        ),
     ] = "lstm",
+    budget: Annotated[str, typer.Option(help="--architecture auto: time for trying, before the training.")] = "10m",
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,11 +117,13 @@ def train(
         str, typer.Option(help="Let the threshold follow each series: none, spot (its tail), dspot (its level too).")
     ] = "none",
     folds: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=0, help="For short data: measure in so many parts, each with a model that learned from the others."
+            min=0,
+            help="For short data: measure in so many parts, each with a model that learned from the others.",
+            show_default=False,
         ),
-    ] = 0,
+    ] = None,
     warm_up: Annotated[
         int | None,
         typer.Option(
@@ -175,9 +182,12 @@ def train(
         detector train -c detector.yaml --topic telemetry --since 30d --out new --push s3://bucket/models/pumps
 
         detector train metrics.csv --architecture lstm_vae --option beta=0.5 --out models/metrics
+
+        detector train metrics.csv --architecture auto --budget 5m --out models/metrics
     """
     import json
     import sys
+    from dataclasses import replace
     from datetime import UTC, datetime
 
     from detector.cli.bundles import BundleSource
@@ -185,6 +195,7 @@ def train(
     from detector.cli.model_registry import push_bundle, registry_of
     from detector.cli.moments import parse_moment, parse_span
     from detector.cli.series_data import between, from_files, from_topic
+    from detector.cli.train_auto import AUTO, THRESHOLD, choose, given, refuse_what_is_chosen
     from detector.cli.train_report import EpochProgress, as_document, print_report
     from detector.errors import BundleError, ConfigError
     from detector.settings import IncidentSettings
@@ -195,10 +206,9 @@ def train(
     from models.calibration import CalibrationOptions
     from models.errors import BundleError as UnwritableBundleError
     from models.errors import ModelsError
-    from models.recipe import window_for
+    from models.recipe import WINDOWS_IN_LONGEST, Recipe
     from models.scores import ScoreOptions
-    from models.spec import ModelSpec
-    from models.training import Clipping, TrainOptions
+    from models.training import Clipping
     from models.training import train as fit
 
     if bool(files) == (topic is not None):
@@ -210,9 +220,29 @@ def train(
         registry_of(source, push)  # a name that cannot be one is told before the training, not after it
     if out.exists() and not force:
         raise ConfigError(f"{out} exists already; choose another --out, or --force to replace it")
+    automatic = architecture == AUTO
+    budget_seconds = parse_span(budget, "--budget")
+    recipe = Recipe(name="lstm", architecture="lstm")
     try:
-        kind = find(architecture)
-        of_architecture = parse_options(architecture, kind.options, option or ())
+        if automatic:
+            refuse_what_is_chosen(context)
+        else:
+            kind = find(architecture)
+            recipe = Recipe(
+                name=architecture,
+                architecture=architecture,
+                options=parse_options(architecture, kind.options, option or ()),
+                window=window,
+                units=units,
+                latent=latent,
+                score=ScoreOptions(kind=score, parts=names_in(score_parts), scales=scales_in(scales), link=link),
+            )
+        if not automatic or given(context, THRESHOLD):
+            limits = CalibrationOptions(
+                method=threshold, alerts_per_week=alerts_per_week, risk=risk, quantile=quantile, adaptive=adaptive
+            )
+        else:
+            limits = None
     except ModelsError as error:
         raise ConfigError(str(error)) from error
     now = datetime.now(UTC)
@@ -226,45 +256,41 @@ def train(
         data, names = from_topic(topic, config, bootstrap_server, chosen, since_ns, until_ns)
     if not any(len(times) for times, _ in data.values()):
         raise ConfigError("there is no sample to train on in that range; look at --since and --until")
+    longest = max(len(times) for times, _ in data.values())
+    if window is not None:
+        longest = max(longest, window * WINDOWS_IN_LONGEST)  # what is asked for is not made smaller
+    step = median_period_seconds(data) if period is None else None
+    if period not in (None, "none"):
+        step = parse_span(str(period), "--period")
     try:
-        spec = ModelSpec(
-            channels=names,
-            architecture=architecture,
-            options=of_architecture,
-            window=window or window_for(max(len(times) for times, _ in data.values()), kind.default_window),
-            period_seconds=median_period_seconds(data)
-            if period is None
-            else None
-            if period == "none"
-            else parse_span(period, "--period"),
-            units=units,
-            latent=latent or kind.default_latent,
-            seed=seed,
-        )
+        selection = None
+        if automatic:
+            selection = choose(data, names, step, budget_seconds, seed, threads)
+            recipe = selection.recipe
+        spec = recipe.spec(names, longest=longest, period_seconds=step, seed=seed)
         bounds = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        chosen_options: dict[str, Any] = {"epochs": epochs, "threads": threads, "folds": folds}
+        chosen_options: dict[str, Any] = {"threads": threads}
+        if epochs is not None:
+            chosen_options["epochs"] = epochs
+        if folds is not None:
+            chosen_options["folds"] = folds
         if learning_rate is not None:
             chosen_options["learning_rate"] = learning_rate
         if any(bound is not None for bound in bounds.values()):
             chosen_options["clipping"] = Clipping(**bounds)
-        options = TrainOptions(**chosen_options)
         with EpochProgress() as progress:
             trained = fit(
                 data,
                 spec,
-                options,
-                score=ScoreOptions(kind=score, parts=names_in(score_parts), scales=scales_in(scales), link=link),
-                calibration=CalibrationOptions(
-                    method=threshold,
-                    alerts_per_week=alerts_per_week,
-                    risk=risk,
-                    quantile=quantile,
-                    adaptive=adaptive,
-                ),
+                recipe.train_options(**chosen_options),
+                score=recipe.score,
+                calibration=limits or recipe.calibration,
                 warm_up=warm_up,
                 count_incidents=incident_counter(IncidentSettings(), spec.window),
                 progress=progress,
             )
+        if selection is not None:
+            trained = replace(trained, history=replace(trained.history, selection=selection.to_dict()))
     except ModelsError as error:
         raise ConfigError(str(error)) from error
     try:

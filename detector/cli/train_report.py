@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from detector.cli.horizon_report import summary
+from detector.cli.selection_report import print_selection
 from detector.printable import printable
 from models.horizon import Horizon
 
@@ -79,6 +80,8 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, soft_wrap=True)
     spec, history, calibration = document["spec"], document["history"], document["calibration"]
     epochs = history["epochs"]
+    if history.get("selection") is not None:
+        print_selection(console, history["selection"])
     period = "samples" if spec["period_seconds"] is None else f"samples of {spec['period_seconds']:g} s"
     console.print(
         f"[bold]{spec['architecture']}[/] on {len(spec['channels'])} channels, windows of {spec['window']} {period}, "

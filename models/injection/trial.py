@@ -22,7 +22,7 @@ MAX_ROWS = 20_000
 LEAST_SERIES_ROWS = 500
 LEAST_FAULTS = 6
 """Faults of each kind to inject, as far as the bounds of a trial allow it."""
-MAX_ROUNDS = 8
+MAX_ROUNDS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,16 +127,7 @@ def train(
     check(data, spec.channels)
     load_tensorflow(options.threads)
     score = score or ScoreOptions()
-    if options.folds:
-        if start is not None:
-            raise SpecError("folds are for a training from the beginning: a model to go on from has seen all parts")
-        fitted, left = _in_turns(data, spec, options, score, progress, clock)
-    else:
-        laid = _lay(data, spec, options)
-        scaler = start.scaler if start is not None else _scaler(laid, options)
-        weights = None if start is None else start.model.get_weights()
-        fitted = fit_once(laid, scaler, spec, options, weights=weights, progress=progress, clock=clock)
-        left = fitted.left(score.wanted, options)
+    fitted, left = fit(data, spec, options, score.wanted, start=start, progress=progress, clock=clock)
     scaler, model, result = fitted.scaler, fitted.model, fitted.result
     score = score.decided(lambda part: left_by(part, [found.stretch for found in left]), MOST_LEFT)
     rule = ScoreRule.fit([part.stretch for part in left], score)
@@ -183,6 +174,42 @@ def train(
     )
 
 
+def fit(
+    data: TrainingData,
+    spec: ModelSpec,
+    options: TrainOptions,
+    wanted: Collection[str],
+    *,
+    start: Start | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[FittedOnce, list[HeldOut]]:
+    """Fit a model, and run it over what was held out, whatever it is to be judged by.
+
+    Args:
+        data: See `train`.
+        spec: See `train`.
+        options: See `train`.
+        wanted: Estimates that a score is to look at.
+        start: See `train`.
+        progress: See `train`.
+        clock: See `train`.
+
+    Raises:
+        TrainingError: see `train`.
+        SpecError: there are folds and a model to go on from.
+    """
+    if options.folds:
+        if start is not None:
+            raise SpecError("folds are for a training from the beginning: a model to go on from has seen all parts")
+        return _in_turns(data, spec, options, wanted, progress, clock)
+    laid = _lay(data, spec, options)
+    scaler = start.scaler if start is not None else _scaler(laid, options)
+    weights = None if start is None else start.model.get_weights()
+    fitted = fit_once(laid, scaler, spec, options, weights=weights, progress=progress, clock=clock)
+    return fitted, fitted.left(wanted, options)
+
+
 def _lay(data: TrainingData, spec: ModelSpec, options: TrainOptions) -> dict[str, SeriesWindows]:
     laid = {}
     for name, (times_ns, values) in data.items():
@@ -212,7 +239,7 @@ def _in_turns(
     data: TrainingData,
     spec: ModelSpec,
     options: TrainOptions,
-    score: ScoreOptions,
+    wanted: Collection[str],
     progress: Progress | None,
     clock: Callable[[], float],
 ) -> tuple[FittedOnce, list[HeldOut]]:
@@ -228,7 +255,7 @@ def _in_turns(
         laid = {name: turns[fold] for name, turns in parts.items() if len(turns[fold].train)}
         if any(len(windows.held_out) for windows in laid.values()):
             fitted = fit_once(laid, _scaler(laid, options), spec, options, progress=progress, clock=clock)
-            left += fitted.left(score.wanted, options)
+            left += fitted.left(wanted, options)
             epochs.append(fitted.result.best_epoch)
     if not left:
         raise TrainingError(

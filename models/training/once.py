@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class FittedOnce:
     onnx: bytes
     runtime: Runtime
 
-    def left(self, parts: tuple[str, ...], options: TrainOptions) -> list[HeldOut]:
+    def left(self, parts: Collection[str], options: TrainOptions) -> list[HeldOut]:
         """What it leaves of the held-out windows.
 
         Args:
