@@ -329,7 +329,7 @@ class TestMuted:
 class TestEvaluateOne:
     """One series from its file to its scores, by the recipe for its shape."""
 
-    OPTIONS: ClassVar = {"architecture": "auto", "score_parts": [], "epochs": None, "seed": 3}
+    OPTIONS: ClassVar = {"architecture": "auto", "score_parts": [], "epochs": None, "seed": 3, "budget_seconds": None}
 
     def ordinary(self, rows: int) -> np.ndarray:
         noise = np.random.default_rng(4).normal(scale=0.1, size=(2, rows))
@@ -370,6 +370,15 @@ class TestEvaluateOne:
         found = evaluate_one(Task("smd", "valve", path, (Part(path, 0, 200),)), tmp_path, options)
         assert (found["recipe"]["architecture"], found["recipe"]["training"]) == ("pca", {})
         assert found["recipe"]["score"]["parts"] == ("reconstruction", "level")
+
+    def test_with_a_budget_the_recipe_is_chosen_by_trying(self, tmp_path):
+        a, b = self.ordinary(1300)
+        path = write_file(tmp_path / "valve.parquet", range(1300), a, b=b)
+        # No time for more than the first.
+        options = {**self.OPTIONS, "budget_seconds": 0.0}
+        found = evaluate_one(Task("smd", "valve", path, (Part(path, 0, 1200),)), tmp_path, options)
+        assert found["recipe"]["name"].startswith("autoregression: reconstruction")
+        assert len(pq.read_table(tmp_path / "smd" / "valve.parquet")) == 1300
 
 
 class TestWriteScores:

@@ -33,6 +33,14 @@ def evaluate(
         str | None,
         typer.Option(help="Estimates to compare with, as for train, in place of the recipe's.", show_default=False),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="With auto: try models and scores for so long on the training part of each series, as train does; "
+            "without it the shape of the data decides.",
+            show_default=False,
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and sampling.")] = 0,
 ) -> None:
@@ -54,6 +62,7 @@ def evaluate(
 
     from rich.console import Console
 
+    from detector.cli.moments import parse_span
     from detector.errors import ConfigError
     from detector.evaluation import plan
     from detector.files.whole import WholeFile
@@ -61,6 +70,8 @@ def evaluate(
     from models.errors import ModelsError
 
     if architecture != AUTO:
+        if budget is not None:
+            raise ConfigError("--budget is for trying models; leave it out, or leave --architecture out")
         try:
             find(architecture)
         except ModelsError as error:
@@ -68,7 +79,13 @@ def evaluate(
     tasks = plan(data, _names(sets), _names(only))
     workers = min(jobs or len(os.sched_getaffinity(0)), len(tasks))
     console = Console(stderr=True, highlight=False)
-    options = {"architecture": architecture, "score_parts": _names(score_parts), "epochs": epochs, "seed": seed}
+    options: dict[str, Any] = {
+        "architecture": architecture,
+        "score_parts": _names(score_parts),
+        "epochs": epochs,
+        "seed": seed,
+    }
+    options["budget_seconds"] = None if budget is None else parse_span(budget, "--budget")
     started = time.monotonic()
     results: list[dict[str, Any]] = []
     # The longest first, so that no process is left alone with one at the end.
@@ -118,6 +135,7 @@ def evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, An
     from detector.training_data import SeriesData, median_period_seconds
     from models.bundle import write_bundle
     from models.recipe import Recipe, fixed
+    from models.selection import select
     from models.training import train
 
     started = time.monotonic()
@@ -131,16 +149,24 @@ def evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, An
     name = task.train[0].path.stem
     lengths = [len(times) for times, _ in series.values()]
     architecture = options["architecture"]
-    recipe = (
-        fixed(len(channels), sum(lengths))
-        if architecture == AUTO
-        else Recipe(name=architecture, architecture=architecture)
-    )
+    period_seconds, budget = median_period_seconds(series), options["budget_seconds"]
+    if architecture != AUTO:
+        recipe = Recipe(name=architecture, architecture=architecture)
+    elif budget is None:
+        recipe = fixed(len(channels), sum(lengths))
+    else:
+        recipe = select(
+            series,
+            channels,
+            period_seconds,
+            lambda window: incident_counter(IncidentSettings(), window),
+            budget,
+            options["seed"],
+            threads=1,
+        ).recipe
     if parts := options["score_parts"]:
         recipe = replace(recipe, score=replace(recipe.score, parts=tuple(parts)))
-    spec = recipe.spec(
-        channels, longest=max(lengths), period_seconds=median_period_seconds(series), seed=options["seed"]
-    )
+    spec = recipe.spec(channels, longest=max(lengths), period_seconds=period_seconds, seed=options["seed"])
     chosen = {} if options["epochs"] is None else {"epochs": options["epochs"]}
     trained = train(
         series,
