@@ -95,6 +95,7 @@ def window_spec(bundle: Bundle, settings: WindowSettings, carried_bytes: int = 0
         forget_after_ns=round(settings.forget_after_seconds * _NS),
         min_coverage=settings.min_coverage,
         max_series=settings.max_series,
+        names=tuple(spec.channels),
     )
 
 

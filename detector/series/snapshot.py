@@ -70,6 +70,7 @@ class SeriesSnapshot(msgspec.Struct, frozen=True, array_like=True, kw_only=True)
         memory_tag: `MemoryLayout.tag` of the model that carried `memory`; empty when it carries nothing.
         memory: Its record of the series after the last window; empty when there is none.
         runs: For how long each channel has kept its value, from `FreezeWatch.pack`; since version 3.
+        layout: `WindowSpec.layout`; empty where it was not noted down.
     """
 
     length: int
@@ -89,6 +90,7 @@ class SeriesSnapshot(msgspec.Struct, frozen=True, array_like=True, kw_only=True)
     memory_tag: bytes = b""
     memory: bytes = b""
     runs: bytes = b""
+    layout: str = ""
 
     def arrays(self) -> tuple[Float64, Int64]:
         """The rows' values float64[rows, channels] and offsets int64[rows]."""
@@ -163,6 +165,7 @@ def make_snapshot(
         memory_tag=memory_tag,
         memory=memory,
         runs=runs,
+        layout=spec.layout,
     )
 
 
@@ -215,6 +218,8 @@ def _check_shape(snapshot: SeriesSnapshot, spec: WindowSpec) -> None:
         was, now = getattr(snapshot, name), getattr(spec, name)
         if was != now:
             raise OtherShapeError(f"the snapshot was made for windows with {name} {was}, this stream's have {now}")
+    if snapshot.layout and spec.layout and snapshot.layout != spec.layout:
+        raise OtherShapeError("the snapshot was made for windows of other channels, or of the same in another order")
 
 
 def _check_sizes(snapshot: SeriesSnapshot) -> None:

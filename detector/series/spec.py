@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -23,6 +24,7 @@ class WindowSpec:
         max_series: Most series held at once.
         claims_alone: The watermark follows a series far ahead after so many readings of it, if no other reports.
         claims_shared: It follows several series that agree after so many of theirs.
+        names: Of the channels, in order; a row of others fills no window, though it has as many values. Empty: unknown.
 
     Raises:
         ValueError: a number is out of its range; the message names it.
@@ -41,6 +43,7 @@ class WindowSpec:
     max_series: int
     claims_alone: int = 64
     claims_shared: int = 8
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (
@@ -58,6 +61,11 @@ class WindowSpec:
             raise ValueError(f"min_coverage is {self.min_coverage}, it must lie between 0 and 1")
 
     @property
-    def shape(self) -> tuple[int, int, int | None]:
-        """Length, channels and period: what rows have in common that can fill each other's windows."""
-        return self.length, self.channels, self.period_ns
+    def layout(self) -> str:
+        """Digest of the channels' names in their order; empty where they have none."""
+        return hashlib.blake2b("\0".join(self.names).encode(), digest_size=8).hexdigest() if self.names else ""
+
+    @property
+    def shape(self) -> tuple[int, int, int | None, str]:
+        """Length, channels, period and layout: what rows have in common that can fill each other's windows."""
+        return self.length, self.channels, self.period_ns, self.layout

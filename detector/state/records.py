@@ -60,7 +60,7 @@ class Control(msgspec.Struct, frozen=True, array_like=True):
     judged_from: int = 0
     memory: bytes = b""
     memory_from: int = 0
-    shape: tuple[int, int, int | None] | None = None
+    shape: tuple[int, int, int | None, str] | None = None
 
 
 class SeriesState(msgspec.Struct, frozen=True, array_like=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import msgspec
 import pytest
 
 from detector.records.values import WideSample
-from detector.series.snapshot import SnapshotError, decode_snapshot, encode_snapshot
+from detector.series.snapshot import OtherShapeError, SnapshotError, decode_snapshot, encode_snapshot
 from detector.series.store import SeriesStore
 
 WIDE = [(0, 1), (10, 2), (20, 3), (30, 4)]
@@ -269,3 +270,17 @@ class TestRefusal:
 
 def _wide(time, offset, channels=1, series="a", value=0.0):
     return WideSample(series, time * 1_000_000_000, [float(value)] * channels), offset
+
+
+def test_rows_of_other_channels_or_of_the_same_in_another_order_are_not_continued(make_spec):
+    """They have as many values, and would be judged as what they are not until the window is full of new ones."""
+    spec = replace(make_spec(channels=2), names=("heat", "flow"))
+    store = SeriesStore(spec)
+    store.add(WideSample("a", 0, (1.0, 2.0)), 0)
+    data = store.snapshot("a")
+    SeriesStore(spec).restore("a", data)
+    for names in (("flow", "heat"), ("heat", "level")):
+        other = replace(spec, names=names)
+        assert other.shape != spec.shape
+        with pytest.raises(OtherShapeError, match="for windows of other channels, or of the same in another order"):
+            SeriesStore(other).restore("a", data)
