@@ -179,6 +179,8 @@ def _against(row: Row, calm: float, baseline: Row | None) -> str:
         return f"benign changes lift {lifted:.0%} of its rows"
     if baseline is None or row is baseline:
         return ""
+    if row.recipe.score.kind == GAUSSIAN and row.outcome.late > baseline.outcome.late:
+        return f"time lifts it more than {baseline.recipe.name}"
     if not row.overall > baseline.outcome.precision.overall + MARGIN:
         return f"not clearly better than {baseline.recipe.name}"
     if row.other_seed is None and not linear(row.recipe):

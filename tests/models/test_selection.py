@@ -122,6 +122,16 @@ def test_the_mahalanobis_distance_is_not_chosen_where_benign_changes_lift_it() -
     assert lifted.to_dict()["ranking"][0]["note"] == lifted.rows[0].note
 
 
+def test_nor_where_ordinary_data_of_a_later_time_lifts_it() -> None:
+    attempts = (
+        Attempt("pca", 2, 0, 1.0, (outcome(PCA, 0.5, late=0.02),)),
+        Attempt("autoregression", 2, 0, 1.0, (outcome(MAHALANOBIS, 0.9, late=0.03),)),
+    )
+    found = choose(Search(attempts, {}), 0, 1.0)
+    assert found.recipe.architecture == "pca"
+    assert "time lifts it more than pca: own, standardised" in {row.note for row in found.rows}
+
+
 def test_ranks_and_their_aggregate() -> None:
     assert ranks(np.array([0.1, 0.9, 0.1, np.nan])).tolist() == [2.5, 1.0, 2.5, 4.0]
     agreed = [[0.9, 0.5, 0.1]] * 3
