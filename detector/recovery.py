@@ -16,7 +16,7 @@ from detector.pipeline import PartitionPipeline, StreamContext
 from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.restoring import bring_up_in_steps, read_again
-from detector.series.snapshot import OtherShapeError, SnapshotError
+from detector.series.snapshot import OtherShapeError, SnapshotError, different_shapes
 from detector.staging import Staging
 from detector.state import EPOCH_VERSION, Control, DamagedStateError, Epoch, UnreadableStateError, Windows
 from detector.state_reading import StoredState, read_state
@@ -301,7 +301,7 @@ class Recovery:
         try:
             # Said of the partition too: perhaps not one of its series had its turn for a snapshot yet.
             if control.shape not in (None, context.spec.shape):
-                raise OtherShapeError(f"windows had the shape {control.shape}, this stream's have {context.spec.shape}")
+                raise OtherShapeError(different_shapes(control.shape, context.spec.shape))
             pipeline = yield from bring_up_in_steps(
                 context, number, control, stored.snapshots(), memory_from=memory_from
             )  # fmt: skip

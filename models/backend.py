@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
 from models.errors import ModelsError, TrainingError
+from models.quiet import without_chatter
 
 BACKEND = "tensorflow"
 
@@ -20,12 +22,15 @@ def load_keras() -> Any:
     Raises:
         ModelsError: Keras or TensorFlow is not installed, or Keras was set to another backend.
     """
+    talk = "TF_CPP_MIN_LOG_LEVEL" in os.environ
     # Both libraries read these when they are imported; a user's own choice of log level stands.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", BACKEND)
     try:
-        import_module(BACKEND)
-        keras = import_module("keras")
+        # Who asks TensorFlow to talk hears it.
+        with nullcontext() if talk else without_chatter():
+            import_module(BACKEND)
+            keras = import_module("keras")
     except ImportError as error:
         raise ModelsError(
             f"Keras is not usable here ({error}); install it with: pip install 'reconstream[keras-cpu]'"

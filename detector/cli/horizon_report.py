@@ -39,10 +39,10 @@ def summary(horizon: Horizon, period_seconds: float | None) -> str:
     if not horizon.norms.any():
         return "depends on no input"
     half, reach = (
-        f"over {oldest} samples" if steps is None else f"{steps:.3g} samples{_span(steps, period_seconds)}"
-        for steps in (horizon.half_life, horizon.reach_5_percent)
+        f"{beyond}over {oldest} samples" if steps is None else f"{at}{steps:.3g} samples{_span(steps, period_seconds)}"
+        for steps, at, beyond in ((horizon.half_life, "", ""), (horizon.reach_5_percent, "at ", "after "))
     )
-    return f"half-life {half}, 5% at {reach}"
+    return f"half-life {half}, 5% {reach}"
 
 
 def print_horizons(measured: Sequence[Measured], stream: TextIO) -> None:

@@ -77,6 +77,7 @@ def inspect(
     import sys
     from datetime import UTC, datetime
 
+    from detector.alerting.timestamps import format_time
     from detector.cli.bundles import place_of
     from detector.cli.inspect_report import print_view, write_view
     from detector.cli.inspect_target import Target
@@ -120,6 +121,12 @@ def inspect(
         )
         target = Target(target.series, reader.highest(target.series, wanted))
     view = reader.view(target, samples)
+    if at is not None and (last_ns := int(view.times_ns[-1])) != target.at_ns:
+        typer.echo(
+            f"note: {target.series} has no scored sample at {format_time(target.at_ns or 0)}; this is the last one "
+            f"before, at {format_time(last_ns)}",
+            err=True,
+        )
     for path in out or ():
         write_view(view, path)
     if as_json:

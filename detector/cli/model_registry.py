@@ -171,10 +171,16 @@ def history(
     import json
 
     from detector.cli.bundles import BundleSource, model_errors
+    from detector.errors import ConfigError
 
     registry, name = registry_of(BundleSource(), model)
     with model_errors():
-        aliases = registry.known_aliases(name) if alias is None else [alias]
+        aliases = known = registry.known_aliases(name)
+        if alias is not None:
+            if alias not in known:
+                have = ", ".join(known) or "none yet"
+                raise ConfigError(f"{registry.address}/{name} never had an alias {alias!r}; it has or had: {have}")
+            aliases = [alias]
         moves = [move for each in aliases for move in registry.moves(name, each)]
     moves.sort(key=lambda move: (move.moved_at, move.alias, move.number))
     if as_json:

@@ -29,7 +29,8 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         console.print(f"[yellow]drift[/] since the present model was trained (stability index): {', '.join(shifted)}")
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for column in ("", "version", "threshold", "known faults found", "other incidents", "a week", "injected"):
-        table.add_column(column, justify="left" if column in ("", "version") else "right")
+        # A version is copied into other commands, so it must be whole; headings may break into lines instead.
+        table.add_column(column, justify="left" if column in ("", "version") else "right", no_wrap=column == "version")
     for role in ("champion", "challenger"):
         one = document[role]
         injected = one["injected_average_precision"]

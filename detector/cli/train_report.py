@@ -111,13 +111,23 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     quantiles = ", ".join(f"{float(q) * 100:g}% {value:.2f}" for q, value in calibration["quantiles"].items())
     console.print(f"  held-out scores  {quantiles}")
     console.print(
-        f"  threshold        [bold]{calibration['threshold']:.3f}[/] ({calibration['method'].replace('_', ' ')}, "
-        f"risk {calibration['risk']:g}, {calibration['samples']:,} scores)"
+        f"  threshold        [bold]{calibration['threshold']:.3f}[/] ({calibration['method'].replace('_', ' ')}; "
+        f"{_odds(calibration['risk'])}; from {calibration['samples']:,} held-out scores)"
     )
+    if (spot := calibration["spot"]) is not None:
+        console.print(
+            f"  it moves         with the {'tail and level' if spot['depth'] else 'tail'} of each series' own scores "
+            f"({'dspot' if spot['depth'] else 'spot'}); events give scores on the scale of the number above"
+        )
     expected = calibration["expected_alerts_per_day"]
     if expected is not None:
-        console.print(f"  expected alerts  {expected:.3g} per series and day of normal operation")
+        console.print(f"  expected alerts  {7 * expected:.2g} a week and series of normal operation")
     console.print(f"bundle [bold]{escape(document['bundle'])}[/] ({document['digest'][:12]})")
+
+
+def _odds(risk: float) -> str:
+    """The share of ordinary samples above the threshold, as people say it."""
+    return f"exceeded by one ordinary sample in {1 / risk:,.0f}" if risk > 0 else "exceeded by no ordinary sample"
 
 
 def _print_misfits(console: Console, misfits: Sequence[Mapping[str, Any]]) -> None:

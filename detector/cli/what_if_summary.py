@@ -16,6 +16,7 @@ def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, soft_wrap=True)
     tried = document["thresholds"]
     console.print(f"\n[bold]what if[/] the threshold were another, over {document['days']:.3g} days")
+    console.print("(incidents of scores only: no threshold opens those of silence and of frozen channels)")
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("threshold", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)

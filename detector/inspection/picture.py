@@ -27,6 +27,8 @@ _NAMES = {
 }  # fmt: skip
 _ROW_INCHES, _LINES_INCHES, _LAYER_INCHES = 1.35, 6.6, 4.6
 _DAY_NS = 86_400 * 10**9
+_LABEL_SHARE = 0.15
+"""Of the time axis; what a label above a panel takes up."""
 
 
 def draw(view: View) -> Figure:
@@ -91,7 +93,10 @@ def _draw_lines(part: Any, view: View, shown: Sequence[int]) -> None:
             pad=2,
         )
     if len(axes) > 2:
-        axes[1].legend(fontsize=6.5, loc="upper left", ncols=3, frameon=False)
+        # Above the axes, where it hides no line; titles are on the left.
+        axes[1].legend(
+            fontsize=6.5, loc="lower right", bbox_to_anchor=(1.0, 0.97), ncols=3, frameon=False, borderaxespad=0
+        )
     last = axes[-1]
     ranked = view.order()
     image = _heatmap(last, view.contributions[:, ranked].T, "magma_r", 0.0, None)
@@ -158,7 +163,10 @@ def _finish(axes: Sequence[Axes], view: View) -> None:
             axis.axvline(place, color=_ALERT, linewidth=0.9, linestyle=":")
         axis.tick_params(labelsize=6.5)
         axis.set_xlim(-0.5, last + 0.5)
-    for name, place in [*places, ("this sample", last)]:
+    # One text for all marks that lie too near each other for texts of their own.
+    near = [name for name, place in places if last - place < _LABEL_SHARE * (last + 1)]
+    labels = [(name, place) for name, place in places if name not in near]
+    for name, place in [*labels, (", ".join([*near, "this sample"]), last)]:
         axes[0].annotate(
             name, (place, 1.0), xycoords=("data", "axes fraction"), xytext=(-2, 2), textcoords="offset points",
             fontsize=6.5, color=_ALERT, ha="right",

@@ -282,14 +282,18 @@ class Metrics:
             "stream",
         )
         self.shadow_info = make.info(
-            "shadow_model", "The challenger of a stream; always 1.", ("stream",), ("model", "version", "runtime")
+            "shadow_model",
+            "The challenger of a stream; always 1, and with empty labels where none scores.",
+            ("stream",),
+            ("model", "version", "runtime"),
         )
 
         make.section("What is running")
         self.model_swaps = make.counter(
             "model_swaps_total",
             "New bundles under a running worker, by role (champion or challenger) and outcome: replaced, unchanged, "
-            "refused (it is bad, the old one goes on), removed (the alias names nothing any more).",
+            "refused (it is bad, the old one goes on), removed (the alias names nothing any more, or a challenger "
+            "became the stream's model and rests).",
             "stream", "role", "outcome",
         )  # fmt: skip
         self.registry_checks = make.counter(

@@ -213,6 +213,24 @@ def decode_snapshot(data: bytes, spec: WindowSpec) -> SeriesSnapshot:
     return snapshot
 
 
+def different_shapes(was: tuple[int, int, int | None, str], now: tuple[int, int, int | None, str]) -> str:
+    """In words, how windows of two shapes differ.
+
+    Args:
+        was: Of a `WindowSpec`, as they were written.
+        now: As they are needed.
+    """
+    if was[:3] == now[:3]:
+        return "windows were of other channels, or of the same in another order"
+    return f"windows were of {_in_words(was)}, this stream's are of {_in_words(now)}"
+
+
+def _in_words(shape: tuple[int, int, int | None, str]) -> str:
+    length, channels, period_ns, _ = shape
+    period = "" if period_ns is None else f", one every {period_ns / 1e9:g} s"
+    return f"{length} samples of {channels} channels{period}"
+
+
 def _check_shape(snapshot: SeriesSnapshot, spec: WindowSpec) -> None:
     for name in ("length", "channels", "period_ns"):
         was, now = getattr(snapshot, name), getattr(spec, name)

@@ -11,6 +11,11 @@ from models.errors import SpecError
 OptionValue = bool | int | float | str
 
 
+def _plain(number: float) -> str:
+    """A bound as people write it: 1,000,000 rather than 1e+06."""
+    return f"{number:,.0f}" if number == int(number) else f"{number:g}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One option. The type of its default is its type.
@@ -41,8 +46,8 @@ class Option:
         kind = "an integer" if isinstance(self.default, int) else "a number"
         low, high = self.low, self.high
         if low is not None and high is not None:
-            return f"{kind} from {low:g} to {high:g}"
-        return kind if low is None else f"{kind} of at least {low:g}"
+            return f"{kind} from {_plain(low)} to {_plain(high)}"
+        return kind if low is None else f"{kind} of at least {_plain(low)}"
 
     def checked(self, value: object) -> OptionValue:
         """The value in the option's own type.

@@ -13,6 +13,21 @@ MARKER: Final = "registry.json"
 SCHEMA_VERSION: Final = 1
 
 
+def refuse_registry(store: Store, name: str) -> None:
+    """See that a model would not be put over a registry: ``REGISTRY`` where ``REGISTRY/NAME`` was meant.
+
+    Args:
+        store: Of the address that the name was cut from.
+        name: Of the model.
+
+    Raises:
+        RegistryError: a registry is there.
+    """
+    if store.read(f"{name}/{MARKER}", MAX_RECORD_BYTES) is not None:
+        where = f"{store.address}/{name}"
+        raise RegistryError(f"{where} is a registry itself; name the model in it, too: {where}/NAME")
+
+
 def check_marker(store: Store, create: bool = False) -> None:
     """See that a store is a registry that this program reads.
 

@@ -21,7 +21,7 @@ from models.bundle import Bundle
 from models.errors import AliasMovedError, RegistryError
 from models.registry.aliases import AliasLog
 from models.registry.cache import BundleCache
-from models.registry.marker import check_marker
+from models.registry.marker import check_marker, refuse_registry
 from models.registry.names import DIGEST, SHORTEST_DIGEST, check_alias, check_name, digits_of
 from models.registry.records import MAX_BY, MAX_NOTE, Move, Version
 from models.registry.stores import DirectoryStore, Store, open_store
@@ -180,10 +180,11 @@ class Registry:
             note: Why.
 
         Raises:
-            RegistryError: the name cannot be one, or something else is at that address.
+            RegistryError: the name cannot be one, or something else, or a registry, is at that address.
             BundleError: a file of the bundle changed since it was opened.
         """
         check_name(name)
+        refuse_registry(self._store, name)
         self._check(create=True)
         return self._shelf.put(
             bundle,
@@ -257,8 +258,8 @@ class Registry:
             self._shelf.digests(name)  # says so if there is not even the model
             have = ", ".join(self.aliases(name)) or "none yet"
             raise RegistryError(
-                f"{self._where(name)} has no alias {alias!r}; it has: {have}. Set it with: detector models alias "
-                f"{self._where(name)} {alias} VERSION"
+                f"{self._where(name)} has neither an alias nor a version {alias!r}; its aliases: {have}; its versions: "
+                f"detector models list {self.address}"
             )
         record = self._shelf.record(name, move.digest)
         if record is None:

@@ -69,7 +69,9 @@ class Spot:
         if not (0 < self.threshold < np.inf and 0 < self.risk < 1):
             raise SpecError("an adaptive threshold needs a threshold above 0 and a risk between 0 and 1")
         if not (self.seen >= self.peaks > 0 and self.mean > 0 and self.square >= self.mean**2):
-            raise SpecError("an adaptive threshold needs peaks to start with; give more held-out data")
+            raise SpecError(
+                "an adaptive threshold needs peaks to start with; give more held-out data, or leave out --adaptive"
+            )
         if self.depth < 0 or self.memory_scores < 1:
             raise SpecError("depth must not be negative, and memory_scores at least 1")
         with np.errstate(all="ignore"):
@@ -89,7 +91,9 @@ class Spot:
         ordinary = scores[scores <= threshold]
         excess = ordinary[ordinary > level] - level
         if excess.size < 2:
-            raise SpecError("an adaptive threshold needs peaks to start with; give more held-out data")
+            raise SpecError(
+                "an adaptive threshold needs peaks to start with; give more held-out data, or leave out --adaptive"
+            )
         mean, square = float(excess.mean()), float((excess**2).mean())
         shape, scale = (float(value[0]) for value in _pareto(np.array([mean]), np.array([square])))
         beyond = max(1.0 + shape * (threshold - level) / scale, 0.0)

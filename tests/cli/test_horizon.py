@@ -13,7 +13,7 @@ from models.horizon import Horizon
 def test_the_summary_gives_samples_and_time():
     horizon = Horizon(0.5 ** np.arange(9.0))
     assert summary(horizon, 300.0) == "half-life 1 samples (5 min), 5% at 4.32 samples (21.6 min)"
-    assert summary(Horizon(0.9 ** np.arange(9.0)), None) == "half-life 6.58 samples, 5% at over 8 samples"
+    assert summary(Horizon(0.9 ** np.arange(9.0)), None) == "half-life 6.58 samples, 5% after over 8 samples"
     assert summary(Horizon(np.zeros(4)), None) == "depends on no input"
 
 

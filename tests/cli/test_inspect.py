@@ -80,6 +80,14 @@ def test_the_highest_score_is_opened_up(detector, made, data, values, tmp_path):
     assert not re.search(r'src=|<link|@import|href="http', html)  # it needs nothing else
 
 
+@pytest.mark.parametrize(("at", "noted"), [("1970-01-01T02:30:00Z", False), ("1970-01-01T02:32:00Z", True)])
+def test_a_time_without_a_sample_is_noted(detector, made, data, at, noted):
+    ended = detector("inspect", data, "--model", made.path, "--at", at, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["times"][-1] == "1970-01-01T02:30:00.000Z"
+    assert ("no scored sample at 1970-01-01T02:32:00.000Z; this is the last one before" in ended.err) is noted
+
+
 def test_an_event_is_found_by_the_beginning_of_its_id(detector, made, data, tmp_path):
     events = tmp_path / "events.jsonl"
     assert detector("replay", data, "--model", made.path, "--threshold", "1.5", "--events", events).code == 0

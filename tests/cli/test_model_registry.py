@@ -120,6 +120,23 @@ def test_what_is_wrong_is_said(models, tmp_path, arguments, code, message):
     assert message in ended.err
 
 
+def test_a_registry_is_not_taken_for_a_model(models, made, tmp_path):
+    registry = tmp_path / "models" / "registry"
+    assert models("push", made.path, registry / "pumps").code == 0
+    before = sorted(tmp_path.rglob("*"))
+    refused = models("push", made.path, registry, "--alias", "champion")
+    assert (refused.code, refused.out) == (4, "")
+    assert f"{registry} is a registry itself; name the model in it, too: {registry}/NAME" in refused.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_history_of_an_alias_that_never_was(models, made, tmp_path):
+    assert models("push", made.path, tmp_path / "r" / "pumps", "--alias", "champion").code == 0
+    ended = models("history", tmp_path / "r" / "pumps", "chmpion")
+    assert (ended.code, ended.out) == (2, "")
+    assert "r/pumps never had an alias 'chmpion'; it has or had: champion" in ended.err
+
+
 def test_a_damaged_bundle_is_not_pushed(models, made, tmp_path):
     bundle = dated(made.path, tmp_path / "bundle", 1)
     change_last_byte(bundle / "model.onnx")

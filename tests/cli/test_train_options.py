@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from detector.cli import main
+from detector.cli.train_report import print_report
 
 pytestmark = pytest.mark.keras
 
@@ -40,12 +42,29 @@ def test_options_are_in_the_manifest_and_a_fit_without_epochs_is_reported(train,
     assert "fitted in " in out
     assert "closed form: 3 of 20 principal components explain" in out
     assert "held-out loss    0.0" in out
+    assert "exceeded by one ordinary sample in " in out
+    assert " a week and series of normal operation" in out
+    assert "it moves" not in out
+
+
+def test_a_threshold_that_moves_is_reported(train):
+    code, out, err = train("--architecture", "pca", "--json")
+    assert code == 0, err
+    document = json.loads(out)
+    for depth, told in ((0, "tail of each series' own scores (spot)"), (9, "tail and level of each series' own")):
+        document["calibration"]["spot"] = {"depth": depth}
+        stream = io.StringIO()
+        print_report(document, stream)
+        assert f"it moves         with the {told}" in stream.getvalue()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--architecture", "gpt"], "there is no architecture 'gpt'; choose one of: pca, simple_rnn, gru, lstm, "),
+        (
+            ["--architecture", "gpt"],
+            "there is no architecture 'gpt'; choose one of: pca, autoregression, simple_rnn, gru, ",
+        ),
         (["--clipnorm", "1", "--clipvalue", "2"], "only one of clipnorm, clipvalue, global_clipnorm can be set, not"),
         (["--option", "depth=2"], "lstm has no option 'depth'; it has none"),
         (

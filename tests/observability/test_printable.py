@@ -58,7 +58,7 @@ def test_a_series_of_brackets_breaks_no_report(monkeypatch: pytest.MonkeyPatch) 
         "started_at": "2026-01-02T03:04:05Z", "ended_at": None,
         "series": "[/bold] [red]x" + HOSTILE, "severity": "info",
         "peak_score_over_threshold": 1.0, "channels": [["[/] c", 0.5]], "duration_seconds": 1,
-        "undetermined": False,
+        "undetermined": False, "kind": "reconstruction",
     }  # fmt: skip
     document = {
         "incidents": [incident], "incidents_per_day": None, "records": 1, "seconds": 1.0, "series": 1, "late": 0,

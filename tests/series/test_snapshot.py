@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from detector.records.values import WideSample
-from detector.series.snapshot import OtherShapeError, SnapshotError, decode_snapshot, encode_snapshot
+from detector.series.snapshot import OtherShapeError, SnapshotError, decode_snapshot, different_shapes, encode_snapshot
 from detector.series.store import SeriesStore
 
 WIDE = [(0, 1), (10, 2), (20, 3), (30, 4)]
@@ -284,3 +284,18 @@ def test_rows_of_other_channels_or_of_the_same_in_another_order_are_not_continue
         assert other.shape != spec.shape
         with pytest.raises(OtherShapeError, match="for windows of other channels, or of the same in another order"):
             SeriesStore(other).restore("a", data)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "message"),
+    [
+        (
+            (64, 19, 300 * 10**9, "a"),
+            (16, 9, None, "a"),
+            "windows were of 64 samples of 19 channels, one every 300 s, this stream's are of 16 samples of 9 channels",
+        ),
+        ((8, 2, None, "a"), (8, 2, None, "b"), "windows were of other channels, or of the same in another order"),
+    ],
+)
+def test_shapes_are_told_apart_in_words(was, now, message):
+    assert different_shapes(was, now) == message

@@ -96,7 +96,8 @@ class TestVersions:
         with pytest.raises(RegistryError, match=r"has no version gru-20200101-"):
             registry.version("pumps", f"gru-20200101-{others[0].digest[:8]}")
         with pytest.raises(
-            RegistryError, match=r"has no alias 'champion'; it has: none yet. Set it with: detector mod"
+            RegistryError,
+            match=r"neither an alias nor a version 'champion'; its aliases: none yet; its versions: detector",
         ):
             registry.version("pumps", "champion")
 
@@ -204,7 +205,7 @@ class TestAliases:
         registry.move("pumps", "challenger", version, NOW)
         assert registry.move("pumps", "challenger", None, NOW).digest is None
         assert registry.aliases("pumps") == {}
-        with pytest.raises(RegistryError, match="has no alias 'challenger'"):
+        with pytest.raises(RegistryError, match="has neither an alias nor a version 'challenger'"):
             registry.version("pumps", "challenger")
         assert len(registry.moves("pumps", "challenger")) == 2
 
