@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from models.errors import SpecError, TrainingError
 from models.extremes import Pareto, fit_pareto
@@ -208,7 +209,8 @@ def calibrate(
     multiple of it.
 
     By budget, it is the lowest at which the held-out data would have opened no more incidents than are acceptable in
-    its time. If that is less than one, the tail tells how much higher than what was seen it has to be.
+    its time. If that is less than one, the tail tells how much higher than what was seen it has to be: the tail not of
+    the scores, but of the thresholds below which an incident would have opened.
 
     Expected alerts come from the incident logic itself: it counts those at the initial quantile, where there are enough
     to count, and their number falls with the probability of exceeding, from there to the risk. If more than that open
@@ -229,14 +231,15 @@ def calibrate(
     if not scores.size:
         raise TrainingError("no held-out window could be scored; give more data, or data with fewer missing values")
     level = float(np.quantile(scores, options.initial_quantile))
-    ordinary = scores[scores <= options.outlier_ratio * level]
+    most = options.outlier_ratio * level
+    ordinary = scores[scores <= most]
     tail = _Tail.of(ordinary, level, options)
     if options.method == "quantile":
         method, threshold = "quantile", float(np.quantile(scores, options.quantile))
     elif options.method == "budget":
         if count_incidents is None:
             raise SpecError("an alert budget needs somebody who counts incidents")
-        method, threshold = _within_budget(held_out, tail, options, count_incidents)
+        method, threshold = _within_budget(held_out, most, options, count_incidents)
     else:
         method, threshold = tail.method, tail.at(options.risk * ordinary.size, options.risk)
     threshold = max(threshold, LEAST_THRESHOLD)
@@ -303,9 +306,27 @@ class _Tail:
         return max(above, 1) / (self.scores.size + 1)
 
 
+def _opening_levels(held_out: Sequence[HeldOutScores], most: float, open_after: int) -> Float64:
+    """At each score the threshold below which an incident would open there: the least of the last ``open_after``.
+
+    Those above ``most`` are left out. Where nothing remains, since hardly a stretch has so many scores, the scores
+    themselves.
+    """
+    known = [part.scores[~np.isnan(part.scores)] for part in held_out]
+    levels = [sliding_window_view(scores, open_after).min(axis=1) for scores in known if scores.size >= open_after]
+    found = np.concatenate([*levels, np.empty(0)])
+    found = found[found <= most]
+    scores = np.concatenate(known)
+    return found if found.size else scores[scores <= most]
+
+
 def _within_budget(
-    held_out: Sequence[HeldOutScores], tail: _Tail, options: CalibrationOptions, count: CountIncidents
+    held_out: Sequence[HeldOutScores], most: float, options: CalibrationOptions, count: CountIncidents
 ) -> tuple[str, float]:
+    # A spike that is too short to open an incident, however high it is, must not lift the threshold either.
+    levels = _opening_levels(held_out, most, options.open_after)
+    tail = _Tail.of(levels, float(np.quantile(levels, options.initial_quantile)), options)
+
     def incidents(threshold: float) -> int:
         tried = max(threshold, LEAST_THRESHOLD)
         return sum(count(part.scores, part.times_ns, tried) for part in held_out if part.times_ns.size)

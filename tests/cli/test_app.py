@@ -251,7 +251,9 @@ class TestExitCodes:
 
 
 FAKE = """
-import sys, types, time
+import signal, sys, types, time
+# What a shell starts in the background ignores it, and so do its children, this test among them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from detector.cli import main
 from detector.cli.registry import Entry
 def run() -> None:

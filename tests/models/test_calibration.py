@@ -172,7 +172,7 @@ class TestBudget:
     """Hours of eight weeks: 1,344 scores, exponential, in which a run above the threshold is an incident."""
 
     def calibrated(self, alerts, scores=None, **options):
-        chosen = CalibrationOptions(method="budget", alerts_per_week=alerts, **options)
+        chosen = CalibrationOptions(method="budget", alerts_per_week=alerts, **{"open_after": 1, **options})
         return calibrate([held_out(exponential(1344) if scores is None else scores)], chosen, runs_above)
 
     @pytest.mark.parametrize("alerts", [0.5, 1, 2])
@@ -202,6 +202,18 @@ class TestBudget:
         faulty = exponential(1344)
         faulty[300:320] = 500
         assert self.calibrated(1, faulty).threshold == pytest.approx(self.calibrated(1).threshold, rel=0.1)
+
+    @pytest.mark.parametrize("alerts", [1, 0.05])
+    def test_a_spike_that_opens_no_incident_does_not_lift_the_threshold(self, alerts):
+        # Nine times the 98 % quantile: not far enough out to be taken for a fault.
+        spiked = exponential(1344)
+        spiked[300] = 9 * np.quantile(spiked, 0.98)
+        found, without = (self.calibrated(alerts, scores, open_after=2) for scores in (spiked, exponential(1344)))
+        assert found.threshold == pytest.approx(without.threshold, rel=0.01)
+        assert found.threshold < spiked.max() / 2
+
+    def test_stretches_that_are_shorter_than_an_incident_are_calibrated_on(self):
+        assert self.calibrated(1, np.array([1.0]), open_after=2).method == "highest_score"
 
     def test_long_runs_are_one_incident(self):
         # The same scores, each eight times over: an incident takes eight samples, and so fewer open in the time.
