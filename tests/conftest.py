@@ -28,9 +28,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
         yield found
 
 
-@pytest.fixture
-def logging_restored() -> Iterator[None]:
-    """For tests that configure logging, or run a command that does, in this process."""
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    """A test that configures logging, or runs a command that does, in this process, does so for itself alone."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in ("kafka", "onnxruntime", "absl", "asyncio", "tensorflow")}

@@ -106,7 +106,7 @@ def detector(tmp_path: Path) -> Iterator[Detector]:
 
 
 @pytest.fixture
-def usage_error(capsys: pytest.CaptureFixture[str], logging_restored: None) -> Callable[..., str]:
+def usage_error(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """``usage_error(argument, ...)``: what the command says, on one line, when it ends with status 2.
 
     In this process: to start one takes longer than the command.

@@ -21,7 +21,7 @@ Detect = Callable[..., str]
 
 
 @pytest.fixture
-def detect(capsys: pytest.CaptureFixture[str], logging_restored: None) -> Detect:
+def detect(capsys: pytest.CaptureFixture[str]) -> Detect:
     """``detect(argument, ...)``: what the command prints; it must end well."""
 
     def run(*arguments: object, code: int = 0) -> str:

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 from kafka.admin import (
-    ACL,
     ACLOperation,
-    ACLPermissionType,
     KafkaAdminClient,
     NewTopic,
     ResourcePattern,
@@ -24,6 +22,7 @@ from detector.broker import LocalBroker
 from detector.errors import KafkaUnavailableError
 from detector.kafka.preflight import check_cluster, check_group, check_topics
 from detector.settings import KafkaSettings
+from tests.kafka.rights import allow
 
 pytestmark = pytest.mark.kafka
 
@@ -280,9 +279,7 @@ def admin(secure: Any) -> Iterator[KafkaAdminClient]:
 
 
 def grant(admin: KafkaAdminClient, kind: ResourceType, name: str, *operations: ACLOperation) -> None:
-    pattern = ResourcePattern(kind, name)
-    acls = [ACL("User:alice", "*", operation, ACLPermissionType.ALLOW, pattern) for operation in operations]
-    assert admin.create_acls(acls)["failed"] == []
+    allow(admin, "alice", ResourcePattern(kind, name), *operations)
 
 
 class TestRights:

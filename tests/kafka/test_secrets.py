@@ -24,11 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, NewTopic, ResourcePattern, ResourceType
+from kafka.admin import ACLOperation, KafkaAdminClient, NewTopic, ResourcePattern, ResourceType
 from kafka.admin import ACLResourcePatternType as PatternType
 
 from tests.end_to_end.conftest import Detector, bundle_dir, detector, records
 from tests.kafka.conftest import ALICE, PLAIN_USERS, SecureBroker
+from tests.kafka.rights import allow
 from tests.kafka.test_security import unsigned_token
 
 __all__ = ["bundle_dir", "detector"]
@@ -150,12 +151,8 @@ def of_bob(secure: SecureBroker, topic_name: str) -> Iterator[str]:
     kinds = [
         (ResourceType.TOPIC, topic_name), (ResourceType.GROUP, topic_name), (ResourceType.TRANSACTIONAL_ID, topic_name),
     ]  # fmt: skip
-    admin.create_acls(
-        [
-            ACL("User:bob", "*", ACLOperation.ALL, ACLPermissionType.ALLOW, ResourcePattern(*of, PatternType.PREFIXED))
-            for of in kinds
-        ]
-    )
+    for kind, name in kinds:
+        allow(admin, "bob", ResourcePattern(kind, name, PatternType.PREFIXED), ACLOperation.ALL)
     admin.close()
     producer = KafkaProducer(bootstrap_servers=secure.broker.bootstrap)
     for timestamp, value in records("pump-1"):

@@ -15,9 +15,7 @@ import pytest
 import trustme
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import (
-    ACL,
     ACLOperation,
-    ACLPermissionType,
     KafkaAdminClient,
     NewTopic,
     ResourcePattern,
@@ -28,6 +26,7 @@ from detector.errors import ConfigError, KafkaUnavailableError
 from detector.kafka.client import MAX_BATCH_BYTES, admin_config, client_config, consumer_config, producer_config
 from detector.kafka.preflight import check_cluster
 from detector.settings import KafkaSettings
+from tests.kafka.rights import allow
 
 PASSWORD = "correct horse battery"
 
@@ -146,13 +145,7 @@ def granted_topic(secure: Any, topic_name: str) -> Iterator[str]:
     """A topic that alice may read and write."""
     admin = KafkaAdminClient(bootstrap_servers=secure.broker.bootstrap)
     admin.create_topics([NewTopic(topic_name, 1, 1)])
-    pattern = ResourcePattern(ResourceType.TOPIC, topic_name)
-    admin.create_acls(
-        [
-            ACL("User:alice", "*", operation, ACLPermissionType.ALLOW, pattern)
-            for operation in (ACLOperation.READ, ACLOperation.WRITE)
-        ]
-    )
+    allow(admin, "alice", ResourcePattern(ResourceType.TOPIC, topic_name), ACLOperation.READ, ACLOperation.WRITE)
     yield topic_name
     admin.close()
 

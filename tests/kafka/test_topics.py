@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import (
-    ACL,
     ACLOperation,
-    ACLPermissionType,
     KafkaAdminClient,
     NewTopic,
     ResourcePattern,
@@ -33,6 +31,7 @@ from detector.kafka.topics import (
     state_topic,
 )
 from detector.settings import KafkaSettings, TopicSettings
+from tests.kafka.rights import allow
 
 MAX_LONG = 2**63 - 1
 YEAR_2000_MS = 946_684_800_000
@@ -240,9 +239,7 @@ def admin(secure: Any) -> Iterator[KafkaAdminClient]:
 @pytest.mark.kafka
 class TestRights:
     def grant(self, admin: KafkaAdminClient, name: str, *operations: ACLOperation) -> None:
-        pattern = ResourcePattern(ResourceType.TOPIC, name)
-        acls = [ACL("User:alice", "*", operation, ACLPermissionType.ALLOW, pattern) for operation in operations]
-        assert admin.create_acls(acls)["failed"] == []
+        allow(admin, "alice", ResourcePattern(ResourceType.TOPIC, name), *operations)
 
     def test_may_not_see(self, secure: Any, topic_name: str) -> None:
         assert refusal(secure.alice(), TopicSpec(topic_name, 1)) == (

@@ -15,8 +15,6 @@ from detector.observability.logs import configure_logging
 from detector.observability.masking import mask_text, mask_value
 from detector.settings import LogSettings
 
-pytestmark = pytest.mark.usefixtures("logging_restored")
-
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
