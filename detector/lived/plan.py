@@ -100,6 +100,7 @@ class _Planner:
         self._epochs = log.epochs
         self._retained = retained
         self._look_back = look_back
+        self._at_offset = {epoch.from_offset: epoch for epoch in log.epochs}
         self._why = {epoch.from_offset: unresolved(epoch) for epoch in log.epochs}
         self._checkpoints = [place for place in log.checkpoints if self._usable(place)]
 
@@ -131,11 +132,14 @@ class _Planner:
 
     def _usable(self, place: CheckpointPlace) -> bool:
         control = place.checkpoint.control
+        epoch = self._at_offset.get(control.epoch_from)
         return (
             place.begun_offset >= self._retained
             and control.epoch_from <= place.begun_offset
-            and control.epoch_from in self._why
-            and self._why[control.epoch_from] is None
+            and epoch is not None
+            and self._why[epoch.from_offset] is None
+            # An epoch that ended before its first record may have left a checkpoint; the next one has its offset.
+            and (control.model, control.fingerprint) == (epoch.model, epoch.fingerprint)
         )
 
     def _at(self, offset: int, stop: int) -> tuple[Epoch, int]:

@@ -6,7 +6,7 @@ Random histories of commits, crashes, changes of the model and back, and changes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,17 @@ def live(topics: Topics, life: Sequence[Do], **worker: Any) -> PaperWorker:
     found.process(10**6)
     found.commit()
     return found
+
+
+def test_a_checkpoint_of_an_epoch_without_records_is_not_its_successors() -> None:
+    """Model a was in force between two restarts and saw no record; b carries something else along its series."""
+    topics = Topics()
+    write(topics, [quiet("p", 4)])
+    life = [Do(1, True, True, "a", 1.0), Do(0, True, True, "b", 1.0)]
+    worker = live(topics, [replace(life[0], model="b", restart=False), *life], checkpoint_every_commit=True)
+    assert [(epoch.model[0], epoch.from_offset) for epoch in epochs(topics)] == [("b", 0), ("b", 2)]
+    for first in range(worker.next_offset):
+        assert walked(walk(topics, resolve, first), first) == since(first, told(worker.committed))
 
 
 def since(first: int, what: Told) -> Told:
