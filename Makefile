@@ -4,6 +4,7 @@
 #   make test           lint, then every test, the Kafka ones against a real broker (PROCESSES=3, PYTEST='-k replay -x')
 #   make lint           ruff, mypy, import contracts
 #   make fuzz           hostile input for every reader of bytes (MINUTES=10, TARGETS='config state')
+#   make hunt           property tests on examples that no run has tried yet (MINUTES=10, PYTEST='tests/carried')
 #   make audit-dependencies  pinned versions and allowed ranges against known holes, offline
 #   make chaos          workers killed over and over, the outcome compared (KILLS=100 SEED=n RECORDS=100000 BROKERS=1|3|both JSON=file)
 #   make chaos-mutants  wrong workers, each of which that comparison must catch (MUTANTS='skip-snapshot ...')
@@ -29,7 +30,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test fuzz audit-dependencies sbom demo chaos chaos-mutants soak quality constraints clean
+.PHONY: help setup lint test fuzz hunt audit-dependencies sbom demo chaos chaos-mutants soak quality constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -74,6 +75,11 @@ MINUTES ?= 10
 fuzz: $(STAMP)
 	@$(PIP) install -c constraints.txt -e '.[fuzz]' || echo "atheris does not install here; hypothesis does the work" >&2
 	$(RUN) -m tests.fuzz $(MINUTES) $(TARGETS)
+
+# `make test` tries the same examples each time. What this finds belongs into the test that it broke, as an example of its own.
+hunt: $(STAMP)
+	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while (( $$(date +%s) < end )); do round=$$(( round + 1 )); echo "round $$round"; \
+	  $(RUN) -m pytest -n $(PROCESSES) -q -m hypothesis --hypothesis-profile hunt $(or $(PYTEST),tests); done
 
 demo: $(STAMP)
 	@$(RUN) examples/demo.py $(if $(KEEP),--keep) $(if $(KAFKA),--kafka $(KAFKA))

@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 
+import hypothesis
 import pytest
 import structlog
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -17,6 +18,11 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from detector.broker import LocalBroker
 
 CreateTopic = Callable[..., None]
+
+# A change is judged by what it does, so every run tries the same examples; `make hunt` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("hunt", derandomize=False, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
