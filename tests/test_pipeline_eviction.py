@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.alerting.events import encode
-from detector.cli.assemble import residency
+from detector.cli.common.assemble import residency
 from detector.errors import ConfigError
 from detector.pipeline import Outcome, PartitionPipeline, StreamContext
 from detector.records.values import PlainRecord

@@ -36,8 +36,8 @@ def test_the_environment_has_no_package_of_an_extra(slim, package):
     "module",
     [
         "detector.cli.app",
-        "detector.cli.run",
-        "detector.cli.replay",
+        "detector.cli.run.command",
+        "detector.cli.replay.command",
         "detector.pipeline",
         "detector.worker",
         "models.bundle",

@@ -10,7 +10,7 @@ import pytest
 from detector.alerting.identity import Identity
 from detector.alerting.lifecycle import count_incidents
 from detector.alerting.policy import IncidentPolicy
-from detector.cli.what_if_summary import print_what_if
+from detector.cli.replay.what_if_summary import print_what_if
 from detector.pipeline import ScoreRows, StreamContext
 from detector.records.values import InputPartition
 from detector.series.spec import WindowSpec

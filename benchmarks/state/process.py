@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from benchmarks.state.shape import PERIOD_SECONDS, STREAM, TOPIC, WINDOW, Shape, settings
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
-from detector.cli.live import LiveParts, open_live
+from detector.cli.run.live import LiveParts, open_live
 from detector.observability.logs import configure_logging
 from detector.pipeline import StreamContext
 from detector.records.decoders import decoder

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.throughput.telemetry import Shape, records
 from detector.broker import LocalBroker
-from detector.cli.assemble import stream_context
-from detector.cli.live import open_live
+from detector.cli.common.assemble import stream_context
+from detector.cli.run.live import open_live
 from detector.kafka.topics import ensure_topics, history_topic
 from detector.pipeline import StreamContext
 from detector.settings import Settings

@@ -12,25 +12,47 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NoReturn
 
-from detector.cli.registry import Entry
+from detector.cli.entry import Entry
 from detector.errors import DetectorError
+
+
+def _here(command: str, summary: str) -> Entry:
+    """A command of this package, as ``module:function``."""
+    return Entry(f"{__name__}.{command}", summary)
+
 
 COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
-        "broker": Entry("detector.cli.broker:broker", "Run a local single-node Apache Kafka in the foreground."),
-        "publish": Entry("detector.cli.publish:publish", "Publish Parquet, CSV or JSON Lines files to a topic."),
-        "train": Entry("detector.cli.train:train", "Train a model bundle from files or from a topic's history."),
-        "run": Entry("detector.cli.run:run", "Run the worker: watch live topics and report incidents."),
-        "replay": Entry("detector.cli.replay:replay", "Send history, from topics or files, through the same pipeline."),
-        "audit": Entry("detector.cli.audit:audit", "Recompute what the worker should have written, and compare."),
-        "feedback": Entry("detector.cli.feedback:app", "Say what was a false alarm, what was right, what was missed."),
-        "retrain": Entry("detector.cli.retrain:retrain", "Train a stream's model anew; promote it if it is better."),
-        "recalibrate": Entry("detector.cli.recalibrate:recalibrate", "Make a bundle whose threshold follows feedback."),
-        "evaluate": Entry("detector.cli.evaluate:evaluate", "Train on and score a folder of labelled series."),
-        "repartition": Entry("detector.cli.repartition:repartition", "Copy a topic into one that is keyed by series."),
-        "inspect": Entry("detector.cli.inspect:inspect", "Open up an alert: what the model did inside, in pictures."),
-        "config": Entry("detector.cli.config:app", "Write, check and describe configuration files."),
-        "models": Entry("detector.cli.models:app", "List, show and verify model bundles; registries and aliases."),
+        "broker": _here("broker:broker", "Run a local single-node Apache Kafka in the foreground."),
+        "publish": _here("publish:publish", "Publish Parquet, CSV or JSON Lines files to a topic."),
+        "train": Entry(
+            "detector.cli.train.command:train", "Train a model bundle from files or from a topic's history."
+        ),
+        "run": _here("run.command:run", "Run the worker: watch live topics and report incidents."),
+        "replay": Entry(
+            "detector.cli.replay.command:replay", "Send history, from topics or files, through the same pipeline."
+        ),
+        "audit": Entry(
+            "detector.cli.audit.command:audit", "Recompute what the worker should have written, and compare."
+        ),
+        "feedback": Entry(
+            "detector.cli.feedback.command:app", "Say what was a false alarm, what was right, what was missed."
+        ),
+        "retrain": Entry(
+            "detector.cli.retrain.command:retrain", "Train a stream's model anew; promote it if it is better."
+        ),
+        "recalibrate": Entry(
+            "detector.cli.feedback.recalibrate:recalibrate", "Make a bundle whose threshold follows feedback."
+        ),
+        "evaluate": _here("evaluate:evaluate", "Train on and score a folder of labelled series."),
+        "repartition": _here("repartition:repartition", "Copy a topic into one that is keyed by series."),
+        "inspect": Entry(
+            "detector.cli.inspect.command:inspect", "Open up an alert: what the model did inside, in pictures."
+        ),
+        "config": _here("config:app", "Write, check and describe configuration files."),
+        "models": Entry(
+            "detector.cli.models.command:app", "List, show and verify model bundles; registries and aliases."
+        ),
     }
 )
 """The commands by name, in the order in which ``--help`` lists them."""

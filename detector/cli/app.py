@@ -15,7 +15,7 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from detector import __version__
-from detector.cli.registry import Entry
+from detector.cli.entry import Entry
 
 _LAID_OUT = re.compile(r"^(\s+\S|[-*] |\d+\. )", re.MULTILINE)
 """A paragraph with an indented line or a list item: its line breaks mean something."""

@@ -62,7 +62,7 @@ def evaluate(
 
     from rich.console import Console
 
-    from detector.cli.moments import parse_span
+    from detector.cli.common.moments import parse_span
     from detector.errors import ConfigError
     from detector.evaluation import plan
     from detector.files.whole import WholeFile
@@ -128,8 +128,8 @@ def evaluate_one(task: Task, out: Path, options: dict[str, Any]) -> dict[str, An
     from dataclasses import replace
     from datetime import UTC, datetime
 
-    from detector.cli.assemble import open_bundle, stream_context
-    from detector.cli.judgement import incident_counter
+    from detector.cli.common.assemble import open_bundle, stream_context
+    from detector.cli.common.judgement import incident_counter
     from detector.evaluation import MUTED_ROWS, muted, read_part, score_file, write_scores
     from detector.settings import IncidentSettings, StreamSettings
     from detector.training_data import SeriesData, median_period_seconds

@@ -57,7 +57,7 @@ def repartition(
     """
     from contextlib import ExitStack
 
-    from detector.cli.progress import RecordProgress
+    from detector.cli.common.progress import RecordProgress
     from detector.errors import ConfigError
     from detector.kafka.client import consumer_config, producer_config
     from detector.kafka.copying import CopyWriter, default_partition

@@ -8,7 +8,7 @@ from typing import Any
 
 from detector.audit.report import AuditReport
 from detector.audit.run import Audit, AuditRange, Readers
-from detector.cli.lived import settings_of
+from detector.cli.common.lived import settings_of
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.positions import Positions

@@ -12,7 +12,7 @@ from kafka.admin import KafkaAdminClient
 
 from detector.alerting.events import decode, encode
 from detector.audit.report import AuditReport
-from detector.cli.audit_summary import as_document, conclusion
+from detector.cli.audit.summary import as_document, conclusion
 from detector.errors import AuditFailedError, AuditUndeterminedError
 from detector.settings import Settings
 from detector.state import SeriesState, control_key, decode_control, decode_series, encode_state, series_key

@@ -9,7 +9,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.structs import TopicPartition
 
 from detector.audit.report import AuditReport
-from detector.cli.replay_start import Past
+from detector.cli.replay.start import Past
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.records.values import InputPartition

@@ -9,7 +9,7 @@ import msgspec
 
 from detector.alerting.dead_letter import HEADER_PREFIX
 from detector.alerting.events import decode, encode
-from detector.cli.assemble import open_bundle, stream_context
+from detector.cli.common.assemble import open_bundle, stream_context
 from detector.pipeline import PartitionPipeline
 from detector.settings import Settings
 from tests.chaos.checker import Item

@@ -39,7 +39,7 @@ def made(made_once: MadeOnce) -> Made:
 
 
 def make(folder: Path) -> None:
-    from detector.cli.train_report import as_document
+    from detector.cli.train.report import as_document
     from models.bundle import write_bundle
     from models.spec import ModelSpec
     from models.training import TrainOptions, train

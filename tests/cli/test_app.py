@@ -20,7 +20,7 @@ import typer
 
 from detector import __version__, errors
 from detector.cli import COMMANDS, main
-from detector.cli.registry import Entry
+from detector.cli.entry import Entry
 
 COMMANDS_PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
@@ -100,7 +100,7 @@ class TestOverview:
         statement = "from detector.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
         assert after_importing(statement, modules=HEAVY) == []
         cli = after_importing(statement, modules=r"detector\.cli\.")
-        assert sorted(cli) == ["detector.cli.app", "detector.cli.registry"]
+        assert sorted(cli) == ["detector.cli.app", "detector.cli.entry"]
 
     def test_a_command_is_imported_only_when_it_is_used(self, offer, capsys):
         commands = {"broken": Entry("no_such_module:broken", "Cannot be imported."), "fine": COMMANDS["run"]}
@@ -255,7 +255,7 @@ import signal, sys, types, time
 # What a shell starts in the background ignores it, and so do its children, this test among them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from detector.cli import main
-from detector.cli.registry import Entry
+from detector.cli.entry import Entry
 def run() -> None:
     {body}
 module = types.ModuleType("fake_commands"); module.run = run; sys.modules["fake_commands"] = module

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.cli.assemble import freeze_limits, silence_policy
+from detector.cli.common.assemble import freeze_limits, silence_policy
 from detector.errors import ConfigError
 from detector.series.frozen import FreezeLimits
 from detector.settings import FrozenSettings, SilenceSettings, WindowSettings

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from detector.cli.horizon_report import Measured, lags, print_horizons, summary
+from detector.cli.models.horizon_report import Measured, lags, print_horizons, summary
 from models.horizon import Horizon
 
 

@@ -133,7 +133,7 @@ def test_what_cannot_be_done_is_said_with_a_remedy(detector, made, data, tmp_pat
 
 
 def test_an_id_that_several_begin_with_is_refused():
-    from detector.cli.inspect_target import find_event
+    from detector.cli.inspect.target import find_event
     from detector.errors import ConfigError
 
     class Fake:

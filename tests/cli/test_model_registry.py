@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from detector.cli import main
-from detector.cli.bundles import BundleSource
+from detector.cli.common.bundles import BundleSource
 from detector.errors import RegistryUnavailableError
 from detector.model_address import RegistryReference, model_place, split_model
 from detector.settings import RegistrySettings

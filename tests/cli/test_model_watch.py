@@ -14,9 +14,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from detector.cli.assemble import stream_context
-from detector.cli.bundles import BundleSource
-from detector.cli.model_watch import ModelWatch
+from detector.cli.common.assemble import stream_context
+from detector.cli.common.bundles import BundleSource
+from detector.cli.run.model_watch import ModelWatch
 from detector.observability.metrics import Metrics
 from detector.settings import StreamSettings
 from detector.shadow import Shadow
@@ -249,7 +249,7 @@ def test_what_libraries_make_of_a_bad_bundle_is_a_refusal(watched, monkeypatch):
     def broken(*_: object) -> None:
         raise MemoryError("too large")
 
-    monkeypatch.setattr("detector.cli.model_watch.warm_up", broken)
+    monkeypatch.setattr("detector.cli.run.model_watch.warm_up", broken)
     found.move("champion", 1)
     with capture_logs() as logs:
         found.watch.look(False)

@@ -152,7 +152,7 @@ class TestShow:
     def test_the_report_of_training_again(self, models, made):
         from io import StringIO
 
-        from detector.cli.train_report import print_report
+        from detector.cli.train.report import print_report
 
         report = StringIO()
         print_report(made.report, report)

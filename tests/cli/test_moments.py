@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from detector.cli.moments import parse_moment, parse_span
+from detector.cli.common.moments import parse_moment, parse_span
 from detector.errors import ConfigError
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)

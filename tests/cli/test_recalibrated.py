@@ -13,7 +13,7 @@ from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.alerting.standing import StandingTeller
 from detector.alerting.timestamps import format_time
-from detector.cli.recalibrated import let_pass, rows_of
+from detector.cli.feedback.recalibrated import let_pass, rows_of
 from detector.feedback.recalibration import ContradictionError, recalibrate
 from detector.feedback.verdicts import Verdict
 from detector.settings import StreamSettings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.cli import main
-from detector.cli.replay_sources import _columns
+from detector.cli.replay.sources import _columns
 from detector.records.values import PlainRecord
 from models.bundle import load_bundle
 from tests.cli.test_models import Ended

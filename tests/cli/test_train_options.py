@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detector.cli import main
-from detector.cli.train_report import print_report
+from detector.cli.train.report import print_report
 
 pytestmark = pytest.mark.keras
 

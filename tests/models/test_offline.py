@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from detector.cli.assemble import stream_context
+from detector.cli.common.assemble import stream_context
 from detector.files.source import FileSource
 from detector.files.table import open_table
 from detector.replay import EventTimeRange, replay

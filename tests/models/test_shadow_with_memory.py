@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli.assemble import open_bundle, stream_context
+from detector.cli.common.assemble import open_bundle, stream_context
 from detector.pipeline import Outcome, PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.settings import StreamSettings

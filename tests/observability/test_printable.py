@@ -7,7 +7,7 @@ import io
 import pytest
 import structlog
 
-from detector.cli.replay_summary import print_summary
+from detector.cli.replay.summary import print_summary
 from detector.observability.logs import configure_logging
 from detector.observability.masking import mask_text
 from detector.printable import printable, printable_lines

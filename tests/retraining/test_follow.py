@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from detector.cli import retraining_run
-from detector.cli.retraining_run import Rounds
+from detector.cli.retrain import rounds as retraining_run
+from detector.cli.retrain.rounds import Rounds
 from detector.errors import ConfigError, KafkaUnavailableError, RegistryUnavailableError
 
 SECOND_NS = 1_000_000_000

@@ -93,7 +93,7 @@ def test_a_wrong_environment(variables: dict[str, str], check: Check) -> None:
 def unexpected(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
     """A command with this body, in a process of its own; it finds the secret on standard input."""
     program = (
-        "import sys, threading\nfrom detector.cli import main\nfrom detector.cli.registry import Entry\n"
+        "import sys, threading\nfrom detector.cli import main\nfrom detector.cli.entry import Entry\n"
         "def show():\n    raise RuntimeError('cannot use ' + repr({'sasl_plain_password': secret, 'user': 'bob'}))\n"
         f"def fail() -> None:\n    global secret\n    secret = sys.stdin.read()\n    {body}\n"
         "sys.modules['fake'] = sys.modules['__main__']\n"

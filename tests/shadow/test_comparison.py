@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detector.alerting.summaries import IncidentSummary
-from detector.cli.comparison_summary import comparison_document, print_comparison
+from detector.cli.replay.comparison_summary import comparison_document, print_comparison
 from detector.comparison import Correlation, ShadowReplay, match
 from detector.pipeline import StreamContext
 from detector.records.values import InputPartition, PlainRecord

@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 from detector.alerting.events import Event, decode
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
-from detector.cli.live import LiveParts, open_live
+from detector.cli.run.live import LiveParts, open_live
 from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader

@@ -7,7 +7,7 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry
 
-from detector.cli.live import open_live
+from detector.cli.run.live import open_live
 from detector.failpoints import COMMIT_STEPS, RESTORE_STEPS
 from tests.worker.support import Cluster, make_context, make_settings, series_with_faults
 

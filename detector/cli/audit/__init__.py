@@ -1,0 +1,1 @@
+"""``detector audit``: does what was written follow from the input?"""

@@ -1,0 +1,1 @@
+"""``detector feedback`` and ``recalibrate``: what people say of incidents, and what follows from it."""

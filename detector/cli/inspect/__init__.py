@@ -1,0 +1,1 @@
+"""``detector inspect``: what the model did inside, at an alert or at any sample."""

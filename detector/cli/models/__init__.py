@@ -1,0 +1,1 @@
+"""``detector models``: bundles, registries, architectures, memory horizons."""

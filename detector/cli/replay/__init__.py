@@ -1,0 +1,1 @@
+"""``detector replay``: history through the same pipeline."""

@@ -1,0 +1,1 @@
+"""``detector retrain``: a stream's model anew on its own history."""

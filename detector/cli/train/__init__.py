@@ -1,0 +1,1 @@
+"""``detector train``: from history to a bundle."""
