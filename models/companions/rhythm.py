@@ -53,7 +53,7 @@ class Rhythm:
                 ("last", "<f4", (channels,)),
                 ("place", "<i4"),
                 ("count", "<i4"),
-                ("sums", "<f4", (channels,)),
+                ("sums", "<f8", (channels,)),  # of any number of samples: float32 would stop counting small ones
                 ("seen", "u1", (places,)),
                 ("means", "<f4", (places, channels)),
             ]
@@ -105,7 +105,7 @@ class Rhythm:
         """A part of the cycle is over: its mean moves."""
         which = np.flatnonzero(over)
         place = states["place"][which]
-        mean = states["sums"][which] / states["count"][which, None].astype(np.float32)
+        mean = (states["sums"][which] / states["count"][which, None]).astype(np.float32)
         before = states["means"][which, place]
         first = states["seen"][which, place] == 0
         states["means"][which, place] = np.where(first[:, None], mean, before + np.float32(RATE) * (mean - before))

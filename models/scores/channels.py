@@ -127,11 +127,18 @@ class PartErrors:
         return np.log1p(squares) if self.kind == "log" else squares
 
     @classmethod
-    def fit(cls, part: str, kind: str, tail: int, stretches: Sequence[Stretch]) -> PartErrors:
+    def fit(cls, part: str, kind: str, tail: int, stretches: Sequence[Stretch], window: int) -> PartErrors:
         """Measure in held-out data what is left of each channel.
 
         A channel that never moved is estimated perfectly, and the slightest change in it would drown all else: its
         scale has a floor.
+
+        Args:
+            part: Name in the output.
+            kind: One of `KINDS`.
+            tail: How many of the last rows count.
+            stretches: What the model left; at least one.
+            window: Samples that a window of the model has, of which stretches hold the last alone.
 
         Raises:
             SpecError: there is no such kind, or no window.
@@ -155,7 +162,6 @@ class PartErrors:
         gain = 1.0 / usual if usual > SILENT else 1.0
         # Half of a standardised square is the log likelihood of a normal residual: the penalty, in nats a window, is as
         # much a row and channel (Kingma and Welling, "Auto-Encoding Variational Bayes", 2014).
-        window = stretches[0].output.reconstruction.shape[1]
         return cls(part, kind, tail, rule.inverse_scale, gain, gain * 2.0 / (channels * window), whitening)
 
     def to_dict(self) -> dict[str, object]:

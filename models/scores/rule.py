@@ -130,11 +130,12 @@ class ScoreRule:
         return np.concatenate(means, axis=1), np.concatenate(shares, axis=1)
 
     @classmethod
-    def fit(cls, stretches: Sequence[Stretch], options: ScoreOptions | None = None) -> ScoreRule:
+    def fit(cls, stretches: Sequence[Stretch], window: int, options: ScoreOptions | None = None) -> ScoreRule:
         """Fit to what a model leaves of held-out data.
 
         Args:
             stretches: At least one, with at least one window.
+            window: Samples that a window of the model has, of which stretches hold the last alone.
             options: What the score is to be made of.
 
         Raises:
@@ -142,7 +143,7 @@ class ScoreRule:
         """
         options = options or ScoreOptions()
         names = options.parts_of(stretches[0].output.parts)
-        parts = tuple(PartErrors.fit(name, options.kind, options.tail, stretches) for name in names)
+        parts = tuple(PartErrors.fit(name, options.kind, options.tail, stretches, window) for name in names)
         rule = cls(parts, options.scales, options.link, np.ones((len(parts), len(options.scales))))
         means = np.concatenate(
             [

@@ -26,9 +26,12 @@ STEP = 0.01
 FIRST_INDEX, FIRST_PEAKS, LEAST_INDEX = 0.25, 10.0, 0.05
 """The index of the tail is taken for this before there are peaks, with the weight of so many; and is at least this."""
 MOST_SURPRISE = 20.0
+REST_SHARE = 1e-6
+"""A series rests while its average, of squares, is at most this share of what is usual in held-out data: a thousandth
+of the usual error. A rest teaches nothing: else the quantile would fall for as long as it lasts, and the first ordinary
+move after it would be as rare as can be."""
 LEAST_USUAL = 1e-6
-"""The quantile of an average is at least this. While a series rests it would fall without end, and what the series does
-afterwards, however ordinary, would be as rare as can be, and its tail beyond all measure."""
+"""The quantile of an average is at least this, for a series of which held-out data knew nothing but rest."""
 
 
 class Surprise:
@@ -43,6 +46,7 @@ class Surprise:
 
     def __init__(self, usual: Float64) -> None:
         self._usual = np.log(usual)
+        self._least = REST_SHARE * usual
         shape = usual.shape
         self.state_dtype: StateType = np.dtype(
             [("level", "<f8", shape), ("peaks", "<f8", shape), ("logs", "<f8", shape)]
@@ -70,13 +74,13 @@ class Surprise:
             states["peaks"][anew] = states["logs"][anew] = 0.0
             known = ~np.isnan(averages[chosen]).any(axis=1)
             taught = states[known]
-            found[chosen[known]] = _step(averages[chosen[known]], taught)
+            found[chosen[known]] = _step(averages[chosen[known]], taught, self._least)
             states[known] = taught
             memory.states[slots] = states
         return found
 
 
-def _step(averages: Float64, states: States) -> Float64:
+def _step(averages: Float64, states: States, least: Float64) -> Float64:
     # Averages of squares: their root has half the logarithm.
     size = 0.5 * np.log(np.maximum(averages, 1e-300))
     level = 0.5 * states["level"]
@@ -86,8 +90,10 @@ def _step(averages: Float64, states: States) -> Float64:
     below = AT_QUANTILE * np.exp(np.minimum(size - level, 0.0))
     exceeds = size > level
     keep = 1.0 - 1.0 / MEMORY_SAMPLES
-    states["peaks"] = keep * states["peaks"] + exceeds
-    states["logs"] = keep * states["logs"] + above
-    states["level"] = np.maximum(states["level"] + 2 * STEP * (exceeds - (1 - HIGH_QUANTILE)), np.log(LEAST_USUAL))
+    moved = np.maximum(states["level"] + 2 * STEP * (exceeds - (1 - HIGH_QUANTILE)), np.log(LEAST_USUAL))
+    teaches = averages > least
+    states["peaks"] = np.where(teaches, keep * states["peaks"] + exceeds, states["peaks"])
+    states["logs"] = np.where(teaches, keep * states["logs"] + above, states["logs"])
+    states["level"] = np.where(teaches, moved, states["level"])
     result: Float64 = np.minimum(np.where(exceeds, beyond, below), MOST_SURPRISE)
     return result

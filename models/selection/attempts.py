@@ -142,7 +142,7 @@ class Workbench:
         outcomes = []
         # A rhythm that is not there leaves what is tried anyway.
         for score in dict.fromkeys(settled):
-            rule = ScoreRule.fit(stretches, score)
+            rule = ScoreRule.fit(stretches, spec.window, score)
             held_out = score_held_out(rule, left)
             calibration = calibrate(held_out, recipe.calibration, self._count(spec.window))
             scores = _score(rule, ran, self.trial, spec.window)

@@ -130,7 +130,7 @@ def train(
     fitted, left = fit(data, spec, options, score.wanted, start=start, progress=progress, clock=clock)
     scaler, model, result = fitted.scaler, fitted.model, fitted.result
     score = score.decided(lambda part: left_by(part, [found.stretch for found in left]), MOST_LEFT)
-    rule = ScoreRule.fit([part.stretch for part in left], score)
+    rule = ScoreRule.fit([part.stretch for part in left], spec.window, score)
     scores = score_held_out(rule, left)
     horizons = _horizons(model, fitted.laid, scaler, spec, options)
     return TrainedModel(

@@ -58,6 +58,20 @@ def test_a_mean_by_hand():
     assert found[midnight] == pytest.approx([1.0, 1.2, 1.2 + 0.2 * 2.8])
 
 
+def test_a_mean_of_very_many_samples_loses_nothing():
+    """A fast stream: in float32 a sum of 17 million would stop counting ones."""
+    companion = daily(1, None)
+    states = new_states(companion.state_dtype, 1)
+    quarter = states.copy()
+    quarter["rows"], quarter["count"], quarter["sums"] = 2**24, 2**24, 2.0**24
+    steps, slots = np.ones(1, int), np.zeros(1, int)
+    for time_ns in [1] * 64 + [QUARTER_NS]:
+        companion.estimate(
+            np.full((1, LENGTH, 1), 2.0**20 + 1, np.float32), Memory(quarter, slots, steps, np.array([time_ns]))
+        )
+    assert quarter["means"][0, 0, 0] == pytest.approx((2.0**24 + 64 * (2.0**20 + 1)) / (2**24 + 64), rel=1e-7)
+
+
 def test_a_fault_is_not_its_own_expectation_while_it_lasts():
     rows = days(5, per_day=96 * 15)
     rows[-10:] += 5

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from models.memory import Memory, new_states
 from models.outputs import Output
 from models.scores import KINDS, LINKS, PartErrors, ScoreOptions, ScoreRule, Stretch
 from models.scores.trailing import TrailingMeans
+
+ROWS = 4
 
 
 def window(*rows: tuple[float, ...]) -> np.ndarray:
@@ -35,7 +38,7 @@ def errors(seen, kind="squared", tail=1, scale=None, observed=None, part="recons
     return rule.errors(seen, zeros(seen), everything(seen) if observed is None else observed)
 
 
-def noise(count=400, channels=3, seed=0, rows=4) -> Stretch:
+def noise(count=400, channels=3, seed=0, rows=ROWS) -> Stretch:
     """Consecutive windows over white noise whose channels differ a hundredfold."""
     scale = np.geomspace(0.1, 10, channels)
     rows_ = np.random.default_rng(seed).normal(scale=scale, size=(count + rows - 1, channels)).astype(np.float32)
@@ -74,7 +77,9 @@ class TestErrorsOfChannels:
         shared = np.random.default_rng(0).normal(size=(2000, 1, 1))
         seen = np.concatenate([shared, shared], axis=2).astype(np.float32)
         stretch = stretch_of(seen)
-        fitted = {kind: PartErrors.fit("reconstruction", kind, 1, [stretch]) for kind in ("standardised", "gaussian")}
+        fitted = {
+            kind: PartErrors.fit("reconstruction", kind, 1, [stretch], ROWS) for kind in ("standardised", "gaussian")
+        }
         together, apart = window((1, 1)), window((1, -1))
         ratio = {
             kind: float(
@@ -117,18 +122,26 @@ class TestErrorsOfChannels:
     @pytest.mark.parametrize("kind", KINDS)
     def test_held_out_data_comes_to_one_on_average(self, kind):
         stretch = noise(rows=1)
-        part = PartErrors.fit("reconstruction", kind, 1, [stretch])
+        part = PartErrors.fit("reconstruction", kind, 1, [stretch], ROWS)
         assert part.errors(stretch.filled, stretch.output, stretch.observed)[0].mean() == pytest.approx(1)
+
+    def test_a_penalty_weighs_as_much_as_the_rows_of_the_whole_window(self):
+        """Of long windows only the last rows are kept."""
+        stretch = noise(channels=2)
+        nats = np.ones(len(stretch.filled), np.float32)
+        cut = replace(stretch, output=Output(stretch.output.parts, nats))
+        part = PartErrors.fit("reconstruction", "standardised", 1, [cut], 200)
+        assert part.penalty_gain == pytest.approx(part.gain * 2 / (2 * 200))
 
     def test_a_channel_that_never_moves_neither_dominates_nor_vanishes(self):
         seen = np.zeros((100, 1, 2), np.float32)
         seen[:, 0, 0] = np.random.default_rng(0).normal(size=100)
-        part = PartErrors.fit("reconstruction", "standardised", 1, [stretch_of(seen)])
+        part = PartErrors.fit("reconstruction", "standardised", 1, [stretch_of(seen)], ROWS)
         assert 1 < part.inverse_scale[1] / part.inverse_scale[0] <= np.sqrt(11)
 
     def test_when_nothing_moves_scales_are_one(self):
         seen = np.zeros((10, 1, 3), np.float32)
-        part = PartErrors.fit("reconstruction", "standardised", 1, [stretch_of(seen)])
+        part = PartErrors.fit("reconstruction", "standardised", 1, [stretch_of(seen)], ROWS)
         assert part.inverse_scale.tolist() == [1, 1, 1]
 
 
@@ -209,7 +222,7 @@ class TestAveragesOverTime:
     def test_contributions_add_up_to_the_score(self, kind, link):
         stretch = noise(channels=5)
         parts = ("reconstruction", "prediction")
-        rule = ScoreRule.fit([stretch], ScoreOptions(kind=kind, link=link, parts=parts, tail=2))
+        rule = ScoreRule.fit([stretch], ROWS, ScoreOptions(kind=kind, link=link, parts=parts, tail=2))
         score, contributions = rule.score(
             stretch.filled, stretch.output, stretch.observed, stretch.memory(rule.state_dtype)
         )
@@ -217,7 +230,7 @@ class TestAveragesOverTime:
 
     def test_every_scale_is_worth_as_much(self):
         stretch = noise(2000)
-        rule = ScoreRule.fit([stretch])
+        rule = ScoreRule.fit([stretch], ROWS)
         score, _ = rule.score(stretch.filled, stretch.output, stretch.observed, stretch.memory(rule.state_dtype))
         assert rule.usual[0, 0] > rule.usual[0, 1] > rule.usual[0, 2] > 1
         assert 0.3 < np.median(score) < np.quantile(score, 0.999) < 3
@@ -231,7 +244,7 @@ def test_a_score_has_the_same_bits_however_windows_are_put_together(channels, ki
     observed = random.random(seen.shape) > 0.1
     rebuilt = random.normal(size=seen.shape).astype(np.float32)
     output = Output({"reconstruction": rebuilt})
-    rule = ScoreRule.fit([Stretch(seen, output, observed, np.ones(len(seen), int))], ScoreOptions(kind=kind, tail=2))
+    rule = ScoreRule.fit([Stretch(seen, output, observed, np.ones(len(seen), int))], 2, ScoreOptions(kind=kind, tail=2))
     slots, steps = random.integers(0, 40, 301), (random.random(301) > 0.05).astype(int)
     together = new_states(rule.state_dtype, 40)
     whole, parts = rule.score(seen, output, observed, Memory(together, slots, steps))
@@ -250,7 +263,7 @@ def test_a_score_has_the_same_bits_however_windows_are_put_together(channels, ki
 @pytest.mark.parametrize("kind", KINDS)
 def test_json_keeps_every_bit(kind):
     stretch = noise()
-    rule = ScoreRule.fit([stretch], ScoreOptions(kind=kind))
+    rule = ScoreRule.fit([stretch], ROWS, ScoreOptions(kind=kind))
     back = ScoreRule.from_dict(json.loads(json.dumps(rule.to_dict())))
     before, after = (
         each.score(stretch.filled, stretch.output, stretch.observed, stretch.memory(each.state_dtype))[0]
@@ -286,10 +299,10 @@ class TestWhatCanBeAskedFor:
 
     def test_a_part_that_the_model_does_not_give_is_refused(self):
         with pytest.raises(SpecError, match="this model gives no linear; score one of: reconstruction, prediction"):
-            ScoreRule.fit([noise(20)], ScoreOptions(parts=("linear",)))
+            ScoreRule.fit([noise(20)], ROWS, ScoreOptions(parts=("linear",)))
 
     def test_a_model_that_predicts_is_judged_by_that(self):
-        assert [part.part for part in ScoreRule.fit([noise(20)]).parts] == ["prediction"]
+        assert [part.part for part in ScoreRule.fit([noise(20)], ROWS).parts] == ["prediction"]
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -303,7 +316,7 @@ class TestWhatCanBeAskedFor:
         ],
     )
     def test_a_damaged_manifest_is_refused(self, change, message):
-        data = ScoreRule.fit([noise(20)]).to_dict() | change
+        data = ScoreRule.fit([noise(20)], ROWS).to_dict() | change
         with pytest.raises(SpecError, match=message):
             ScoreRule.from_dict(data)
 
@@ -318,6 +331,6 @@ class TestWhatCanBeAskedFor:
         ],
     )
     def test_a_damaged_part_is_refused(self, change, message):
-        data = PartErrors.fit("reconstruction", "standardised", 1, [noise(20, channels=1)]).to_dict() | change
+        data = PartErrors.fit("reconstruction", "standardised", 1, [noise(20, channels=1)], ROWS).to_dict() | change
         with pytest.raises(SpecError, match=message):
             PartErrors.from_dict(data)

@@ -83,3 +83,20 @@ def test_while_a_series_rests_its_quantile_falls_only_so_far():
     assert states["level"][0, 0] == pytest.approx(np.log(LEAST_USUAL))
     # So an error that is as small as can be is nothing to speak of afterwards.
     assert least.advance(np.array([[LEAST_USUAL]]), Memory(states, np.zeros(1, int), np.ones(1, int)))[0, 0] < 2
+
+
+def test_the_first_ordinary_move_after_a_long_rest_is_ordinary(surprise):
+    rested, ongoing = (new_states(surprise.state_dtype, 1) for _ in range(2))
+    lively = squares(2000, 3)
+    run(surprise, np.r_[lively, np.zeros(10_000)], rested)
+    run(surprise, lively, ongoing)
+    usual, further = float(np.exp(surprise._usual[0])), Memory(rested, np.zeros(1, int), np.ones(1, int))
+    first = surprise.advance(np.array([[usual]]), further)[0, 0]
+    assert first < 2.2
+    after = Memory(ongoing, np.zeros(1, int), np.ones(1, int))
+    assert first == surprise.advance(np.array([[usual]]), after)[0, 0]
+
+
+def test_a_series_that_is_quieter_than_held_out_data_is_still_compared_with_itself(surprise):
+    quiet = run(surprise, squares(25_000, 5, scale=0.1))
+    assert (quiet[-10_000:] > 3).mean() == pytest.approx(1e-3, rel=0.8)

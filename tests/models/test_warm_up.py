@@ -8,7 +8,7 @@ from models.memory import Memory, new_states
 from models.outputs import Output
 from models.scaling import Scaler
 from models.scores import PartErrors, ScoreRule
-from models.warm_up import WarmUp
+from models.warm_up import HELD_BACK, WarmUp
 
 CHANNELS, LENGTH = 2, 3
 
@@ -64,15 +64,62 @@ def test_after_a_gap_it_is_measured_anew(warm_up):
     assert found.centre[-1] == pytest.approx(rows[20:70].mean(axis=0))
 
 
-@pytest.mark.parametrize("far", [(1e200, 1e200), (1e308, -1e308)])
-def test_values_that_overflow_leave_a_channel_to_the_usual_scale(warm_up, far):
+@pytest.mark.parametrize("far", [1e30, -9999.0, 1e308, -1e200])
+@pytest.mark.parametrize("places", [[0], [10, 49], list(range(HELD_BACK - 1))])
+def test_values_that_are_none_measure_nothing(warm_up, far, places):
+    clean = series(80)
+    rows = clean.copy()
+    rows[places, 0] = far
+    found = measure(warm_up, windows_of(rows))
+    rest = np.delete(clean[:50], places, axis=0)[:, 0]
+    assert found.centre[-1, 0] == pytest.approx(rest.mean())
+    assert found.scale[-1, 0] == pytest.approx(rest.std())
+    other = measure(warm_up, windows_of(clean))
+    assert (found.centre[-1, 1], found.scale[-1, 1]) == (other.centre[-1, 1], other.scale[-1, 1])
+
+
+def test_the_first_value_may_be_none_where_few_are_seen(warm_up):
+    rows = np.full((60, CHANNELS), np.nan)
+    rows[::8] = series(8)
+    rows[0, 0] = 1e30
+    found = measure(warm_up, windows_of(rows))
+    assert found.centre[-1, 0] == pytest.approx(rows[8:50:8, 0].mean())
+
+
+def test_bursts_are_no_mistakes_where_they_are_usual(warm_up):
+    rows = np.zeros((60, CHANNELS))
+    rows[::4, 0] = 100.0
+    found = measure(warm_up, windows_of(rows))
+    assert found.centre[-1, 0] == pytest.approx(rows[:50, 0].mean())
+    assert found.scale[-1, 0] == pytest.approx(rows[:50, 0].std())
+
+
+def test_more_values_that_overflow_leave_a_channel_to_the_usual_scale(warm_up):
     rows = series(80)
-    rows[[10, 11], 0] = far
-    centre, scale = (found[-1] for found in (lambda m: (m.centre, m.scale))(measure(warm_up, windows_of(rows))))
+    rows[5 : 5 + 2 * HELD_BACK, 0] = 1e200
+    found = measure(warm_up, windows_of(rows))
     rows[:, 0] = np.nan
     never = measure(warm_up, windows_of(rows))
-    assert (centre == never.centre[-1]).all()
-    assert (scale == never.scale[-1]).all()
+    assert (found.centre[-1] == never.centre[-1]).all()
+    assert (found.scale[-1] == never.scale[-1]).all()
+
+
+def test_the_same_bits_however_windows_are_put_together(warm_up):
+    random = np.random.default_rng(3)
+    windows = random.normal(size=(600, LENGTH, CHANNELS))
+    windows[random.random(windows.shape) < 0.1] = np.nan
+    slots, steps = random.integers(0, 4, 600), random.integers(1, LENGTH + 2, 600)
+    steps[np.unique(slots, return_index=True)[1]] = 0
+    together, apart = (new_states(warm_up.state_dtype, 4) for _ in range(2))
+    whole = warm_up.measure(windows, np.arange(600), Memory(together, slots, steps))
+    for piece in np.split(np.arange(600), np.sort(random.integers(1, 600, 12))):
+        found = warm_up.measure(windows[piece], np.arange(len(piece)), Memory(apart, slots[piece], steps[piece]))
+        assert (found.ready == whole.ready[piece]).all()
+        assert (found.first == whole.first[piece]).all()
+        ready = found.ready
+        assert found.scale[ready].tobytes() == whole.scale[piece][ready].tobytes()
+    assert apart.tobytes() == together.tobytes()
+    assert whole.first.sum() == 4
 
 
 class Zero:
