@@ -95,7 +95,7 @@ class Architecture:
         memory: ``window`` models forget between windows, ``carried`` ones keep a memory along the series.
         default_window: Samples in a window when nobody says; fewer if the data is short.
         default_latent: Width of the code when nobody says.
-        resumable: Whether training can go on from a served model's weights; if not, it begins anew instead.
+        resumable: Whether training can go on from a served model's weights.
         check: Refuses a specification that is out of this architecture's range, with a `SpecError`.
     """
 

@@ -32,6 +32,7 @@ from models.training.history import Progress, TrainingHistory
 from models.training.misfits import find_misfits
 from models.training.once import FittedOnce, fit_once
 from models.training.options import TrainOptions
+from models.training.start import Start
 from models.training.windows import SeriesWindows, lay_windows
 
 Float32 = npt.NDArray[np.float32]
@@ -76,19 +77,6 @@ class TrainedModel:
     warm_up: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A model that training goes on from.
-
-    Attributes:
-        model: The Keras model of the same specification.
-        scaler: What its inputs were scaled by; weights mean nothing in other units.
-    """
-
-    model: Any
-    scaler: Scaler
-
-
 def train(
     data: TrainingData,
     spec: ModelSpec,
@@ -114,7 +102,7 @@ def train(
         calibration: How to set the threshold.
         warm_up: See `TrainedModel`; None: `DEFAULT_WARM_UP`, or 0 where there is but one series to learn from, whose
             scale says nothing about how others differ.
-        start: Go on from a model rather than from initial weights.
+        start: Go on from a model of the same shape, in its scale, rather than from initial weights.
         count_incidents: Counts incidents as the worker would, for the expected alerts.
         progress: Is told after every step.
         clock: Seconds that never run backwards.
@@ -197,8 +185,10 @@ def fit(
 
     Raises:
         TrainingError: see `train`.
-        SpecError: there are folds and a model to go on from.
+        SpecError: there are folds and a model to go on from, or one that is of another shape.
     """
+    if start is not None:
+        start.check(spec)
     if options.folds:
         if start is not None:
             raise SpecError("folds are for a training from the beginning: a model to go on from has seen all parts")

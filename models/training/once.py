@@ -101,7 +101,7 @@ def fit_once(
 
     architecture = find(spec.architecture)
     built = architecture.build(spec)
-    if weights is not None and architecture.resumable:
+    if weights is not None:
         built.set_weights(weights)
     task = FittingTask(
         spec=spec,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 
 from models.architectures import build
-from models.errors import TrainingError
+from models.errors import SpecError, TrainingError
 from models.spec import ModelSpec
-from models.training import Clipping, TrainOptions, train
+from models.training import Clipping, Start, TrainOptions, train
 from models.training.loop import TrainingLoop
 from models.training.objective import WindowObjective
 from models.training.windows import WindowBank, lay_windows
@@ -168,3 +169,42 @@ def test_the_step_size_falls_along_a_cosine(tiny_data, tiny_spec):
     _, running = loop(tiny_data, tiny_spec, 10**6, epochs=3, learning_rate=1e-3)
     rates = [record.learning_rate for record in running.run().epochs]
     assert rates == pytest.approx([1e-3, 0.51e-3, 0.02e-3])
+
+
+class TestGoingOnFromAModel:
+    """Fine-tuning."""
+
+    def distance(self, one, other):
+        return sum(float(np.square(a - b).sum()) for a, b in zip(one, other, strict=True))
+
+    def test_its_weights_move_on_in_its_scale(self, tiny_data, tiny_spec, tiny_trained):
+        later = {name: (times_ns, values * 1.1 + 1) for name, (times_ns, values) in tiny_data.items()}
+        spec = dataclasses.replace(tiny_spec, seed=99)
+        start = Start(tiny_spec, tiny_trained.model, tiny_trained.scaler)
+        before = [array.copy() for array in tiny_trained.model.get_weights()]
+        tuned = train(later, spec, TrainOptions(epochs=1, learning_rate=2e-4, horizon_sequences=0), start=start)
+        weights = tuned.model.get_weights()
+        assert 0 < self.distance(weights, before) < 0.05 * self.distance(build(spec).get_weights(), before)
+        assert tuned.scaler.to_dict() == tiny_trained.scaler.to_dict()
+        # The model that it began with is as it was.
+        assert self.distance(tiny_trained.model.get_weights(), before) == 0
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"window": 8}, "of another shape: it has window 16 rather than 8; train from new weights"),
+            ({"channels": ("x", "z", "y")}, r"it has channels \('x', 'y', 'z'\) rather than \('x', 'z', 'y'\)"),
+            ({"architecture": "gru"}, "it has architecture 'lstm' rather than 'gru'"),
+        ],
+    )
+    def test_a_model_of_another_shape_is_refused(self, tiny_data, tiny_spec, tiny_trained, change, message):
+        start = Start(tiny_spec, tiny_trained.model, tiny_trained.scaler)
+        with pytest.raises(SpecError, match=message):
+            train(tiny_data, dataclasses.replace(tiny_spec, **change), TrainOptions(epochs=1), start=start)
+
+    @pytest.mark.parametrize("architecture", ["pca", "autoregression", "seq2seq"])
+    def test_a_model_that_is_fitted_as_a_whole_is_refused(self, tiny_data, tiny_spec, tiny_trained, architecture):
+        spec = dataclasses.replace(tiny_spec, architecture=architecture, options={})
+        start = Start(spec, None, tiny_trained.scaler)
+        with pytest.raises(SpecError, match=f"of architecture {architecture}, which is fitted as a whole; train it"):
+            train(tiny_data, spec, TrainOptions(epochs=1), start=start)

@@ -14,6 +14,7 @@ from detector.errors import BundleError, ConfigError, RegistryUnavailableError
 from detector.model_address import ModelPlace, RegistryReference, model_place
 from detector.settings import RegistrySettings, StreamSettings
 from models.bundle import Bundle, load_bundle
+from models.bundle.layout import MANIFEST
 from models.errors import AliasMovedError, RegistryError
 from models.errors import BundleError as DamagedBundleError
 from models.errors import RegistryUnavailableError as RegistryOutOfReachError
@@ -116,6 +117,22 @@ class BundleSource:
             )  # fmt: skip
             return bundle
         return self.fetch(place, digest)
+
+    def mark(self, place: ModelPlace) -> object:
+        """Something that is another thing once a place names another bundle; no file of a bundle is read for it.
+
+        None where that cannot be told now, since a registry is out of reach or a directory is gone: `open` says more.
+
+        Raises:
+            BundleError: the registry is damaged, or has no such version.
+        """
+        try:
+            if isinstance(place, RegistryReference):
+                return self.named(place)
+            found = (place / MANIFEST).stat()
+        except (RegistryUnavailableError, OSError):
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def named(self, reference: RegistryReference) -> Named:
         """What a reference names now.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from detector.settings import IncidentSettings
+    from models.bundle import Bundle
     from models.calibration import CountIncidents
 
 
@@ -32,6 +33,27 @@ def scales_in(text: str) -> tuple[int, ...]:
         return tuple(int(number) for number in names_in(text))
     except ValueError as error:
         raise ConfigError(f"--scales {text}: give whole numbers of samples, such as 1,10,30") from error
+
+
+def within_budget(
+    settings: IncidentSettings, present: Bundle, alerts_per_week: float
+) -> tuple[CalibrationOptions, CountIncidents]:
+    """How the threshold of a stream's next model is found: by an alert budget, with the incidents that it will open.
+
+    Args:
+        settings: Of the stream; what they leave open is as with the present model.
+        present: The stream's model, of the same window.
+        alerts_per_week: See `CalibrationOptions`.
+    """
+    before = present.calibration
+    open_after = settings.open_after or before.open_after
+    options = CalibrationOptions(
+        method="budget",
+        alerts_per_week=alerts_per_week,
+        adaptive="none" if before.spot is None else before.spot.name,
+        open_after=open_after,
+    )
+    return options, incident_counter(settings.model_copy(update={"open_after": open_after}), present.spec.window)
 
 
 def incident_counter(settings: IncidentSettings, window: int) -> CountIncidents:

@@ -17,7 +17,7 @@ from detector.alerting.summaries import IncidentFold
 from detector.alerting.timestamps import format_time
 from detector.cli.common.assemble import incident_policy
 from detector.cli.common.bundles import BundleSource, model_errors
-from detector.cli.common.judgement import incident_counter
+from detector.cli.common.judgement import within_budget
 from detector.cli.common.series_data import between, from_topic
 from detector.cli.feedback.topic import event_topic, read_topic
 from detector.cli.models.registry import somebody
@@ -34,11 +34,11 @@ from detector.settings import Settings, StreamSettings
 from detector.signals import StopSignals
 from detector.training_data import SeriesData
 from models.bundle import Bundle, check_target, load_bundle, write_bundle
-from models.calibration import CalibrationOptions
 from models.chain import Chain
 from models.errors import ModelsError
 from models.runtimes import open_runtime
 from models.training import Start, TrainedModel, TrainOptions, train
+from models.training.start import check_resumable
 
 _log = structlog.get_logger(__name__)
 _NS = 1_000_000_000
@@ -83,6 +83,8 @@ class Rounds:
         self._stream = stream
         self._request = request
         self._source = BundleSource(settings.registry)
+        # What newest samples are read by; found again only when another bundle is there.
+        self._channels: tuple[object, tuple[str, ...]] | None = None
 
     def run(self) -> dict[str, Any]:
         """One round; returns its report as plain values, documented in ``docs/registry.md``.
@@ -97,6 +99,11 @@ class Rounds:
             with model_errors():
                 check_target(request.out, request.force)
         champion = self._source.open(stream.model)
+        if request.fine_tune:
+            try:
+                check_resumable(champion.spec)
+            except ModelsError as error:
+                raise ConfigError(f"stream {stream.name}: {error}") from error
         newest_ns = self.newest_ns()
         since_ns = newest_ns - round(request.history_seconds * _NS)
         data, _ = from_topic(stream.topic, self._config, None, champion.spec.channels, since_ns, None)
@@ -173,7 +180,7 @@ class Rounds:
         from detector.training_data import collect
 
         stream, history = self._stream, History(consumer_config(self._settings.kafka))
-        bundle_channels = self._source.open(stream.model).spec.channels
+        bundle_channels = self._present_channels()
         try:
             partitions = history.partitions(stream.topic)
             first, end = history.first_offsets(partitions), history.end_offsets(partitions)
@@ -186,6 +193,13 @@ class Rounds:
         if not newest:
             raise ConfigError(f"topic {stream.topic} holds no sample that stream {stream.name} can read")
         return int(np.median(newest))
+
+    def _present_channels(self) -> tuple[str, ...]:
+        """Of the stream's model, which is opened, and so verified as a whole, only where it may be another one."""
+        mark = self._source.mark(self._stream.model)
+        if self._channels is None or self._channels[0] != mark:
+            self._channels = mark, self._source.open(self._stream.model).spec.channels
+        return self._channels[1]
 
     def _known(self) -> Known:
         fold = IncidentFold()
@@ -208,27 +222,23 @@ class Rounds:
         request, defaults = self._request, TrainOptions()
         options, start = TrainOptions(epochs=request.epochs, threads=request.threads, clip=champion.scaler.clip), None
         if request.fine_tune:
-            start = Start(load_keras_model(champion), champion.scaler)
+            start = Start(champion.spec, load_keras_model(champion), champion.scaler)
             options = replace(
                 options,
                 epochs=request.epochs or _FINE_TUNE_EPOCHS,
                 learning_rate=_GENTLE * defaults.learning_rate,
             )
+        calibration, count = within_budget(self._stream.incidents, champion, request.alerts_per_week)
         spec = champion.spec if request.seed is None else replace(champion.spec, seed=request.seed)
         return train(
             data,
             spec,
             options,
             score=champion.rule.options,
-            calibration=CalibrationOptions(
-                method="budget",
-                alerts_per_week=request.alerts_per_week,
-                adaptive="none" if champion.calibration.spot is None else champion.calibration.spot.name,
-                open_after=champion.calibration.open_after,
-            ),
+            calibration=calibration,
             warm_up=champion.warm_up,
             start=start,
-            count_incidents=incident_counter(self._stream.incidents, spec.window),
+            count_incidents=count,
         )
 
     def _perform(
