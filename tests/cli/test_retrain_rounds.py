@@ -84,7 +84,5 @@ def test_fine_tuning_is_refused_before_anything_is_read(made: Made, monkeypatch:
     spec = SimpleNamespace(architecture="seq2seq")
     monkeypatch.setattr(BundleSource, "open", lambda *_: SimpleNamespace(spec=spec, scaler=bundle.scaler))
     rounds = rounds_of(str(made.path), BundleSource(RegistrySettings(), {}), fine_tune=True, out=None)
-    with pytest.raises(
-        ConfigError, match="stream pumps: training cannot go on from .* seq2seq"
-    ):
+    with pytest.raises(ConfigError, match=r"stream pumps: training cannot go on from .* seq2seq"):
         rounds.run()
