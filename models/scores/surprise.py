@@ -28,8 +28,11 @@ FIRST_INDEX, FIRST_PEAKS, LEAST_INDEX = 0.25, 10.0, 0.05
 MOST_SURPRISE = 20.0
 REST_SHARE = 1e-6
 """A series rests while its average, of squares, is at most this share of what is usual in held-out data: a thousandth
-of the usual error. A rest teaches nothing: else the quantile would fall for as long as it lasts, and the first ordinary
-move after it would be as rare as can be."""
+of the usual error."""
+REST_SAMPLES = 500
+"""A rest teaches no more once it has lasted for so long, by which time ten samples would have exceeded the quantile.
+Else the quantile would fall for as long as it lasts, and the first ordinary move after a night at rest would be as rare
+as can be."""
 LEAST_USUAL = 1e-6
 """The quantile of an average is at least this, for a series of which held-out data knew nothing but rest."""
 
@@ -41,7 +44,8 @@ class Surprise:
         usual: float64[averages], above 0; the high quantile of each in held-out data, with which a series begins.
 
     Attributes:
-        state_dtype: For each average the logarithm of its quantile, and fading sums over its peaks.
+        state_dtype: For each average the logarithm of its quantile, fading sums over its peaks, and for how many
+            samples it has rested.
     """
 
     def __init__(self, usual: Float64) -> None:
@@ -49,7 +53,7 @@ class Surprise:
         self._least = REST_SHARE * usual
         shape = usual.shape
         self.state_dtype: StateType = np.dtype(
-            [("level", "<f8", shape), ("peaks", "<f8", shape), ("logs", "<f8", shape)]
+            [("level", "<f8", shape), ("peaks", "<f8", shape), ("logs", "<f8", shape), ("rested", "<i4", shape)]
         )
 
     def advance(self, averages: Float64, memory: Memory | None) -> Float64:
@@ -72,6 +76,7 @@ class Surprise:
             anew = memory.steps[chosen] <= 0
             states["level"][anew] = self._usual
             states["peaks"][anew] = states["logs"][anew] = 0.0
+            states["rested"][anew] = 0
             known = ~np.isnan(averages[chosen]).any(axis=1)
             taught = states[known]
             found[chosen[known]] = _step(averages[chosen[known]], taught, self._least)
@@ -91,7 +96,8 @@ def _step(averages: Float64, states: States, least: Float64) -> Float64:
     exceeds = size > level
     keep = 1.0 - 1.0 / MEMORY_SAMPLES
     moved = np.maximum(states["level"] + 2 * STEP * (exceeds - (1 - HIGH_QUANTILE)), np.log(LEAST_USUAL))
-    teaches = averages > least
+    states["rested"] = np.where(averages > least, 0, np.minimum(states["rested"] + 1, REST_SAMPLES + 1))
+    teaches = states["rested"] <= REST_SAMPLES
     states["peaks"] = np.where(teaches, keep * states["peaks"] + exceeds, states["peaks"])
     states["logs"] = np.where(teaches, keep * states["logs"] + above, states["logs"])
     states["level"] = np.where(teaches, moved, states["level"])
