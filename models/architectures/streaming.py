@@ -227,7 +227,13 @@ ARCHITECTURE = Architecture(
             choices=(AUTOREGRESSION, COMPONENTS),
             help="the linear model that runs beside the network",
         ),
-        Option(name="lags", default=5, low=1, high=64, help="samples that the autoregression sees"),
+        Option(
+            name="lags",
+            default=5,
+            low=1,
+            high=64,
+            help="samples that the autoregression sees; fewer than a window has, whatever is asked for",
+        ),
         Option(
             name="highway",
             default=True,

@@ -94,7 +94,8 @@ class CarriedRuntime:
             going = np.flatnonzero(rows > back)
             due = states[going]
             # The memory reads the last row alone. A prediction that is made on the way looks at rows before it as well,
-            # but only the last one is ever compared, and what rolled over to the front is one row then.
+            # but only the last one is ever compared, and what rolled over to the front is one row then: the one that
+            # no prediction looks at, since `LinearShape` leaves it out.
             made = self._step(np.roll(windows[going], back, axis=1), due)
             self._keep(made, due)
             states[going] = due

@@ -101,16 +101,19 @@ class TestAgreement:
             assert np.abs(tensor - second.parts[name]).max() <= TOLERANCE
 
 
-def test_the_autoregression_estimates_the_last_row_from_those_before_it_and_carries_the_prediction():
+@pytest.mark.parametrize(("asked", "lags"), [(2, 2), (64, WINDOW - 1)])
+def test_the_autoregression_estimates_the_last_row_from_those_before_it_and_carries_the_prediction(asked, lags):
+    """However many are asked for, from the very first window on, which a series reads row by row."""
     spec = ModelSpec(
-        channels=("x", "y", "z"), architecture="streaming", window=WINDOW, units=4, latent=2, options={"lags": 2}
+        channels=("x", "y", "z"), architecture="streaming", window=WINDOW, units=4, latent=2, options={"lags": asked}
     )
     model = build(spec)
-    weights = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    weights = np.random.default_rng(0).normal(size=(3 * lags, 3)).astype(np.float32)
     model.get_layer("autoregression").set_weights([weights, np.array([1, 2, 3], np.float32)])
     rows = wave(20)
     found, _ = along(runtime_of(onnx_graph(export_onnx(model), spec, "model")), windows_of(rows))
-    expected = np.concatenate([rows[WINDOW - 3 : -2], rows[WINDOW - 2 : -1]], axis=1) @ weights + [1, 2, 3]
+    seen = np.stack([rows[end - lags : end].reshape(-1) for end in range(WINDOW - 1, len(rows))])
+    expected = seen @ weights + [1, 2, 3]
     assert found.parts["linear"].shape == (13, 1, 3)
     np.testing.assert_allclose(found.parts["linear"][:, 0], expected, atol=1e-5)
     # The network's own part is zero before training; the prediction was made one row earlier, and waited in the state.
