@@ -29,6 +29,8 @@ LEVEL: Final = "level"
 DAILY: Final = "daily"
 WEEKLY: Final = "weekly"
 RHYTHMS: Final = (DAILY, WEEKLY)
+MAYBE: Final = "?"
+"""Behind the name of a rhythm: it counts only if held-out data has it."""
 ESTIMATES: Final = (*PARTS, LOCAL, LEVEL, *RHYTHMS)
 """Names of all estimates that a score may compare with the window; the last need no model (`models.companions`)."""
 

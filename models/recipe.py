@@ -14,9 +14,8 @@ from models.architectures import find
 from models.architectures.options import OptionValue, complete
 from models.calibration import CalibrationOptions
 from models.errors import SpecError
-from models.outputs import DAILY, LEVEL, LOCAL, RECONSTRUCTION
+from models.outputs import DAILY, LEVEL, LOCAL, MAYBE, RECONSTRUCTION
 from models.scores import ScoreOptions
-from models.scores.options import MAYBE
 from models.spec import ModelSpec
 from models.training.options import TrainOptions
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.architectures.options import Option
+from models.outputs import RECONSTRUCTION
 
 if TYPE_CHECKING:
     import keras
@@ -95,6 +96,7 @@ class Architecture:
         memory: ``window`` models forget between windows, ``carried`` ones keep a memory along the series.
         default_window: Samples in a window when nobody says; fewer if the data is short.
         default_latent: Width of the code when nobody says.
+        default_parts: Estimates that a window is compared with when nobody says; see `models.scores.ScoreOptions`.
         resumable: Whether training can go on from a served model's weights.
         check: Refuses a specification that is out of this architecture's range, with a `SpecError`.
     """
@@ -109,5 +111,6 @@ class Architecture:
     memory: Literal["window", "carried"] = "window"
     default_window: int = 64
     default_latent: int = 16
+    default_parts: tuple[str, ...] = (RECONSTRUCTION,)
     resumable: bool = True
     check: Callable[[ModelSpec], None] | None = None

@@ -23,7 +23,7 @@ def build(spec: ModelSpec) -> keras.Model:
 ARCHITECTURE = Architecture(
     name="lstm",
     summary="window autoencoder with LSTM cells: gates keep what matters over the whole window",
-    choose="the default: sound on most telemetry, and long windows are no trouble",
+    choose="sound on most telemetry, long windows are no trouble; where each window is to stand for itself",
     papers=(
         'Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997',
         'Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", ICML 2015',

@@ -25,7 +25,7 @@ from models.architectures.limits import check_values
 from models.architectures.options import Option
 from models.architectures.window_autoencoder import dense, initializers, seeds_of
 from models.backend import load_keras
-from models.outputs import LINEAR, NEXT_PREFIX, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
+from models.outputs import DAILY, LINEAR, MAYBE, NEXT_PREFIX, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
 from models.renewal import Renewal
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def fit(task: FittingTask) -> Fitted:
 ARCHITECTURE = Architecture(
     name="streaming",
     summary="memory carried from sample to sample: one step of a recurrent cell a record, with linear paths beside it",
-    choose="many series or fast ones, rhythms longer than any window, faults that break how a signal goes on",
+    choose="the default: fast series, rhythms longer than any window, faults that break how a signal goes on",
     papers=(
         'Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", ICML 2015',
         'Lai et al., "Modeling Long- and Short-Term Temporal Patterns with Deep Neural Networks", SIGIR 2018',
@@ -261,4 +261,5 @@ ARCHITECTURE = Architecture(
     check=check_values,
     default_window=16,
     default_latent=8,
+    default_parts=(LINEAR, PREDICTION, DAILY + MAYBE),
 )

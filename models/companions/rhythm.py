@@ -27,6 +27,7 @@ RATE = 0.2
 MOST_LEFT = 0.5
 """A stream has a rhythm if it leaves at most this share of the variance of its channels, in the median of those that
 move."""
+MOST_UNSEEN = 0.5
 MOVES = 1e-6
 
 
@@ -124,7 +125,10 @@ def weekly(channels: int, period_ns: int | None) -> Rhythm:
 
 
 def left_by(part: str, stretches: Sequence[Stretch]) -> float:
-    """Share of the variance that an estimate leaves, in the median of the channels that move; infinite if none does.
+    """Share of the variance that a rhythm leaves, in the median of the channels that move; infinite if none does.
+
+    Where the part of the cycle had not been seen yet, the sample before was expected, which says nothing of a rhythm:
+    such rows do not count, and if they are more than `MOST_UNSEEN` of all, the rhythm is not known.
 
     Args:
         part: Name of the estimate.
@@ -132,9 +136,24 @@ def left_by(part: str, stretches: Sequence[Stretch]) -> float:
     """
     rows = np.concatenate([stretch.filled[:, -1] for stretch in stretches]).astype(np.float64)
     rows[~np.concatenate([stretch.observed[:, -1] for stretch in stretches])] = np.nan
-    residual = rows - np.concatenate([stretch.output.parts[part][:, -1] for stretch in stretches])
+    expected = np.concatenate([stretch.output.parts[part][:, -1] for stretch in stretches])
+    before = np.concatenate([_rows_before(stretch) for stretch in stretches])
+    # All channels at once: where one rests, its rhythm is its last value as well.
+    unseen = (np.isnan(expected) | (expected == before)).all(axis=1)
+    if unseen.mean() > MOST_UNSEEN:
+        return float("inf")
+    rows[unseen] = np.nan
+    residual = rows - expected
     moving = np.flatnonzero(np.nan_to_num(np.nanvar(rows, axis=0)) > MOVES) if rows.size else np.empty(0, np.int64)
     if not moving.size or np.isnan(residual).all():
         return float("inf")
     shares = np.nanmean(residual[:, moving] ** 2, axis=0) / np.nanvar(rows[:, moving], axis=0)
     return float(np.nanmedian(shares))
+
+
+def _rows_before(stretch: Stretch) -> Float32:
+    """float32[n, channels], the row before each window's last; NaN where windows are of one row."""
+    if stretch.filled.shape[1] < 2:
+        return np.full_like(stretch.filled[:, -1], np.nan)
+    before: Float32 = stretch.filled[:, -2]
+    return before

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from models.errors import SpecError
-from models.outputs import ESTIMATES, RHYTHMS
+from models.outputs import ESTIMATES, MAYBE, RECONSTRUCTION, RHYTHMS
 from models.scores.channels import KINDS
 
 LINKS = ("plain", "log", "surprise")
 MOST_SCALE = 4096
 MOST_TAIL = 64
 """Of each held-out window, so many last rows are kept for scores to be fitted to."""
-MAYBE = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +21,9 @@ class ScoreOptions:
 
     Attributes:
         kind: What a residual counts, one of `KINDS`.
-        parts: Which estimates are compared with the window, some of `models.outputs.ESTIMATES`; empty: a prediction if
-            the model makes one, else its reconstruction. A rhythm with a question mark, such as ``daily?``, counts only
-            if held-out data has it.
+        parts: Which estimates are compared with the window, some of `models.outputs.ESTIMATES`; empty: those that the
+            architecture is best judged by, which training fills in. A rhythm with a question mark, such as ``daily?``,
+            counts only if held-out data has it.
         tail: How many of the last rows of a reconstruction count.
         scales: The errors are averaged over each of these numbers of samples, so that short and long faults show.
         link: How the averages of all parts and scales become one score. ``plain``: their mean. ``log``: the geometric
@@ -92,4 +91,4 @@ class ScoreOptions:
             raise SpecError(
                 f"this model gives no {missing[0]}; score one of: {', '.join(n for n in ESTIMATES if n in available)}"
             )
-        return self.parts or (("prediction",) if "prediction" in available else ("reconstruction",))
+        return self.parts or (RECONSTRUCTION,)

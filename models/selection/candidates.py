@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from models.outputs import DAILY, LINEAR, PREDICTION, RECONSTRUCTION
+from models.outputs import DAILY, LINEAR, MAYBE, PREDICTION, RECONSTRUCTION
 from models.recipe import SHORT_ROWS, Recipe, fixed
 from models.scores import ScoreOptions
-from models.scores.options import MAYBE
 
 GAUSSIAN = "gaussian"
 CLOSED_FORM = frozenset({"pca", "autoregression"})

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.architectures import find
 from models.backend import load_tensorflow
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
 from models.companions.rhythm import MOST_LEFT, left_by
@@ -98,7 +99,7 @@ def train(
         data: By series: int64[rows] times in nanoseconds and float64[rows, channels] values, NaN where missing.
         spec: What to build.
         options: How to train.
-        score: What the score is made of.
+        score: What the score is made of; the architecture's own parts where it names none.
         calibration: How to set the threshold.
         warm_up: See `TrainedModel`; None: `DEFAULT_WARM_UP`, or 0 where there is but one series to learn from, whose
             scale says nothing about how others differ.
@@ -115,6 +116,7 @@ def train(
     check(data, spec.channels)
     load_tensorflow(options.threads)
     score = score or ScoreOptions()
+    score = replace(score, parts=score.parts or find(spec.architecture).default_parts)
     fitted, left = fit(data, spec, options, score.wanted, start=start, progress=progress, clock=clock)
     scaler, model, result = fitted.scaler, fitted.model, fitted.result
     score = score.decided(lambda part: left_by(part, [found.stretch for found in left]), MOST_LEFT)

@@ -149,7 +149,7 @@ def test_a_damaged_bundle_is_not_pushed(models, made, tmp_path):
 def test_training_ends_in_the_registry(capsys, tmp_path):
     rows = "".join(f"{t},{t % 7},{t % 5}\n" for t in range(0, 6_000, 60))
     (tmp_path / "telemetry.csv").write_text("timestamp,cpu,disk\n" + rows)
-    common = ["train", str(tmp_path / "telemetry.csv"), "--epochs", "1", "--units", "4", "--latent", "2"]
+    common = ["train", str(tmp_path / "telemetry.csv"), "--architecture", "pca"]
 
     def run(*arguments: object) -> Ended:
         with pytest.raises(SystemExit) as ended:

@@ -47,6 +47,15 @@ def test_options_are_in_the_manifest_and_a_fit_without_epochs_is_reported(train,
     assert "it moves" not in out
 
 
+def test_without_an_architecture_it_is_the_one_with_memory_judged_by_all_that_suits_it(train, tmp_path):
+    code, _, err = train("--units", "4", "--epochs", "1", "--channels", "cpu")
+    assert code == 0, err
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert (manifest["spec"]["architecture"], manifest["spec"]["window"]) == ("streaming", 10)
+    # Two hours say nothing about the rhythm of the day, which would count if there were one.
+    assert [part["part"] for part in manifest["score"]["parts"]] == ["linear", "prediction"]
+
+
 def test_a_threshold_that_moves_is_reported(train):
     code, out, err = train("--architecture", "pca", "--json")
     assert code == 0, err
@@ -66,7 +75,8 @@ def test_a_threshold_that_moves_is_reported(train):
             "there is no architecture 'gpt'; choose one of: pca, autoregression, simple_rnn, gru, ",
         ),
         (["--clipnorm", "1", "--clipvalue", "2"], "only one of clipnorm, clipvalue, global_clipnorm can be set, not"),
-        (["--option", "depth=2"], "lstm has no option 'depth'; it has none"),
+        (["--option", "depth=2"], "streaming has no option 'depth'; choose among: cell, chunk, highway, "),
+        (["--architecture", "lstm", "--option", "depth=2"], "lstm has no option 'depth'; it has none"),
         (
             ["--architecture", "seq2seq", "--option", "sampling=often"],
             "option sampling is 'often'; it must be none, linear, exponential, inverse_sigmoid",
@@ -84,7 +94,7 @@ def test_what_an_architecture_does_not_have_is_refused_with_the_choices(train, t
 
 def test_the_bound_on_gradients_is_kept_to_and_reported(train):
     arguments = ("--units", "4", "--latent", "2", "--epochs", "1", "--window", "8", "--clipvalue", "0.0001", "--json")
-    code, out, err = train(*arguments)
+    code, out, err = train("--architecture", "lstm", *arguments)
     assert code == 0, err
     history = json.loads(out)["history"]
     assert history["clipping"] == "clipvalue 0.0001"

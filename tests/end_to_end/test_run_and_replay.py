@@ -260,6 +260,7 @@ def test_training_straight_from_a_topic_gives_a_bundle_that_runs(
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
+    assert report["spec"]["architecture"] == "streaming"  # the default: what a new user gets has to run
     assert report["spec"]["channels"] == sorted(CHANNELS)
     assert report["spec"]["period_seconds"] == 10
     assert sorted(report["training_data"]["series"]) == ["pump-1", "pump-2", "pump-3"]

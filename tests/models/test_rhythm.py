@@ -125,7 +125,7 @@ class TestLeftOpen:
 
     def stretch(self, rows):
         found = estimate(daily(1, QUARTER_NS), rows)
-        seen = windows_of(rows)[:, -1:]
+        seen = windows_of(rows)
         output = Output({"reconstruction": seen, "daily": found[:, None, None].astype(np.float32)})
         return Stretch(seen, output, np.ones(seen.shape, bool), np.ones(len(seen), int))
 
@@ -139,6 +139,14 @@ class TestLeftOpen:
     def test_it_does_not_count_without(self):
         assert self.decided(np.random.default_rng(0).normal(size=(800, 1))) == ("reconstruction",)
         assert self.decided(np.zeros((800, 1))) == ("reconstruction",)
+
+    @pytest.mark.parametrize("rows", [90, 96 + 60])
+    def test_it_does_not_count_where_hardly_any_time_of_day_came_twice(self, rows):
+        # So smooth that the sample before, which is expected until then, leaves next to nothing.
+        assert self.decided(days(2, noise=0.0)[:rows]) == ("reconstruction",)
+
+    def test_it_counts_as_soon_as_most_did(self):
+        assert self.decided(days(3, noise=0.0)) == ("reconstruction", "daily")
 
     @pytest.mark.parametrize(
         ("parts", "message"),

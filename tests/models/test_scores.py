@@ -301,8 +301,8 @@ class TestWhatCanBeAskedFor:
         with pytest.raises(SpecError, match="this model gives no linear; score one of: reconstruction, prediction"):
             ScoreRule.fit([noise(20)], ROWS, ScoreOptions(parts=("linear",)))
 
-    def test_a_model_that_predicts_is_judged_by_that(self):
-        assert [part.part for part in ScoreRule.fit([noise(20)], ROWS).parts] == ["prediction"]
+    def test_without_any_part_it_is_the_reconstruction(self):
+        assert [part.part for part in ScoreRule.fit([noise(20)], ROWS).parts] == ["reconstruction"]
 
     @pytest.mark.parametrize(
         ("change", "message"),

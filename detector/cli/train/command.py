@@ -33,7 +33,7 @@ def train(
         typer.Option(
             help="Kind of model; 'detector models architectures' lists them. auto tries several, and ways to score."
         ),
-    ] = "lstm",
+    ] = "streaming",
     budget: Annotated[str, typer.Option(help="--architecture auto: time for trying, before the training.")] = "10m",
     option: Annotated[
         list[str] | None,
@@ -43,14 +43,18 @@ def train(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="At most so many; 5 to 60, by the amount of data, without it.", show_default=False),
+        typer.Option(
+            min=1,
+            help="At most so many; without it 20, or 5 to 60 for window autoencoders, by the amount of data.",
+            show_default=False,
+        ),
     ] = None,
     window: Annotated[
         int | None,
         typer.Option(
             min=2,
-            help="Samples in a window; without it up to 64 (6 for autoregression, 10 for pca, 16 for streaming), by "
-            "the amount of data.",
+            help="Samples in a window; without it up to 16 (6 for autoregression, 10 for pca, 64 for window "
+            "autoencoders), by the amount of data.",
             show_default=False,
         ),
     ] = None,
@@ -66,7 +70,7 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help="Width of the code between encoder and decoder; 16 without it (8 for streaming).",
+            help="Width of the code between encoder and decoder; 8 without it (16 for window autoencoders).",
             show_default=False,
         ),
     ] = None,
@@ -90,8 +94,8 @@ def train(
         str | None,
         typer.Option(
             help="Estimates to compare with, separated by commas: reconstruction, prediction, linear; local, level, "
-            "daily and weekly, which learn from the series itself; 'daily?' counts if the data has that rhythm. What "
-            "the model is best judged by without it.",
+            "daily and weekly, which learn from the series itself; 'daily?' counts if the data has that rhythm. For "
+            "streaming linear,prediction,daily? without it, for all others reconstruction.",
             show_default=False,
         ),
     ] = None,
@@ -222,13 +226,13 @@ def train(
         raise ConfigError(f"{out} exists already; choose another --out, or --force to replace it")
     automatic = architecture == AUTO
     budget_seconds = parse_span(budget, "--budget")
-    recipe = Recipe(name="lstm", architecture="lstm")
+    asked: Recipe | None = None
     try:
         if automatic:
             refuse_what_is_chosen(context)
         else:
             kind = find(architecture)
-            recipe = Recipe(
+            asked = Recipe(
                 name=architecture,
                 architecture=architecture,
                 options=parse_options(architecture, kind.options, option or ()),
@@ -237,12 +241,11 @@ def train(
                 latent=latent,
                 score=ScoreOptions(kind=score, parts=names_in(score_parts), scales=scales_in(scales), link=link),
             )
+        limits = None
         if not automatic or given(context, THRESHOLD):
             limits = CalibrationOptions(
                 method=threshold, alerts_per_week=alerts_per_week, risk=risk, quantile=quantile, adaptive=adaptive
             )
-        else:
-            limits = None
     except ModelsError as error:
         raise ConfigError(str(error)) from error
     now = datetime.now(UTC)
@@ -263,8 +266,8 @@ def train(
     if period not in (None, "none"):
         step = parse_span(str(period), "--period")
     try:
-        selection = None
-        if automatic:
+        selection, recipe = None, asked
+        if recipe is None:
             selection = choose(data, names, step, budget_seconds, seed, threads)
             recipe = selection.recipe
         spec = recipe.spec(names, longest=longest, period_seconds=step, seed=seed)
