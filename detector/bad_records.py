@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from detector.errors import BadInputLimitError
-from detector.pipeline import Outcome
+from detector.outcome import Outcome
 from detector.records.values import InputPartition
 from detector.settings import BadRecordSettings
 

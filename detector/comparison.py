@@ -18,7 +18,9 @@ from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event
 from detector.alerting.summaries import IncidentFold, IncidentSummary
 from detector.alerting.timestamps import parse_time
-from detector.pipeline import Outcome, PartitionPipeline, ScoreRows, StreamContext
+from detector.context import StreamContext
+from detector.outcome import Outcome, ScoreRows
+from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, Record
 from detector.replay import Chunk, EventTimeRange
 from detector.shadow import ShadowTally

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import structlog
 
+from detector.context import WindowScorer
 from detector.observability.metrics import INCIDENT_KINDS, Metrics
-from detector.pipeline import Outcome, PartitionPipeline, WindowScorer
+from detector.outcome import Outcome
+from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition
 from detector.scoring.drift import Drift, FollowsDrift
 from detector.scoring.scores import Scores

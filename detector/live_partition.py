@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.checkpointing import CheckpointWriter
+from detector.context import StreamContext
 from detector.kafka.committer import OutputRecord
-from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.outcome import Outcome
+from detector.pipeline import PartitionPipeline
 from detector.state import Epoch
 
 

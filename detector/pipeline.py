@@ -6,162 +6,34 @@ cuts its batches. That is what makes a restart, a replay and an audit agree with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any, Protocol, TypedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from detector.alerting.dead_letter import DeadLetter, dead_letter
+from detector.alerting.dead_letter import dead_letter
 from detector.alerting.events import Event
-from detector.alerting.identity import Identity
 from detector.alerting.incidents import IncidentTracker, ScoredSample
-from detector.alerting.policy import IncidentPolicy
-from detector.alerting.silence import Moment, SilencePolicy
+from detector.alerting.silence import Moment
 from detector.alerting.telling import KIND
 from detector.alerting.watch import SeriesWatch
+from detector.context import StreamContext
 from detector.errors import InvalidRecordError
-from detector.records.reader import RecordReader
+from detector.outcome import Outcome, ScoreRows
 from detector.records.values import Record
-from detector.scoring.drift import FollowsDrift
 from detector.scoring.scores import Scores
-from detector.series.carried import MemoryLayout, States, StateType, memory_layout
-from detector.series.eviction import EvictionCounters, Residency
-from detector.series.frozen import FreezeLimits, FreezeNotice
-from detector.series.spec import WindowSpec
+from detector.series.eviction import EvictionCounters
+from detector.series.frozen import FreezeNotice
 from detector.series.store import SeriesStore
 from detector.series.values import Reset, WindowBatch
 from detector.series.watermark import ClockState
-from detector.shadow import PartitionShadow, Shadow, ShadowTally
+from detector.shadow import PartitionShadow
 from detector.state import STATE_VERSION, SeriesState
+from detector.unsaved import Unsaved
 
 _WINDOWS_PER_BATCH = 1024
 # One record completes a window at most, but an assembled sample and its successor may come together.
 _MOST_WINDOWS_PER_RECORD = 4
-
-
-class WindowScorer(Protocol):
-    """Scores a batch of windows; `detector.scoring.scorer.Scorer` is one.
-
-    A window's scores depend on it and on the windows of its series before it, and on nothing else in the batch, to the
-    last bit.
-    """
-
-    @property
-    def state_dtype(self) -> StateType | None:
-        """Structure of what is carried along a series from window to window, plain numbers; None: nothing is."""
-
-    def score(self, batch: WindowBatch, states: States | None) -> Scores:
-        """Score every window.
-
-        Args:
-            batch: Windows in the order of their completion; of one series there may be several.
-            states: One record of `state_dtype` by ``batch.slots``, moved on in place window by window, in order. With
-                ``batch.steps`` 0 a series begins anew, whatever the record holds.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class StreamContext:
-    """What all partitions of a stream share.
-
-    Attributes:
-        identity: Of partition 0; `partition` is replaced.
-        dead_letter_bytes: Longest value that a dead letter carries whole.
-        keep_scores: Whether every score is kept in the outcome, for replay.
-        residency: How many series of a partition may be in memory; None: all. No outcome depends on it.
-        shadow: Holds the challenger that sees the same windows; None: there never is one.
-        silence: When a series counts as silent; None: never.
-        freezes: For how long channels may keep a value; None: nobody watches that.
-        drift: Compares samples with the training data; for metrics alone.
-        reach: By series the scored samples after which nothing older has any influence; None: a scorer that carries
-            something along remembers for ever.
-        shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
-    """
-
-    name: str
-    reader: RecordReader
-    scorer: WindowScorer
-    spec: WindowSpec
-    policy: IncidentPolicy
-    identity: Identity
-    runtime: str = "onnx"
-    dead_letter_bytes: int = 9_000_000
-    keep_scores: bool = False
-    residency: Residency | None = None
-    shadow: Shadow | None = None
-    silence: SilencePolicy | None = None
-    freezes: FreezeLimits | None = None
-    reach: Callable[[str], float] | None = None
-    drift: FollowsDrift | None = None
-    shaping: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def memory(self) -> MemoryLayout:
-        """What the model carries along each series."""
-        return memory_layout(self.scorer.state_dtype, self.identity.model)
-
-    @property
-    def carrying(self) -> Carrying:
-        """What `detector.lived.certainty.Certainty` has to know of the memory."""
-        return Carrying(carries=self.memory.dtype is not None, reach=self.reach)
-
-
-class Carrying(TypedDict):
-    """Whether something is carried along each series, and how far back it goes, by series."""
-
-    carries: bool
-    reach: Callable[[str], float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreRows:
-    """Scores of one batch, for a file."""
-
-    series: Sequence[str]
-    time_ns: npt.NDArray[np.int64]
-    offset: npt.NDArray[np.int64]
-    score: npt.NDArray[np.float64]
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run of records led to.
-
-    Attributes:
-        events: With the series that each belongs to, in record order.
-        dead_letters: With the offset of the record, in record order.
-        touched: Series that emitted an event or were forgotten; their snapshot goes into the same transaction.
-        rejected: Number of records by reason.
-        ratios: float64; score / threshold of every scored window.
-        active: Series whose first record since their last snapshot is among the records; all new series are.
-        evictions: Series that went to the local file and came back, since the last outcome.
-        shadow: What a challenger came to.
-        anchored: Series that began anew whatever had been before, with the offset of the record behind the gap.
-    """
-
-    records: int = 0
-    ignored: int = 0
-    events: list[tuple[str, Event]] = field(default_factory=list)
-    dead_letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
-    touched: set[str] = field(default_factory=set)
-    rejected: dict[str, int] = field(default_factory=dict)
-    resets: dict[str, int] = field(default_factory=dict)
-    late: int = 0
-    duplicate: int = 0
-    filled: int = 0
-    incomplete: int = 0
-    scored: int = 0
-    unscored: int = 0
-    ratios: list[npt.NDArray[np.float64]] = field(default_factory=list)
-    scores: list[ScoreRows] = field(default_factory=list)
-    longest_bad_run: int = 0
-    active: list[str] = field(default_factory=list)
-    evictions: EvictionCounters = field(default_factory=EvictionCounters)
-    shadow: ShadowTally = field(default_factory=ShadowTally)
-    anchored: list[tuple[str, int]] = field(default_factory=list)
 
 
 class PartitionPipeline:
@@ -191,12 +63,7 @@ class PartitionPipeline:
         self._shadow = (
             None if context.shadow is None else PartitionShadow(context.shadow, context.spec, context.policy, partition)
         )
-        # Series -> first offset that its snapshot lacks; in the order of these offsets, since entries are only
-        # appended.
-        self._dirty: dict[str, int] = {}
-        self._included: dict[str, int] = {}
-        # Forgotten series -> offset from which on nothing is known of them.
-        self._forgotten: dict[str, int] = {}
+        self._unsaved = Unsaved()
         self._bad_run = 0
         self._evictions_told = EvictionCounters()
 
@@ -220,9 +87,8 @@ class PartitionPipeline:
         A record that cannot be read becomes a dead letter, and the rest goes on.
         """
         outcome = Outcome(records=len(records))
-        read, add, store, dirty, included, watch = (
-            self._context.reader.read, self._store.add, self._store, self._dirty, self._included, self._watch.sample,
-        )  # fmt: skip
+        read, add, store, watch = self._context.reader.read, self._store.add, self._store, self._watch.sample
+        since, included = self._unsaved.since, self._unsaved.included
         self._drain = lambda: self._flush(outcome)
         flush_at = _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD
         before = (store.counts.late, store.counts.duplicate, store.counts.filled, store.counts.incomplete)
@@ -247,8 +113,8 @@ class PartitionPipeline:
                     self._watch.settle(offset)
                 continue
             self._bad_run = 0
-            if series not in dirty:
-                dirty[series] = offset
+            if series not in since:
+                since[series] = offset
                 outcome.active.append(series)
             watch(series, offset)
             if store.pending >= flush_at:
@@ -272,7 +138,7 @@ class PartitionPipeline:
     def _forget(self, series: str) -> None:
         # A marker without windows goes with the next commit; should the series come back, it lacks what comes from then
         # on.
-        self._dirty.pop(series, None)
+        self._unsaved.since.pop(series, None)
 
     def _settle(self) -> None:
         if self._drain is not None:
@@ -365,41 +231,17 @@ class PartitionPipeline:
             outcome.events.append((series, event))
             outcome.touched.add(series)
 
-    @property
-    def unsaved(self) -> Collection[str]:
-        """Series with records that their snapshot lacks."""
-        return self._dirty.keys()
-
     # -- what recovery needs
     # ---------------------------------------------------------------------------------------------
 
-    def replay_from(self, next_offset: int) -> int:
-        """Oldest offset that a restart would have to read again, given that ``next_offset`` is committed."""
-        return next(iter(self._dirty.values()), next_offset)
-
     @property
-    def dirty(self) -> Mapping[str, int]:
-        """Series with the first record that the snapshot of each lacks."""
-        return MappingProxyType(self._dirty)
-
-    def mark_dirty(self, since: Mapping[str, int]) -> None:
-        """Take over which series lack a snapshot, from a pipeline that this one follows."""
-        self._dirty = dict(since)
-
-    def due(self, next_offset: int, max_behind: int, most: int) -> list[str]:
-        """Up to ``most`` series whose snapshot lacks records from over ``max_behind`` offsets back, longest first."""
-        found: list[str] = []
-        for series, since in self._dirty.items():
-            if next_offset - since <= max_behind or len(found) >= most:
-                break
-            found.append(series)
-        return found
+    def unsaved(self) -> Unsaved:
+        """What the snapshots of the series lack."""
+        return self._unsaved
 
     def snapshot(self, series: str, next_offset: int) -> SeriesState:
         """State of a series as of ``next_offset``, and mark it clean."""
-        self._dirty.pop(series, None)
-        if series not in self._store:
-            self._forgotten[series] = next_offset
+        self._unsaved.saved(series, next_offset, forgotten=series not in self._store)
         return self.state_of(series, next_offset)
 
     def state_of(self, series: str, next_offset: int) -> SeriesState:
@@ -419,10 +261,7 @@ class PartitionPipeline:
 
     def expired_markers(self, replay_from: int) -> list[str]:
         """Forgotten series whose markers no restart can need any more, now that none reads below ``replay_from``."""
-        passed = [series for series, offset in self._forgotten.items() if offset <= replay_from]
-        for series in passed:
-            del self._forgotten[series]
-        return [series for series in passed if series not in self._store]
+        return self._unsaved.expired_markers(replay_from, self._store)
 
     def restore(
         self, series: str, state: SeriesState, windows: bool = True, *, memory: bool = True, read_again_from: int = 0
@@ -440,7 +279,7 @@ class PartitionPipeline:
             SnapshotError: the snapshot does not fit this stream.
         """
         if not state.windows:
-            self._forgotten[series] = self._included[series] = state.next_offset
+            self._unsaved.markers[series] = self._unsaved.included[series] = state.next_offset
             return
         if state.incidents is not None:
             self._tracker.restore(series, state.incidents)
@@ -449,7 +288,7 @@ class PartitionPipeline:
         if windows:
             self._store.restore(series, state.windows, memory)
             if state.next_offset > read_again_from:
-                self._included[series] = state.next_offset
+                self._unsaved.included[series] = state.next_offset
 
     def rebuild(self, records: Sequence[Record], *, remember: bool = False) -> None:
         """Put records into the windows only: no incident moves, nothing comes out.
@@ -464,12 +303,12 @@ class PartitionPipeline:
         for record in records:
             try:
                 sample = self._context.reader.read(record)
-                if sample is None or record.offset < self._included.get(sample.series, 0):
+                if sample is None or record.offset < self._unsaved.included.get(sample.series, 0):
                     continue
                 self._store.add(sample, record.offset)
             except InvalidRecordError:
                 continue  # it became a dead letter when it was processed
-            self._dirty.setdefault(sample.series, record.offset)
+            self._unsaved.since.setdefault(sample.series, record.offset)
             if self._store.pending >= _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD:
                 drain()
         drain()
@@ -512,6 +351,6 @@ class PartitionPipeline:
 
     def go_live(self) -> None:
         """Let time go on, and forget which records the restored snapshots already hold; they have all been passed."""
-        self._included.clear()
+        self._unsaved.included.clear()
         self._store.hold_clock(False)
         self._watch.go_live()

@@ -9,10 +9,11 @@ from typing import Literal, Protocol
 
 import structlog
 
+from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.failpoints import Announce, silent
 from detector.kafka.history import History
-from detector.pipeline import PartitionPipeline, StreamContext
+from detector.pipeline import PartitionPipeline
 from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.restoring import bring_up_in_steps, read_again

@@ -15,9 +15,11 @@ import numpy as np
 from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
+from detector.context import StreamContext
 from detector.lived.certainty import Certainty
 from detector.lived.walk import Walk
-from detector.pipeline import Outcome, PartitionPipeline, ScoreRows, StreamContext
+from detector.outcome import Outcome, ScoreRows
+from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, Record
 
 Chunk = tuple[InputPartition, Sequence[Record]]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from detector.context import StreamContext
 from detector.errors import KafkaUnavailableError, StateMismatchError
 from detector.instruments import Instruments
 from detector.kafka.errors import TransientKafkaError
 from detector.kafka.source import Membership
-from detector.pipeline import StreamContext
 from detector.progress import Progress
 from detector.records.values import InputPartition
 from detector.recovery import Recovery, Restored, Steps

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
-from detector.pipeline import PartitionPipeline, StreamContext
+from detector.context import StreamContext
+from detector.pipeline import PartitionPipeline
 from detector.progress import Progress
 from detector.records.values import Record
 from detector.series.snapshot import OtherShapeError

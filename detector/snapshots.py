@@ -60,16 +60,16 @@ def state_outputs(
     for series in touched:
         yield snapshot(series)
     while written < state.snapshot_bytes_per_commit:
-        due = live.pipeline.due(live.next_offset, due_after, _SNAPSHOTS_PER_LOOK)
+        due = live.pipeline.unsaved.due(live.next_offset, due_after, _SNAPSHOTS_PER_LOOK)
         if not due:
             break
         for series in due:
             yield snapshot(series)
     # Past the budget only what the promise of max_replay_records asks for.
-    while overdue := live.pipeline.due(live.next_offset, state.max_replay_records, _SNAPSHOTS_PER_LOOK):
+    while overdue := live.pipeline.unsaved.due(live.next_offset, state.max_replay_records, _SNAPSHOTS_PER_LOOK):
         for series in overdue:
             yield snapshot(series)
-    replay_from = live.pipeline.replay_from(live.next_offset)
+    replay_from = live.pipeline.unsaved.replay_from(live.next_offset)
     for series in live.pipeline.expired_markers(replay_from):
         yield OutputRecord(topics.state, partition.partition, series_key(name, series), None)
     for _ in range(min(len(live.obsolete), _TOMBSTONES_PER_COMMIT)):

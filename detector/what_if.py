@@ -12,7 +12,8 @@ from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event
 from detector.alerting.lifecycle import NEVER_NS, Lifecycle, Step
 from detector.alerting.policy import IncidentPolicy
-from detector.pipeline import ScoreRows, StreamContext
+from detector.context import StreamContext
+from detector.outcome import ScoreRows
 from detector.records.values import InputPartition
 
 RATIOS = tuple(2.0 ** (half / 2) for half in range(-4, 9))

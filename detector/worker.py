@@ -16,6 +16,7 @@ import structlog
 from detector.alerting.events import encode
 from detector.bad_records import BadRecordGuard
 from detector.checkpointing import CheckpointPolicy, CheckpointWriter
+from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.failpoints import Announce, silent
 from detector.instruments import Instruments
@@ -24,7 +25,6 @@ from detector.kafka.errors import TransientKafkaError
 from detector.kafka.source import Membership, Poll
 from detector.live_partition import LivePartition
 from detector.observability.health import Health
-from detector.pipeline import StreamContext
 from detector.placement import Placement
 from detector.poll_size import PollSize, target_seconds
 from detector.records.values import InputPartition, Record
@@ -250,7 +250,7 @@ class Worker:
             restored.memory_from,
             set(restored.obsolete),
         )
-        self._placement.observe(context.name, partition, restored.pipeline.unsaved)
+        self._placement.observe(context.name, partition, restored.pipeline.unsaved.since)
         self._source.resume(partition, restored.next_offset)
         if restored.partitions_changed and not self._rejoined:
             self._rejoined = True

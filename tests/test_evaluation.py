@@ -15,9 +15,9 @@ import pytest
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.cli.evaluate import evaluate_one
+from detector.context import StreamContext
 from detector.errors import ConfigError
 from detector.evaluation import Part, RowScores, Task, muted, plan, read_part, score_file, write_scores
-from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scores import Scores

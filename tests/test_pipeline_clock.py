@@ -74,7 +74,7 @@ def test_a_restart_in_the_middle_changes_nothing(plan, restart, saved):
     touched = before.touched | saved
     states = {series: whole.snapshot(series, restart) for series in sorted(touched)}
     control = Control(
-        STATE_VERSION, restart, whole.replay_from(restart), whole.store.watermark_ns, "m", "f", 0, 1,
+        STATE_VERSION, restart, whole.unsaved.replay_from(restart), whole.store.watermark_ns, "m", "f", 0, 1,
         whole.store.clock_state(),
     )  # fmt: skip
     control = decode_control(encode_state(control))

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from detector.alerting.events import encode
 from detector.cli.common.assemble import residency
+from detector.context import StreamContext
 from detector.errors import ConfigError
-from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.outcome import Outcome
+from detector.pipeline import PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.series.eviction import Residency
 from detector.settings import StateSettings
@@ -84,12 +86,12 @@ def test_it_changes_no_outcome_and_no_state(items, max_series, saved):
         assert told(outcomes[0]) == told(outcomes[1])
         end = batch[-1].offset + 1
         for most in (1, 100):
-            assert free.due(end, 3, most) == bound.due(end, 3, most)
-        assert free.replay_from(end) == bound.replay_from(end)
-        due = sorted({*outcomes[0].touched, *free.due(end, -1, saved)})
+            assert free.unsaved.due(end, 3, most) == bound.unsaved.due(end, 3, most)
+        assert free.unsaved.replay_from(end) == bound.unsaved.replay_from(end)
+        due = sorted({*outcomes[0].touched, *free.unsaved.due(end, -1, saved)})
         if number % 2:
             assert [free.snapshot(series, end) for series in due] == [bound.snapshot(series, end) for series in due]
-        assert free.replay_from(end) == bound.replay_from(end)
+        assert free.unsaved.replay_from(end) == bound.unsaved.replay_from(end)
         assert free.expired_markers(end) == bound.expired_markers(end)
         assert free.store.states() == bound.store.states()
         assert free.store.watermark_ns == bound.store.watermark_ns

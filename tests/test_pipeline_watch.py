@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from detector.alerting.events import encode
 from detector.alerting.silence import SilencePolicy
-from detector.pipeline import PartitionPipeline, StreamContext
+from detector.context import StreamContext
+from detector.pipeline import PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.restoring import bring_up, read_again
 from detector.series.eviction import Residency
@@ -288,7 +289,7 @@ def test_a_restart_changes_nothing(records, restart, saved):
     touched = saved | outcome_of(whole, records[:restart])[2]
     states = {series: whole.snapshot(series, restart) for series in sorted(touched)}
     control = Control(
-        STATE_VERSION, restart, whole.replay_from(restart), whole.store.watermark_ns, "m", "f", 0, 1,
+        STATE_VERSION, restart, whole.unsaved.replay_from(restart), whole.store.watermark_ns, "m", "f", 0, 1,
         whole.store.clock_state(),
     )  # fmt: skip
     control = decode_control(encode_state(control))

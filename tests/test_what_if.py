@@ -11,7 +11,8 @@ from detector.alerting.identity import Identity
 from detector.alerting.lifecycle import count_incidents
 from detector.alerting.policy import IncidentPolicy
 from detector.cli.replay.what_if_summary import print_what_if
-from detector.pipeline import ScoreRows, StreamContext
+from detector.context import StreamContext
+from detector.outcome import ScoreRows
 from detector.records.values import InputPartition
 from detector.series.spec import WindowSpec
 from detector.what_if import RATIOS, WhatIf

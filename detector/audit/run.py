@@ -13,13 +13,13 @@ from detector.audit.outputs import Origin, read_outputs
 from detector.audit.partition import PartitionAudit, Written
 from detector.audit.report import MOST_NAMES, AuditReport, PartitionReport
 from detector.audit.states import Say, StateCheck
+from detector.context import StreamContext
 from detector.errors import ConfigError, StateMismatchError
 from detector.kafka.history import History
 from detector.kafka.positions import Positions
 from detector.lived.log import CheckpointPlace, EpochLog, load_checkpoint, read_log
 from detector.lived.plan import make_plan
 from detector.lived.walk import Walk
-from detector.pipeline import StreamContext
 from detector.records.values import InputPartition, Record
 from detector.settings import Settings, StreamSettings
 from detector.staging import Staging

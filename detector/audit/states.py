@@ -128,7 +128,7 @@ class StateCheck:
         return found
 
     def _compare_control(self, pipeline: PartitionPipeline, certain: Callable[[str], bool]) -> None:
-        reads_from, at, lacking = self.control.replay_from, self.control.next_offset, pipeline.dirty
+        reads_from, at, lacking = self.control.replay_from, self.control.next_offset, pipeline.unsaved.since
         for series in pipeline.store:
             since = lacking.get(series)
             if series in self._unreadable or (since is not None and since >= reads_from):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.lived.certainty import Certainty
 from detector.lived.log import CheckpointPlace
 from detector.lived.plan import Stage
-from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.outcome import Outcome
+from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, Record
 from detector.restoring import bring_up, read_again
 from detector.series.snapshot import SnapshotError
@@ -189,5 +191,5 @@ def _succeed(
         new.restore(series, old.state_of(series, offset), windows, memory=memory)
     new.set_clock(*old.clock())
     if windows:
-        new.mark_dirty(old.dirty)
+        new.unsaved.take_over(old.unsaved.since)
     return new

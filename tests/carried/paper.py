@@ -12,11 +12,13 @@ from typing import Any
 
 from detector.audit.states import StateCheck
 from detector.checkpointing import CheckpointPolicy, CheckpointWriter
+from detector.context import StreamContext
 from detector.live_partition import LivePartition
 from detector.lived.log import load_checkpoint, read_log
 from detector.lived.plan import make_plan
 from detector.lived.walk import Passage, Walk
-from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.outcome import Outcome
+from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
 from detector.recovery import Recovery, RecoveryPolicy, Restored
 from detector.snapshots import state_outputs

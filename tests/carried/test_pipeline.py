@@ -10,7 +10,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.pipeline import Outcome, PartitionPipeline
+from detector.outcome import Outcome
+from detector.pipeline import PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.series.eviction import Residency
 from tests.carried.paper import context_of, told

@@ -12,7 +12,7 @@ import pytest
 from detector.alerting.summaries import IncidentSummary
 from detector.cli.replay.comparison_summary import comparison_document, print_comparison
 from detector.comparison import Correlation, ShadowReplay, match
-from detector.pipeline import StreamContext
+from detector.context import StreamContext
 from detector.records.values import InputPartition, PlainRecord
 from detector.replay import EventTimeRange, replay
 from detector.series.values import WindowBatch

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.pipeline import Outcome, PartitionPipeline, StreamContext
+from detector.context import StreamContext
+from detector.outcome import Outcome
+from detector.pipeline import PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.scoring.scores import Scores
 from detector.series.carried import States

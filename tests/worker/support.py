@@ -22,7 +22,7 @@ from detector.alerting.events import Event, decode
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.cli.run.live import LiveParts, open_live
-from detector.pipeline import StreamContext
+from detector.context import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.records.values import InputPartition

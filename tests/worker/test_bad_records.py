@@ -7,7 +7,7 @@ import pytest
 from detector.alerting.dead_letter import DeadLetter
 from detector.bad_records import BadRecordGuard
 from detector.errors import BadInputLimitError
-from detector.pipeline import Outcome
+from detector.outcome import Outcome
 from detector.records.values import InputPartition
 from detector.settings import BadRecordSettings
 

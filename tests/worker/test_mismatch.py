@@ -11,8 +11,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewPartitions
 
+from detector.context import StreamContext
 from detector.errors import StateMismatchError
-from detector.pipeline import StreamContext
 from detector.state import control_key, decode_control, parse_key
 from tests.worker.support import Cluster, RunningWorker, make_settings, series_with_faults
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detector.alerting.silence import SilencePolicy
-from detector.pipeline import StreamContext
+from detector.context import StreamContext
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, replay
 from detector.series.frozen import FreezeLimits

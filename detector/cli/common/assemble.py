@@ -15,9 +15,9 @@ from detector.alerting.policy import IncidentPolicy
 from detector.alerting.silence import SilencePolicy
 from detector.cli.common.bundles import BundleSource
 from detector.cli.common.listening import Listener
+from detector.context import StreamContext
 from detector.errors import BundleError, ConfigError
 from detector.model_address import ModelPlace
-from detector.pipeline import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.drift_meter import DriftMeter

@@ -10,7 +10,7 @@ from detector.alerting.events import Event, encode
 from detector.files.events import LineWriter
 from detector.files.scores import ScoreWriter
 from detector.kafka.writer import TopicWriter
-from detector.pipeline import ScoreRows
+from detector.outcome import ScoreRows
 from detector.records.values import InputPartition
 
 

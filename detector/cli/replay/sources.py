@@ -11,13 +11,13 @@ from detector.cli.common.listening import Listener
 from detector.cli.common.moments import NS_PER_SECOND, parse_span
 from detector.cli.replay.start import LivedReplay, Past, unknown
 from detector.comparison import ShadowReplay
+from detector.context import StreamContext
 from detector.files.source import FileSource
 from detector.files.table import open_table
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
 from detector.model_address import ModelPlace
-from detector.pipeline import StreamContext
 from detector.records.values import InputPartition, PlainRecord, Record
 from detector.replay import Begun, Chunk, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
 from detector.settings import Settings

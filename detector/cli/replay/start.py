@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from detector.cli.common.lived import LivedContexts
+from detector.context import StreamContext
 from detector.errors import BundleError, StateMismatchError
 from detector.kafka.history import History
 from detector.kafka.topics import describe_topics
@@ -13,7 +14,7 @@ from detector.lived.log import CheckpointPlace, EpochLog, load_checkpoint, read_
 from detector.lived.plan import Plan, make_plan
 from detector.lived.walk import Walk
 from detector.model_address import ModelPlace
-from detector.pipeline import PartitionPipeline, StreamContext
+from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition
 from detector.replay import Begun
 from detector.restoring import bring_up, read_again

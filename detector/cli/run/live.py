@@ -15,6 +15,7 @@ from detector import __version__
 from detector.cli.common.assemble import residency
 from detector.cli.common.bundles import BundleSource
 from detector.cli.run.model_watch import ModelWatch, measured
+from detector.context import StreamContext
 from detector.failpoints import Announce, silent
 from detector.instruments import Instruments
 from detector.kafka.client import consumer_config, producer_config
@@ -27,7 +28,6 @@ from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topi
 from detector.observability.health import Health
 from detector.observability.http import HttpServer
 from detector.observability.metrics import Metrics
-from detector.pipeline import StreamContext
 from detector.recovery import Recovery, RecoveryPolicy
 from detector.settings import Settings
 from detector.shadow import Shadow

@@ -11,10 +11,10 @@ import structlog
 from detector.cli.common.assemble import stream_context, warm_up
 from detector.cli.common.bundles import BundleSource
 from detector.cli.run.following import Outcome, Seat
+from detector.context import StreamContext
 from detector.errors import BundleError, DetectorError
 from detector.instruments import TimedScorer, TimedShadowScorer
 from detector.observability.metrics import Metrics
-from detector.pipeline import StreamContext
 from detector.records.reasons import REASONS
 from detector.settings import StreamSettings
 from detector.shadow import Shadow, ShadowModel

@@ -1,0 +1,62 @@
+"""What a run of records led to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.alerting.dead_letter import DeadLetter
+from detector.alerting.events import Event
+from detector.series.eviction import EvictionCounters
+from detector.shadow import ShadowTally
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRows:
+    """Scores of one batch, for a file."""
+
+    series: Sequence[str]
+    time_ns: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run of records led to.
+
+    Attributes:
+        events: With the series that each belongs to, in record order.
+        dead_letters: With the offset of the record, in record order.
+        touched: Series that emitted an event or were forgotten; their snapshot goes into the same transaction.
+        rejected: Number of records by reason.
+        ratios: float64; score / threshold of every scored window.
+        active: Series whose first record since their last snapshot is among the records; all new series are.
+        evictions: Series that went to the local file and came back, since the last outcome.
+        shadow: What a challenger came to.
+        anchored: Series that began anew whatever had been before, with the offset of the record behind the gap.
+    """
+
+    records: int = 0
+    ignored: int = 0
+    events: list[tuple[str, Event]] = field(default_factory=list)
+    dead_letters: list[tuple[int, DeadLetter]] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    rejected: dict[str, int] = field(default_factory=dict)
+    resets: dict[str, int] = field(default_factory=dict)
+    late: int = 0
+    duplicate: int = 0
+    filled: int = 0
+    incomplete: int = 0
+    scored: int = 0
+    unscored: int = 0
+    ratios: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    scores: list[ScoreRows] = field(default_factory=list)
+    longest_bad_run: int = 0
+    active: list[str] = field(default_factory=list)
+    evictions: EvictionCounters = field(default_factory=EvictionCounters)
+    shadow: ShadowTally = field(default_factory=ShadowTally)
+    anchored: list[tuple[str, int]] = field(default_factory=list)
