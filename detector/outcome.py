@@ -16,12 +16,21 @@ from detector.shadow import ShadowTally
 
 @dataclass(frozen=True, slots=True)
 class ScoreRows:
-    """Scores of one batch, for a file."""
+    """Scores of one batch, for a file.
+
+    Attributes:
+        series: Of each window.
+        time_ns: int64[n]; event time of its last sample.
+        offset: int64[n]; of the record that completed it.
+        score: float64[n]; NaN where unknown.
+        anew: bool[n]; whether the series began anew with it, after a gap, a jump or when it had been forgotten.
+    """
 
     series: Sequence[str]
     time_ns: npt.NDArray[np.int64]
     offset: npt.NDArray[np.int64]
     score: npt.NDArray[np.float64]
+    anew: npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)

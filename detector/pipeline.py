@@ -180,7 +180,8 @@ class PartitionPipeline:
         outcome.unscored += int((~known).sum())
         outcome.ratios.append(scores.score[known] / self._context.policy.threshold)
         if self._context.keep_scores:
-            outcome.scores.append(ScoreRows(batch.series, batch.time_ns, batch.offsets, scores.score))
+            rows = ScoreRows(batch.series, batch.time_ns, batch.offsets, scores.score, batch.steps == 0)
+            outcome.scores.append(rows)
 
     def _between(self, resets: Sequence[Reset]) -> list[Reset | FreezeNotice | Moment]:
         """What lies between the pending windows, in the order of the records, wherever batches are cut."""

@@ -235,5 +235,9 @@ def _inside(rows: ScoreRows, partition: InputPartition, counted: EventTimeRange)
         return rows
     index = np.flatnonzero(keep)
     return ScoreRows(
-        [rows.series[i] for i in index.tolist()], rows.time_ns[index], rows.offset[index], rows.score[index]
+        [rows.series[i] for i in index.tolist()],
+        rows.time_ns[index],
+        rows.offset[index],
+        rows.score[index],
+        rows.anew[index],
     )

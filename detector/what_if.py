@@ -43,7 +43,6 @@ class Tried:
 class _Course:
     """Life cycles of one series, by the number of the threshold, of those with which anything is under way."""
 
-    last_ns: int
     lives: dict[int, Lifecycle] = field(default_factory=dict)
 
 
@@ -55,16 +54,12 @@ class WhatIf:
     """
 
     def __init__(self, context: StreamContext) -> None:
-        policy, spec = context.policy, context.spec
+        policy = context.policy
         self._policies: list[IncidentPolicy] = [
             replace(policy, threshold=policy.threshold * ratio, quiet_score=policy.quiet_score * ratio)
             for ratio in RATIOS
         ]
         self.tried = [Tried(ratio, one.threshold) for ratio, one in zip(RATIOS, self._policies, strict=True)]
-        # What lies further apart begins a window anew, which closes incidents.
-        self._most_apart_ns = (
-            None if spec.period_ns is None else spec.stride * (spec.max_gap_steps + 1) * spec.period_ns
-        )
         self._courses: dict[tuple[InputPartition, str], _Course] = {}
         self._first_ns: int | None = None
         self._last_ns: int | None = None
@@ -95,15 +90,15 @@ class WhatIf:
         first, last = int(rows.time_ns.min()), int(rows.time_ns.max())
         self._first_ns = first if self._first_ns is None else min(first, self._first_ns)
         self._last_ns = last if self._last_ns is None else max(last, self._last_ns)
-        for series, time_ns, score in zip(rows.series, rows.time_ns.tolist(), rows.score.tolist(), strict=True):
+        columns = (rows.series, rows.time_ns.tolist(), rows.score.tolist(), rows.anew.tolist())
+        for series, time_ns, score, anew in zip(*columns, strict=True):
             course = self._courses.get((partition, series))
             if course is None:
-                course = self._courses[partition, series] = _Course(time_ns)
-            self._advance(course, series, time_ns, score)
+                course = self._courses[partition, series] = _Course()
+            self._advance(course, series, time_ns, score, anew)
 
-    def _advance(self, course: _Course, series: str, time_ns: int, score: float) -> None:
-        apart_ns, course.last_ns = time_ns - course.last_ns, time_ns
-        if course.lives and self._most_apart_ns is not None and apart_ns > self._most_apart_ns:
+    def _advance(self, course: _Course, series: str, time_ns: int, score: float, anew: bool) -> None:
+        if anew:  # which closes incidents
             for number, begun in course.lives.items():
                 if begun.is_open:
                     begun.close(time_ns, self._policies[number])

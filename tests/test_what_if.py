@@ -13,13 +13,14 @@ from detector.alerting.policy import IncidentPolicy
 from detector.cli.replay.what_if_summary import print_what_if
 from detector.context import StreamContext
 from detector.outcome import ScoreRows
-from detector.records.values import InputPartition
+from detector.records.values import InputPartition, PlainRecord
+from detector.replay import EventTimeRange, replay
 from detector.series.spec import WindowSpec
 from detector.what_if import RATIOS, WhatIf
-from tests.worker.support import MagnitudeScorer
+from tests.worker.support import START_MS, MagnitudeScorer, Nowhere, make_context, make_settings
 
 SECOND_NS = 1_000_000_000
-PARTITION = InputPartition("t", 0)
+PARTITION = InputPartition("none.input", 0)
 
 
 def policy(**changes) -> IncidentPolicy:
@@ -41,10 +42,11 @@ def context(incidents: IncidentPolicy, period_ns: int | None = None) -> StreamCo
     )  # fmt: skip
 
 
-def take(what_if: WhatIf, scores: np.ndarray, series="a", times=None) -> None:
+def take(what_if: WhatIf, scores: np.ndarray, series="a", times=None, anew=()) -> None:
     times = np.arange(len(scores)) * SECOND_NS if times is None else times
+    begins = np.isin(np.arange(len(scores)), [0, *anew])
     for piece in np.array_split(np.arange(len(scores)), 7):
-        rows = ScoreRows([series] * len(piece), times[piece], piece, scores[piece])
+        rows = ScoreRows([series] * len(piece), times[piece], piece, scores[piece], begins[piece])
         what_if.take(PARTITION, 4.0, [], [], [rows])
 
 
@@ -73,15 +75,32 @@ def test_series_do_not_mix():
     assert [(one.incidents, len(one.series)) for one in what_if.tried if one.ratio in (1, 4)] == [(3, 3), (0, 0)]
 
 
-def test_a_long_gap_ends_an_incident():
-    scores = np.array([9.0, 9.0, 9.0, 9.0])
-    near, far = np.array([0, 1, 4, 5]), np.array([0, 1, 60, 61])
+def test_a_series_that_begins_anew_ends_an_incident():
     found = []
-    for seconds in (near, far):
-        what_if = WhatIf(context(policy(), period_ns=SECOND_NS))
-        take(what_if, scores, times=seconds * SECOND_NS)
+    for anew in ((), (2,)):
+        what_if = WhatIf(context(policy()))
+        take(what_if, np.full(4, 9.0), anew=anew)
         found.append(next(one.incidents for one in what_if.tried if one.ratio == 1))
     assert found == [1, 2]
+
+
+@pytest.mark.parametrize("period_ns", [None, SECOND_NS])
+def test_what_the_replay_of_a_stream_opens_is_counted_across_gaps(period_ns):
+    """Without a period a series begins anew after a jump, or when it was silent for so long that it was forgotten."""
+    seconds = [*range(40), *range(50, 90), *range(490, 520), *range(720, 760)]
+    made = make_context(make_settings(Nowhere("localhost:1", "none")), "cluster")
+    spec = replace(made.spec, period_ns=period_ns, max_jump_ns=300 * SECOND_NS, forget_after_ns=200 * SECOND_NS)
+    made = replace(made, spec=spec, keep_scores=True)
+    loud = json.dumps({"a": 9.0, "b": 0.0}).encode()
+    records = [
+        PlainRecord("none.input", 0, offset, START_MS + second * 1000, b"pump", loud)
+        for offset, second in enumerate(seconds)
+    ]
+    what_if = WhatIf(made)
+    result = replay([(PARTITION, records)], {PARTITION.topic: made}, EventTimeRange(), [what_if])
+    opened = sum(event.event == "opened" for event in result.events)
+    assert next(one.incidents for one in what_if.tried if one.ratio == 1) == opened
+    assert opened == (3 if period_ns is None else 4)
 
 
 def test_the_table_marks_the_threshold_in_force(tmp_path: Path):
@@ -104,11 +123,4 @@ def test_samples_that_no_score_is_known_of_are_no_gap():
     scores = np.array([9.0, 9.0, *[np.nan] * 10, 9.0, 9.0])
     what_if = WhatIf(context(policy(), period_ns=SECOND_NS))
     take(what_if, scores)
-    assert next(one.incidents for one in what_if.tried if one.ratio == 1) == 1
-
-
-def test_windows_that_are_a_stride_apart_are_no_gap():
-    made = context(policy(), period_ns=SECOND_NS)
-    what_if = WhatIf(replace(made, spec=replace(made.spec, stride=10)))
-    take(what_if, np.array([9.0, 9.0, 9.0]), times=np.arange(3) * 10 * SECOND_NS)
     assert next(one.incidents for one in what_if.tried if one.ratio == 1) == 1

@@ -26,6 +26,10 @@ POLICY = IncidentPolicy(
 NAN = float("nan")
 
 
+def rows_of(series: list[str], time_ns: np.ndarray, offset: np.ndarray, score: np.ndarray) -> ScoreRows:
+    return ScoreRows(series, time_ns, offset, score, np.zeros(len(series), bool))
+
+
 def certain_from(
     scores: list[float], times: list[float] | None = None, spec: WindowSpec = SPEC, policy: IncidentPolicy = POLICY
 ) -> int | None:
@@ -34,7 +38,7 @@ def certain_from(
     seconds = list(map(float, range(len(scores)))) if times is None else [*times, times[-1] + 1]
     certainty = Certainty(spec, policy, known=False)
     for index, (score, second) in enumerate(zip(scores, seconds, strict=True)):
-        certainty.observe(ScoreRows(["pump"], np.array([int(second * SECOND)]), np.array([index]), np.array([score])))
+        certainty.observe(rows_of(["pump"], np.array([int(second * SECOND)]), np.array([index]), np.array([score])))
         if certainty.holds("pump", index):
             return index
     return None
@@ -74,7 +78,7 @@ def test_a_row_off_the_grid_makes_a_series_uncertain_again() -> None:
     times = [0, 1, 2, 3, 4.4, 5, 6, 7, 8, 9]
     held = []
     for index, second in enumerate(times):
-        certainty.observe(ScoreRows(["p"], np.array([int(second * SECOND)]), np.array([index]), np.array([0.0])))
+        certainty.observe(rows_of(["p"], np.array([int(second * SECOND)]), np.array([index]), np.array([0.0])))
         held.append(certainty.holds("p", index))
     assert held == [False] * 3 + [True] + [False] * 4 + [True, True]
 
@@ -91,7 +95,7 @@ def test_a_known_beginning_leaves_nothing_open() -> None:
 def test_all_scores_of_a_batch_may_be_observed_before_the_first_is_asked_about() -> None:
     certainty = Certainty(SPEC, POLICY, known=False)
     rows = np.arange(6)
-    certainty.observe(ScoreRows(["p"] * 6, rows * SECOND, rows, np.zeros(6)))
+    certainty.observe(rows_of(["p"] * 6, rows * SECOND, rows, np.zeros(6)))
     assert [certainty.holds("p", index) for index in range(6)] == [False] * 3 + [True] * 3
     assert certainty.certain() == {"p"}
 
@@ -105,7 +109,7 @@ class TestCarriedMemory:
         certainty = Certainty(spec, POLICY, known=False, carries=True)
         found = []
         for index, score in enumerate(scores):
-            rows = ScoreRows(["p"], np.array([index * SECOND]), np.array([index]), np.array([score]))
+            rows = rows_of(["p"], np.array([index * SECOND]), np.array([index]), np.array([score]))
             certainty.follow(Outcome(scores=[rows], anchored=[("p", index)] if index in gaps else []))
             if certainty.holds("p", index):
                 found.append(index)
@@ -125,7 +129,7 @@ class TestCarriedMemory:
     def test_a_gap_of_another_series_does_not(self) -> None:
         certainty = Certainty(SPEC, POLICY, known=False, carries=True)
         rows = np.arange(9)
-        certainty.follow(Outcome(scores=[ScoreRows(["p"] * 9, rows * SECOND, rows, np.zeros(9))], anchored=[("q", 0)]))
+        certainty.follow(Outcome(scores=[rows_of(["p"] * 9, rows * SECOND, rows, np.zeros(9))], anchored=[("q", 0)]))
         assert certainty.certain() == frozenset()
         assert not certainty.holds("q", 9)
 
@@ -149,8 +153,8 @@ class TestMemoryThatEnds:
         seconds = list(map(float, range(len(scores)))) if times is None else times
         for index, (score, second) in enumerate(zip(scores, seconds, strict=True)):
             rows = [np.array([int(second * SECOND)]), np.array([index]), np.array([score])]
-            certainty.observe(ScoreRows(["p"], *rows))
-            certainty.observe(ScoreRows(["q"], *rows))
+            certainty.observe(rows_of(["p"], *rows))
+            certainty.observe(rows_of(["q"], *rows))
             assert not certainty.holds("q", index)
             if certainty.holds("p", index):
                 return index
