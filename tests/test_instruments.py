@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from detector.instruments import Instruments
 from detector.observability.metrics import Metrics
+from detector.pipeline import PartitionPipeline
+from tests.worker.support import MagnitudeScorer, Nowhere, make_context, make_settings
 
 
 class Clock:
@@ -49,3 +52,20 @@ def test_late_polls_are_counted_and_logged_once_an_episode(registry: CollectorRe
 def test_the_size_of_polls_is_shown(registry: CollectorRegistry) -> None:
     Instruments(Metrics(registry), 100.0).poll_limit(250)
     assert registry.get_sample_value("reconstream_poll_records_limit") == 250
+
+
+class Remembering(MagnitudeScorer):
+    state_dtype = np.dtype([("past", "<f8", (1000,))])
+
+
+def test_what_series_take_in_memory_is_shown() -> None:
+    """What the model carries along is part of it, and the more so the more series there are."""
+    settings = make_settings(Nowhere("localhost:1", "none"))
+    shown = []
+    for scorer in (MagnitudeScorer(), Remembering()):
+        pipelines = [PartitionPipeline(make_context(settings, "cluster", scorer), number) for number in range(2)]
+        fresh = CollectorRegistry()
+        Instruments(Metrics(fresh), 100.0).observe("pumps", pipelines)
+        shown.append(fresh.get_sample_value("reconstream_series_memory_bytes", {"stream": "pumps"}))
+    # Room for eight series in each partition.
+    assert shown[1] - shown[0] == 2 * 8 * 8000

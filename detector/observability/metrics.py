@@ -130,6 +130,11 @@ class Metrics:
         self.series_not_resident = make.gauge(
             "series_not_resident", "Series, of any state, that are in a local file rather than in memory.", "stream"
         )
+        self.series_memory_bytes = make.gauge(
+            "series_memory_bytes",
+            "What series in memory take, about: their windows and what the model carries along, with room for more.",
+            "stream",
+        )
         self.series_file_bytes = make.gauge(
             "series_file_bytes", "Size of the local files of series that are not in memory.", "stream"
         )
@@ -328,7 +333,8 @@ class Metrics:
         ):  # fmt: skip
             histogram.initialise(stream)
         for gauge in (
-            self.series_not_resident, self.series_file_bytes, self.series_in_several_partitions,
+            self.series_not_resident, self.series_memory_bytes, self.series_file_bytes,
+            self.series_in_several_partitions,
         ):  # fmt: skip
             gauge.labels(stream)
         for state in SERIES_STATES:

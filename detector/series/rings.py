@@ -21,6 +21,15 @@ _MOST_WAITING = 4096
 _NONE = 1 << 62
 
 
+def slot_bytes(length: int, channels: int) -> int:
+    """Memory of a slot."""
+    return (length + _slack(length)) * (channels + 1) * 8
+
+
+def _slack(length: int) -> int:
+    return max(_LEAST_SLACK, length // 4)
+
+
 class Rings:
     """Rows in, windows out. Slots are given by the caller, who keeps their numbers small.
 
@@ -35,7 +44,7 @@ class Rings:
         self._length = length
         self._channels = channels
         self._capacity = capacity
-        self._slack = max(_LEAST_SLACK, length // 4)
+        self._slack = _slack(length)
         self._size = length + self._slack
         self._usual_rows = None if usual_slots is None else usual_slots * self._size
         self._values = np.empty((_FIRST_SLOTS * self._size, channels))

@@ -13,7 +13,7 @@ from detector.series.carried import FRESH
 # Key of a series that has no row since its last reset.
 NO_KEY = -(1 << 100)
 # Dictionary entry, name and boxed integers of one series, measured with tracemalloc.
-_BYTES_PER_SERIES = 256
+BYTES_PER_SERIES = 256
 
 
 class Slots:
@@ -84,4 +84,4 @@ class Slots:
     @property
     def memory_bytes(self) -> int:
         """What names and columns take, about."""
-        return len(self.name) * _BYTES_PER_SERIES
+        return len(self.name) * BYTES_PER_SERIES

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from models.architectures import find
 from models.backend import load_tensorflow
 from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
+from models.chain import Chain
+from models.companions import beside
 from models.companions.rhythm import MOST_LEFT, left_by
 from models.errors import SpecError, TrainingError
 from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
@@ -123,13 +125,18 @@ def train(
     rule = ScoreRule.fit([part.stretch for part in left], spec.window, score)
     scores = score_held_out(rule, left)
     horizons = _horizons(model, fitted.laid, scaler, spec, options)
+    calibrated = calibrate(scores, calibration, count_incidents)
+    if warm_up is None:
+        warm_up = DEFAULT_WARM_UP if len(fitted.laid) > 1 else 0
+    runtime = beside(fitted.runtime, rule.options.parts, len(spec.channels), spec.period_ns)
+    carried = Chain(scaler, runtime, rule, calibrated.spot, warm_up).state_dtype
     return TrainedModel(
         spec=spec,
         model=model,
         renewal=fitted.renewal,
         scaler=scaler,
         rule=rule,
-        calibration=calibrate(scores, calibration, count_incidents),
+        calibration=calibrated,
         habits=Habits.of(data),
         reference=Reference.of(
             [
@@ -156,11 +163,12 @@ def train(
             ),
             misfits=find_misfits(_by_series(left, scores)),
             horizons=horizons,
+            carried_bytes=0 if carried is None else carried.itemsize,
         ),
         onnx=fitted.onnx,
         golden=_golden(fitted, options.clip),
         training_data=fingerprint(data),
-        warm_up=(DEFAULT_WARM_UP if len(fitted.laid) > 1 else 0) if warm_up is None else warm_up,
+        warm_up=warm_up,
     )
 
 

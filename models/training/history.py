@@ -82,6 +82,8 @@ class TrainingHistory:
         findings: What was wrong with the gradients, and what to do about it.
         misfits: Series that are unlike the others and would be better off with a model of their own.
         horizons: How far back the model looks, by part of its output; empty where that was not measured.
+        carried_bytes: What a worker keeps of each series besides its window: memory of the model, of companions, of
+            scores, of thresholds and of the warm-up.
         selection: How the model was chosen, as plain values (`models.selection`); None: somebody named it.
     """
 
@@ -99,6 +101,7 @@ class TrainingHistory:
     findings: tuple[Finding, ...]
     misfits: tuple[Misfit, ...] = ()
     horizons: Mapping[str, Horizon] = field(default_factory=dict, hash=False)
+    carried_bytes: int = 0
     selection: Mapping[str, object] | None = field(default=None, hash=False)
 
     def to_dict(self) -> dict[str, object]:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from detector import __version__
 from detector.cli.common.assemble import residency
 from detector.cli.common.bundles import BundleSource
+from detector.cli.run.footprint import memory_limit, tell_footprint
 from detector.cli.run.model_watch import ModelWatch, measured
 from detector.context import StreamContext
 from detector.failpoints import Announce, silent
@@ -99,6 +100,8 @@ def open_live(
         stack.callback(server.stop)
 
         def ready(context: StreamContext) -> StreamContext:
+            most = settings.worker.state.max_resident_series
+            tell_footprint(context, counts[context.identity.topic], most, memory_limit())
             return replace(measured(context, metrics), residency=series_residency)
 
         shadowed = {stream.topic for stream in settings.streams if stream.shadow is not None}

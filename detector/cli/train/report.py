@@ -122,6 +122,11 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     expected = calibration["expected_alerts_per_day"]
     if expected is not None:
         console.print(f"  expected alerts  {7 * expected:.2g} a week and series of normal operation")
+    window_bytes = 8 * spec["window"] * (len(spec["channels"]) + 1)
+    console.print(
+        f"  each series      takes some {window_bytes + history['carried_bytes']:,} bytes in a worker and on the state "
+        f"topic: its window {window_bytes:,}, carried along {history['carried_bytes']:,}"
+    )
     console.print(f"bundle [bold]{escape(document['bundle'])}[/] ({document['digest'][:12]})")
 
 

@@ -1,0 +1,60 @@
+"""Whether as many series as the settings allow have room in this machine's memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import structlog
+
+from detector.pipeline import StreamContext
+from detector.series.footprint import series_bytes
+
+_log = structlog.get_logger(__name__)
+_MIB = 1 << 20
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def memory_limit(files: tuple[Path, ...] = _LIMITS) -> int:
+    """Bytes that this process may use: those of the machine, or fewer where its control group says so.
+
+    Args:
+        files: Of the control group, in version 2 and in version 1.
+    """
+    limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for file in files:
+        with contextlib.suppress(OSError, ValueError):  # there is none, or it says "max"
+            limit = min(limit, int(file.read_text()))
+    return limit
+
+
+def tell_footprint(context: StreamContext, partitions: int, max_resident: int, limit: int) -> None:
+    """Log what a series takes in memory, and warn if all that the settings allow would not fit.
+
+    Args:
+        context: Of the stream.
+        partitions: Of its topic, all of which one worker may come to have.
+        max_resident: Most series of a partition in memory.
+        limit: Bytes that the process may use.
+    """
+    each, resident = series_bytes(context.spec, context.memory), min(max_resident, context.spec.max_series)
+    most = each * resident * partitions
+    numbers = {
+        "stream": context.name,
+        "bytes_per_series": each,
+        "carried_bytes_per_series": context.memory.itemsize,
+        "max_resident_series": resident,
+        "partitions": partitions,
+        "most_mib": -(-most // _MIB),
+    }
+    if most <= limit:
+        _log.info("memory of series", **numbers)
+        return
+    _log.warning(
+        "more series may stay in memory than this machine has room for; lower worker.state.max_resident_series, so "
+        "that the others wait in a local file",
+        **numbers,
+        memory_mib=limit // _MIB,
+        fits=limit // (each * partitions),
+    )
