@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypedDict
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.alerting.silence import SilencePolicy
+from detector.alerting.standing import USUAL, StandingPolicy
 from detector.records.reader import RecordReader
 from detector.scoring.drift import FollowsDrift
 from detector.scoring.scores import Scores
@@ -53,6 +54,7 @@ class StreamContext:
         shadow: Holds the challenger that sees the same windows; None: there never is one.
         silence: When a series counts as silent; None: never.
         freezes: For how long channels may keep a value; None: nobody watches that.
+        frozen: What happens while they keep it for too long.
         drift: Compares samples with the training data; for metrics alone.
         reach: By series the scored samples after which nothing older has any influence; None: a scorer that carries
             something along remembers for ever.
@@ -72,6 +74,7 @@ class StreamContext:
     shadow: Shadow | None = None
     silence: SilencePolicy | None = None
     freezes: FreezeLimits | None = None
+    frozen: StandingPolicy = USUAL
     reach: Callable[[str], float] | None = None
     drift: FollowsDrift | None = None
     shaping: Mapping[str, Any] = field(default_factory=dict)

@@ -59,7 +59,7 @@ class PartitionPipeline:
             self._forget,
         )
         self._tracker = IncidentTracker(context.policy, identity)
-        self._watch = SeriesWatch(self._store, identity, context.silence, context.policy.channels)
+        self._watch = SeriesWatch(self._store, identity, context.silence, context.policy.channels, context.frozen)
         self._shadow = (
             None if context.shadow is None else PartitionShadow(context.shadow, context.spec, context.policy, partition)
         )

@@ -411,7 +411,8 @@ class IncidentSettings(Section):
     cool_down_seconds: SecondsFromZero = 0.0
     """After an incident closes, a new one on the same series opens only after this much event time."""
     update_every_seconds: Seconds = 3600.0
-    """An open incident is repeated as an update this often, in event time, and whenever its severity rises."""
+    """An open incident, of any kind, is repeated as an update this often, in event time, and whenever its severity
+    rises."""
     warning_ratio: Annotated[float, Field(ge=1)] = 2.0
     """Peak score / threshold from which an incident is a warning; below, it is info."""
     critical_ratio: Annotated[float, Field(ge=1)] = 5.0
@@ -447,6 +448,8 @@ class SilenceSettings(Section):
     after_seconds: Seconds | None = None
     """Event time without a sample after which a series counts as silent; without it, five times the longest usual gap
     of the bundle's training data, and a minute at least."""
+    critical_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 10.0
+    """A silence is critical once it has lasted for so many times that long; before, it is a warning."""
 
 
 class FrozenSettings(Section):
@@ -458,6 +461,8 @@ class FrozenSettings(Section):
     """By how much a run of equal samples must exceed the longest one of the training data."""
     least_samples: Annotated[int, Field(ge=2)] = 10
     """Shorter runs are never a finding, however restless the channel was in training."""
+    critical_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 10.0
+    """The incident is critical once a channel has kept its value for so many times its limit; before, a warning."""
 
 
 class DriftSettings(Section):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from detector.alerting.events import encode
 from detector.alerting.silence import SilencePolicy
+from detector.alerting.standing import StandingPolicy
 from detector.context import StreamContext
 from detector.pipeline import PartitionPipeline
 from detector.records.values import PlainRecord
@@ -28,6 +29,8 @@ from tests.worker.support import SECOND_NS, START_MS, Nowhere, make_context, mak
 SILENT_AFTER = 10
 FORGET_AFTER = 120
 LIMITS = FreezeLimits((4, inf))
+CALM = StandingPolicy(inf, 2**62)
+"""Nothing is told while an incident lasts."""
 ALL_SERIES = ("s0", "s1", "s2", "s3")
 
 
@@ -41,8 +44,21 @@ def context(**changed: Any) -> StreamContext:
         claims_shared=2,
     )
     return replace(
-        made, **{"spec": spec, "silence": SilencePolicy(SILENT_AFTER * SECOND_NS), "freezes": LIMITS} | changed
+        made,
+        **{
+            "spec": spec,
+            "silence": SilencePolicy(SILENT_AFTER * SECOND_NS, CALM),
+            "freezes": LIMITS,
+            "frozen": CALM,
+        }
+        | changed,
     )
+
+
+def lively(**changed: Any) -> StreamContext:
+    """Incidents that last soon become critical, and are repeated often."""
+    silence = SilencePolicy(SILENT_AFTER * SECOND_NS, StandingPolicy(2.0, 25 * SECOND_NS))
+    return context(**{"silence": silence, "frozen": StandingPolicy(1.5, 4 * SECOND_NS)} | changed)
 
 
 def plain(offset: int, series: str, second: float, a: float | None = None) -> PlainRecord:
@@ -87,6 +103,32 @@ def test_a_series_that_stops_opens_one_incident_and_closes_it_when_it_speaks_aga
     assert (closed.sequence, closed.score, closed.score_over_threshold) == (1, 39.0, 3.9)
     assert [seconds(t) for t in (closed.started_at, closed.ended_at, closed.closed_at)] == [1, 40, 40]
     assert (closed.duration_seconds, closed.source.opened_offset) == (39.0, 27)
+
+
+def test_a_silence_that_lasts_is_repeated_and_becomes_critical():
+    policy = SilencePolicy(SILENT_AFTER * SECOND_NS, StandingPolicy(3.0, 15 * SECOND_NS))
+    found = run(PartitionPipeline(context(silence=policy), 0), [("s2", 0.0), *both(60), ("s2", 60.0), *both(63, 60)])
+    assert [(e.event, e.sequence, e.severity, seconds(e.updated_at), e.score) for e in found] == [
+        ("opened", 0, "warning", 11, 11.0),
+        ("updated", 1, "warning", 27, 27.0),  # more than 15 s later
+        ("updated", 2, "critical", 31, 31.0),  # more than three times the ten seconds allowed
+        ("updated", 3, "critical", 47, 47.0),
+        ("closed", 4, "critical", 60, 60.0),
+    ]
+    assert len({e.incident_id for e in found}) == 1
+    assert {seconds(e.opened_at) for e in found} == {11}
+    # Of an outage of all, one update is told and not one for each that was missed.
+    jump = [("s2", 0.0), *both(12), ("s0", 100.0), ("s1", 100.0), ("s0", 101.0)]
+    found = run(PartitionPipeline(context(silence=policy), 0), jump)
+    assert [(e.event, e.severity, seconds(e.updated_at)) for e in found] == [
+        ("opened", "warning", 11), ("updated", "critical", 100),
+    ]  # fmt: skip
+
+
+def test_a_silence_that_is_noticed_late_is_critical_at_once():
+    policy = SilencePolicy(SILENT_AFTER * SECOND_NS, StandingPolicy(3.0, 15 * SECOND_NS))
+    found = run(PartitionPipeline(context(silence=policy), 0), [*both(3), ("s2", 2.0), ("s0", 80.0), ("s1", 80.0)])
+    assert [(e.event, e.severity, e.series) for e in found] == [("opened", "critical", "s2")]
 
 
 def test_a_silence_ends_with_the_series():
@@ -193,6 +235,18 @@ def test_a_channel_that_freezes_is_named_and_the_incident_ends_when_it_moves():
     assert (closed.score, closed.channels[0].contribution, closed.duration_seconds) == (6.0, 6.0, 5.0)
 
 
+def test_a_freeze_that_lasts_is_repeated_and_becomes_critical():
+    pipeline = PartitionPipeline(context(frozen=StandingPolicy(3.0, 15 * SECOND_NS)), 0)
+    script = [*(("s0", second, 5.0) for second in range(30)), ("s0", 30)]
+    found = [e for e in run(pipeline, script) if e.kind == "frozen"]
+    assert [(e.event, e.sequence, e.severity, seconds(e.updated_at), e.score) for e in found] == [
+        ("opened", 0, "warning", 4, 5.0),
+        ("updated", 1, "critical", 11, 12.0),  # three times the limit of four samples
+        ("updated", 2, "critical", 26, 27.0),
+        ("closed", 3, "critical", 30, 30.0),
+    ]
+
+
 def test_channels_that_join_are_an_update_and_the_incident_lasts_until_none_is_frozen():
     pipeline = PartitionPipeline(context(freezes=FreezeLimits((4, 6))), 0)
     script = [("s0", second, 5.0 if second < 8 else None) for second in range(9)]  # b is 0 all the time
@@ -266,7 +320,7 @@ def outcome_of(pipeline: PartitionPipeline, records: Sequence[PlainRecord]) -> t
 @settings(max_examples=60, deadline=None)
 @given(records=histories(), cuts=st.sets(st.integers(1, 150), max_size=12))
 def test_where_batches_are_cut_does_not_matter(records, cuts):
-    whole, parts = PartitionPipeline(context(), 0), PartitionPipeline(context(), 0)
+    whole, parts = PartitionPipeline(lively(), 0), PartitionPipeline(lively(), 0)
     expected = outcome_of(whole, records)
     events: list[Any] = []
     letters: list[Any] = []
@@ -285,7 +339,7 @@ def test_where_batches_are_cut_does_not_matter(records, cuts):
 def test_a_restart_changes_nothing(records, restart, saved):
     """Snapshots of the series that were touched and some others, then the records that these lack, then the rest."""
     restart = min(restart, len(records) - 1)
-    whole = PartitionPipeline(context(), 0)
+    whole = PartitionPipeline(lively(), 0)
     touched = saved | outcome_of(whole, records[:restart])[2]
     states = {series: whole.snapshot(series, restart) for series in sorted(touched)}
     control = Control(
@@ -293,7 +347,7 @@ def test_a_restart_changes_nothing(records, restart, saved):
         whole.store.clock_state(),
     )  # fmt: skip
     control = decode_control(encode_state(control))
-    again = bring_up(context(), 0, control, states.items())
+    again = bring_up(lively(), 0, control, states.items())
     for _ in read_again(again, [records[control.replay_from : restart]], judge=True):
         pass
     assert again.open_incidents() == whole.open_incidents()
@@ -307,9 +361,10 @@ def test_a_restart_changes_nothing(records, restart, saved):
 def test_another_model_takes_over_what_is_open_and_goes_on_alike(records, restart):
     """As recovery and audit each do it: windows follow from records that are read again, or are carried over."""
     restart = min(restart, len(records) - 1)
-    first = PartitionPipeline(context(), 0)
+    first = PartitionPipeline(lively(), 0)
     first.process(records[:restart])
-    other = context(freezes=FreezeLimits((6, inf)), silence=SilencePolicy(7 * SECOND_NS))
+    silence = SilencePolicy(7 * SECOND_NS, StandingPolicy(3.0, 12 * SECOND_NS))
+    other = lively(freezes=FreezeLimits((6, inf)), silence=silence, frozen=StandingPolicy(2.0, 3 * SECOND_NS))
     carried = PartitionPipeline(other, 0)
     for series in list(first.store):
         carried.restore(series, first.state_of(series, restart))
@@ -330,7 +385,7 @@ def test_another_model_takes_over_what_is_open_and_goes_on_alike(records, restar
 def test_which_series_are_in_memory_does_not_matter(records, size):
     with tempfile.TemporaryDirectory() as folder:
         free, bound = (
-            PartitionPipeline(context(residency=residency), 0) for residency in (None, Residency(size, Path(folder)))
+            PartitionPipeline(lively(residency=residency), 0) for residency in (None, Residency(size, Path(folder)))
         )
         for begin in range(0, len(records), 7):
             part = records[begin : begin + 7]
@@ -343,7 +398,7 @@ def test_which_series_are_in_memory_does_not_matter(records, size):
 @settings(max_examples=60, deadline=None)
 @given(records=histories())
 def test_an_incident_opens_once_and_while_it_lasts_no_other_of_its_kind_does(records):
-    pipeline = PartitionPipeline(context(), 0)
+    pipeline = PartitionPipeline(lively(), 0)
     is_open: dict[tuple[str, str], str] = {}
     for series, event in pipeline.process(records).events:
         key = (series, event.kind)

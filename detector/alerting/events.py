@@ -100,7 +100,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     severity: Annotated[
         Severity,
         Meta(
-            description="reconstruction: by the peak so far; it never falls within an incident. Other kinds: warning."
+            description="reconstruction: by the peak so far. silence, frozen: by the length so far, warning at first. "
+            "It never falls within an incident."
         ),
     ]
     started_at: Annotated[

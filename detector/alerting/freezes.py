@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from detector.alerting.events import ChannelDetail, CloseReason, Event
 from detector.alerting.identity import Identity
-from detector.alerting.standing import Standing, StandingTeller
+from detector.alerting.standing import Standing, StandingPolicy, StandingTeller
 from detector.series.frozen import FreezeNotice, FrozenChannel
 from detector.series.values import Reset
 
@@ -17,20 +17,21 @@ _SHARE_DECIMALS = 6
 class FreezeTracker:
     """Opens, updates and closes the incidents of kind ``frozen`` of one partition.
 
-    An incident opens with the first channel that is frozen, is updated when another joins it, and closes when none of
-    them is frozen any more, or when the series is forgotten.
+    An incident opens with the first channel that is frozen, is updated when another joins it, when it becomes critical
+    and every so often, and closes when none of them is frozen any more, or when the series is forgotten.
 
     Args:
         identity: Of the partition.
         channels: Names of the model's channels.
+        policy: While incidents last.
 
     Attributes:
         open: By series.
     """
 
-    def __init__(self, identity: Identity, channels: Sequence[str]) -> None:
+    def __init__(self, identity: Identity, channels: Sequence[str], policy: StandingPolicy) -> None:
         self.open: dict[str, Standing] = {}
-        self._teller = StandingTeller("frozen", identity)
+        self._teller = StandingTeller("frozen", identity, policy)
         self._channels = channels
 
     def take(self, notice: FreezeNotice) -> Event | None:
@@ -45,7 +46,9 @@ class FreezeTracker:
             return self._open(notice)
         known = {detail.channel for detail in standing.channels}
         if all(self._name(channel) in known for channel in notice.channels):
-            return None
+            ratio = max(channel.samples / channel.limit for channel in notice.channels)
+            if not self._teller.is_due(standing, ratio, notice.time_ns):
+                return None
         self._note(standing, notice.channels)
         standing.sequence += 1
         return self._teller.tell("updated", notice.series, standing, notice.time_ns, notice.offset)

@@ -1,7 +1,8 @@
 """Incidents that no score opens: a series that stopped, or channels of it that froze.
 
-They share a form: opened once by something that did not happen for too long, and closed when it happens. What is
-remembered of one changes only with its events, so that it is complete in the snapshot that goes with each of them.
+They share a form: opened once by something that did not happen for too long, repeated as an update while it still does
+not, with a severity that rises with its length, and closed when it happens. What is remembered of one changes only with
+its events, so that it is complete in the snapshot that goes with each of them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -19,12 +21,38 @@ from detector.alerting.policy import Severity
 from detector.alerting.timestamps import format_time
 from detector.series.snapshot import SnapshotError
 
-STANDING_VERSION = 1
-STANDING_SEVERITY: Severity = "warning"
+STANDING_VERSION = 2
 StandingKind = Literal["silence", "frozen"]
 _NS_PER_SECOND = 1e9
 _EARLIEST_NS, _LATEST_NS = -(1 << 63), (1 << 63) - 1
 _HEADER = struct.Struct(">BI")
+
+
+@dataclass(frozen=True, slots=True)
+class StandingPolicy:
+    """What happens while such an incident lasts.
+
+    Attributes:
+        critical_ratio: It is critical from this multiple of what is too long on; before that, a warning.
+        update_every_ns: Event time after which it is repeated as an update.
+
+    Raises:
+        ValueError: a number makes no sense; the message names it.
+    """
+
+    critical_ratio: float = 10.0
+    update_every_ns: int = 3_600_000_000_000
+
+    def __post_init__(self) -> None:
+        if not self.critical_ratio >= 1:
+            raise ValueError(f"critical_ratio is {self.critical_ratio}, it must be at least 1")
+        if self.update_every_ns < 1:
+            raise ValueError(f"update_every_ns is {self.update_every_ns}, it must be at least 1")
+
+
+USUAL = StandingPolicy()
+NO_UPDATES = StandingPolicy(math.inf, _LATEST_NS)
+"""For incidents that nobody watches any more; they only close."""
 
 
 class Standing(msgspec.Struct, array_like=True):
@@ -39,6 +67,8 @@ class Standing(msgspec.Struct, array_like=True):
         sequence: Of the latest event.
         score: How long, as of the latest event: seconds of silence, or samples of one value.
         threshold: More than that is too long.
+        severity: As of the latest event; it never falls.
+        told_ns: Event time of the latest event.
         channels: Those that are or were frozen.
     """
 
@@ -50,6 +80,8 @@ class Standing(msgspec.Struct, array_like=True):
     sequence: int
     score: float
     threshold: float
+    severity: Severity
+    told_ns: int
     channels: tuple[ChannelDetail, ...] = ()
 
 
@@ -103,7 +135,7 @@ def decode_standing(data: bytes) -> StandingState:
 
 
 def _makes_sense(standing: Standing) -> bool:
-    times = (standing.started_ns, standing.opened_ns)
+    times = (standing.started_ns, standing.opened_ns, standing.told_ns)
     return (
         all(_EARLIEST_NS <= time_ns <= _LATEST_NS for time_ns in times)
         and 0 < standing.score < math.inf
@@ -112,15 +144,17 @@ def _makes_sense(standing: Standing) -> bool:
 
 
 class StandingTeller:
-    """Opens incidents of one kind, and builds their events.
+    """Opens incidents of one kind, says when they are due for an update, and builds their events.
 
     Args:
         kind: Of the incidents.
         identity: Of the partition.
+        policy: While they last.
     """
 
-    def __init__(self, kind: StandingKind, identity: Identity) -> None:
+    def __init__(self, kind: StandingKind, identity: Identity, policy: StandingPolicy) -> None:
         self._kind: Kind = kind
+        self._policy = policy
         self._identity = identity
         self._model = ModelDetail(digest=identity.model, version=identity.model_version)
 
@@ -138,7 +172,14 @@ class StandingTeller:
     ) -> Standing:
         """A new incident; the arguments are attributes of `Standing`."""
         name = incident_id(self._identity, series, self._kind, offset)
-        return Standing(name, started_ns, first_offset, time_ns, offset, 0, score, threshold, channels)
+        return Standing(
+            name, started_ns, first_offset, time_ns, offset, 0, score, threshold, "warning", time_ns, channels
+        )
+
+    def is_due(self, standing: Standing, ratio: float, time_ns: int) -> bool:
+        """Whether an update is due at an event time at which score / threshold has come to ``ratio``."""
+        rises = ratio >= self._policy.critical_ratio and standing.severity != "critical"
+        return rises or time_ns - standing.told_ns >= self._policy.update_every_ns
 
     def tell(
         self,
@@ -151,7 +192,7 @@ class StandingTeller:
         ended_ns: int | None = None,
         reason: CloseReason | None = None,
     ) -> Event:
-        """The event, numbered ``standing.sequence``.
+        """The event, numbered ``standing.sequence``; its severity and time are noted.
 
         Args:
             event: The step.
@@ -165,6 +206,9 @@ class StandingTeller:
         identity = self._identity
         until_ns = time_ns if ended_ns is None else ended_ns
         ratio = standing.score / standing.threshold
+        if ratio >= self._policy.critical_ratio:
+            standing.severity = "critical"
+        standing.told_ns = time_ns
         return Event(
             event_id=event_id(standing.incident_id, event, standing.sequence),
             incident_id=standing.incident_id,
@@ -173,7 +217,7 @@ class StandingTeller:
             kind=self._kind,
             stream=identity.stream,
             series=series,
-            severity=STANDING_SEVERITY,
+            severity=standing.severity,
             started_at=format_time(standing.started_ns),
             opened_at=format_time(standing.opened_ns),
             updated_at=format_time(time_ns),

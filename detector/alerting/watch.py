@@ -8,7 +8,7 @@ from detector.alerting.events import Event
 from detector.alerting.freezes import FreezeTracker
 from detector.alerting.identity import Identity
 from detector.alerting.silence import Moment, SilencePolicy, SilenceTracker
-from detector.alerting.standing import StandingState, decode_standing, encode_standing
+from detector.alerting.standing import StandingPolicy, StandingState, decode_standing, encode_standing
 from detector.series.frozen import FreezeNotice
 from detector.series.store import SeriesStore
 from detector.series.values import Reset
@@ -22,14 +22,20 @@ class SeriesWatch:
         identity: Of the partition.
         silence: None opens no silence.
         channels: Names of the model's channels.
+        frozen: While channels are frozen.
     """
 
     def __init__(
-        self, store: SeriesStore, identity: Identity, silence: SilencePolicy | None, channels: Sequence[str]
-    ) -> None:  # fmt: skip
+        self,
+        store: SeriesStore,
+        identity: Identity,
+        silence: SilencePolicy | None,
+        channels: Sequence[str],
+        frozen: StandingPolicy,
+    ) -> None:
         self._store = store
         self._silence = SilenceTracker(silence, identity, store, store.spec.forget_after_ns)
-        self._freezes = FreezeTracker(identity, channels)
+        self._freezes = FreezeTracker(identity, channels, frozen)
         self._held = False
         if store.freezes is not None:
             store.freezes.attended = self._freezes.open

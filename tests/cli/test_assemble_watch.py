@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from detector.cli.common.assemble import freeze_limits, silence_policy
+from detector.alerting.standing import StandingPolicy
+from detector.cli.common.assemble import freeze_limits, silence_policy, standing_policy
 from detector.errors import ConfigError
 from detector.series.frozen import FreezeLimits
-from detector.settings import FrozenSettings, SilenceSettings, WindowSettings
+from detector.settings import FrozenSettings, IncidentSettings, SilenceSettings, WindowSettings
 from models.habits import Habits
 
 SECOND_NS = 1_000_000_000
@@ -36,17 +37,30 @@ def bundle(gap: float | None, runs: dict[str, tuple[int | None, ...]] | None = N
     ],
 )
 def test_when_a_series_is_silent(gap, settings, seconds):
-    policy = silence_policy(bundle(gap), SilenceSettings(**settings), WindowSettings())
+    policy = silence_policy(bundle(gap), SilenceSettings(**settings), WindowSettings(), IncidentSettings())
     assert (None if policy is None else policy.after_ns) == (None if seconds is None else seconds * SECOND_NS)
 
 
 def test_a_silence_that_nobody_could_see_is_refused():
     with pytest.raises(ConfigError) as raised:
-        silence_policy(bundle(1.0), SilenceSettings(after_seconds=600), WindowSettings(forget_after_seconds=600))
+        silence_policy(
+            bundle(1.0), SilenceSettings(after_seconds=600), WindowSettings(forget_after_seconds=600),
+            IncidentSettings(),
+        )  # fmt: skip
     assert str(raised.value) == (
         "silence.after_seconds 600 s is not shorter than window.forget_after_seconds 600 s, after which a series is "
         "forgotten; lower the one or raise the other, or set silence.enabled to false"
     )
+
+
+def test_what_happens_while_it_lasts():
+    incidents = IncidentSettings(update_every_seconds="10m")
+    policy = silence_policy(bundle(1.0), SilenceSettings(critical_ratio=3), WindowSettings(), incidents)
+    assert policy is not None
+    assert policy.standing == StandingPolicy(3.0, 600 * SECOND_NS) == standing_policy(3.0, incidents)
+    usual = silence_policy(bundle(1.0), SilenceSettings(), WindowSettings(), IncidentSettings())
+    assert usual is not None
+    assert usual.standing == StandingPolicy()
 
 
 def test_how_long_a_channel_may_rest():

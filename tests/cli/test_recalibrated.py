@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from detector.alerting.events import ChannelDetail, Event
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
-from detector.alerting.standing import StandingTeller
+from detector.alerting.standing import StandingPolicy, StandingTeller
 from detector.alerting.timestamps import format_time
 from detector.cli.feedback.recalibrated import let_pass, rows_of
 from detector.feedback.recalibration import ContradictionError, recalibrate
@@ -37,7 +37,7 @@ def stream(**sections: Any) -> StreamSettings:
 
 def incident(kind: Any, series: str, lasted: float, begin: int = 1000) -> tuple[Event, Verdict]:
     """An incident's end, and what somebody says of it: that it was a false alarm."""
-    teller = StandingTeller(kind, IDENTITY)
+    teller = StandingTeller(kind, IDENTITY, StandingPolicy())
     channels = (ChannelDetail("a", lasted, 1.0, 5.0, None),) if kind == "frozen" else ()
     end_ns = (begin + round(lasted)) * SECOND
     standing = teller.open(

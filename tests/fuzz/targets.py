@@ -28,7 +28,13 @@ from detector.alerting.identity import Identity
 from detector.alerting.incidents import IncidentTracker, ScoredSample
 from detector.alerting.policy import IncidentPolicy
 from detector.alerting.silence import SilencePolicy
-from detector.alerting.standing import StandingState, StandingTeller, encode_standing
+from detector.alerting.standing import (
+    STANDING_VERSION,
+    StandingPolicy,
+    StandingState,
+    StandingTeller,
+    encode_standing,
+)
 from detector.alerting.watch import SeriesWatch
 from detector.errors import ConfigError, InvalidRecordError, StateMismatchError
 from detector.feedback.verdicts import InvalidFeedbackError, Verdict, decode_verdict, encode_verdict
@@ -422,9 +428,10 @@ def track_snapshot_seeds() -> list[bytes]:
 
 def standing_snapshot(data: bytes) -> None:
     """As they are, and behind a header with the right checksum; then the series speaks, and moves."""
-    for form in (data, struct.pack(">BI", 1, zlib.crc32(data)) + data):
+    lively = StandingPolicy(1.5, 20 * SECOND)
+    for form in (data, struct.pack(">BI", STANDING_VERSION, zlib.crc32(data)) + data):
         store = SeriesStore(SPECS[0], limits=LIMITS)
-        watch = SeriesWatch(store, IDENTITY, SilencePolicy(60 * SECOND), ("a", "b"))
+        watch = SeriesWatch(store, IDENTITY, SilencePolicy(60 * SECOND, lively), ("a", "b"), lively)
         try:
             watch.restore("s", form)
         except SnapshotError:
@@ -443,7 +450,7 @@ def standing_snapshot(data: bytes) -> None:
 
 
 def standing_snapshot_seeds() -> list[bytes]:
-    silence, frozen = StandingTeller("silence", IDENTITY), StandingTeller("frozen", IDENTITY)
+    silence, frozen = (StandingTeller(kind, IDENTITY, StandingPolicy()) for kind in ("silence", "frozen"))
     opened = {
         "started_ns": START_NS,
         "first_offset": 1,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from detector.alerting.silence import SilencePolicy
+from detector.alerting.standing import StandingPolicy
 from detector.context import StreamContext
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, replay
@@ -20,10 +21,12 @@ pytestmark = pytest.mark.kafka
 
 
 def watching(settings: Settings, cluster_id: str) -> StreamContext:
+    lasting = StandingPolicy(1.5, 6 * SECOND_NS)
     return replace(
         make_context(settings, cluster_id),
-        silence=SilencePolicy(10 * SECOND_NS),
+        silence=SilencePolicy(10 * SECOND_NS, lasting),
         freezes=FreezeLimits((5, float("inf"))),
+        frozen=lasting,
     )
 
 
@@ -51,20 +54,28 @@ def test_a_restart_goes_on_with_both_and_a_replay_tells_the_same(cluster: Cluste
     getattr(worker, end)()
     assert told(cluster.events()) == [
         ("silence", "opened", "stops", None), ("frozen", "opened", "one", None),
+        ("frozen", "updated", "one", None), ("silence", "updated", "stops", None),
     ]  # fmt: skip
+    assert [event.severity for event in cluster.events()] == ["warning", "warning", "critical", "critical"]
 
     again = start(cluster, settings)
     try:
         again.wait_for(lambda: again.value("incidents_open", stream="pumps", kind="frozen") == 1)
         assert again.value("incidents_open", stream="pumps", kind="silence") == 1
-        for series in ("one", "two", "stops"):
-            cluster.send(series, [record(20, 0.2)])
-        again.wait_committed(cluster, {0: 44})
+        for second in range(20, 25):
+            for series in ("one", "two"):
+                cluster.send(series, [record(second, second / 100)])
+        cluster.send("stops", [record(24, 0.2)])
+        again.wait_committed(cluster, {0: 52})
     finally:
         again.stop()
     events = cluster.events()
-    assert told(events)[2:] == [("frozen", "closed", "one", "moved"), ("silence", "closed", "stops", "resumed")]
-    assert [e.incident_id for e in events[2:]] == [events[1].incident_id, events[0].incident_id]
+    assert told(events)[4:] == [
+        ("frozen", "closed", "one", "moved"), ("silence", "updated", "stops", None),
+        ("silence", "closed", "stops", "resumed"),
+    ]  # fmt: skip
+    frozen, silent = events[1].incident_id, events[0].incident_id
+    assert [e.incident_id for e in events[2:]] == [frozen, silent, frozen, silent, silent]
     partition = InputPartition(cluster.input, 0)
     context = watching(settings, events[0].source.cluster)
     replayed = replay([(partition, cluster.read(cluster.input))], {cluster.input: context}, EventTimeRange())

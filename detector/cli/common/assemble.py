@@ -13,6 +13,7 @@ import numpy as np
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.alerting.silence import SilencePolicy
+from detector.alerting.standing import StandingPolicy
 from detector.cli.common.bundles import BundleSource
 from detector.cli.common.listening import Listener
 from detector.context import StreamContext
@@ -124,8 +125,16 @@ def incident_policy(bundle: Bundle, settings: IncidentSettings) -> IncidentPolic
     )
 
 
-def silence_policy(bundle: Bundle, settings: SilenceSettings, window: WindowSettings) -> SilencePolicy | None:
+def silence_policy(
+    bundle: Bundle, settings: SilenceSettings, window: WindowSettings, incidents: IncidentSettings
+) -> SilencePolicy | None:
     """When a series counts as silent; None: never, since it is switched off, or forgotten before.
+
+    Args:
+        bundle: Says what the usual gaps are.
+        settings: Of the stream.
+        window: Of the stream; says when a series is forgotten.
+        incidents: Of the stream; says how often an incident is repeated.
 
     Raises:
         ConfigError: a series would be forgotten before it could count as silent.
@@ -146,7 +155,12 @@ def silence_policy(bundle: Bundle, settings: SilenceSettings, window: WindowSett
         after = max(_SHORTEST_SILENCE_SECONDS, GAPS_OF_SILENCE * bundle.habits.gap_seconds)
         if after >= forget:
             return None
-    return SilencePolicy(after_ns=max(1, round(after * _NS)))
+    return SilencePolicy(max(1, round(after * _NS)), standing_policy(settings.critical_ratio, incidents))
+
+
+def standing_policy(critical_ratio: float, incidents: IncidentSettings) -> StandingPolicy:
+    """What happens while a series is silent, or a channel frozen."""
+    return StandingPolicy(critical_ratio, round(incidents.update_every_seconds * _NS))
 
 
 def freeze_limits(bundle: Bundle, settings: FrozenSettings) -> FreezeLimits | None:
@@ -220,8 +234,9 @@ def stream_context(
         ),
         runtime=stream.runtime,
         keep_scores=keep_scores,
-        silence=silence_policy(bundle, stream.silence, stream.window),
+        silence=silence_policy(bundle, stream.silence, stream.window, stream.incidents),
         freezes=freeze_limits(bundle, stream.frozen),
+        frozen=standing_policy(stream.frozen.critical_ratio, stream.incidents),
         reach=scorer.reach,
         drift=DriftMeter(bundle.reference, bundle.spec.channels, round(stream.drift.window_seconds * _NS)),
         shaping=shaping_settings(stream),

@@ -72,7 +72,7 @@ def let_pass(verdicts: Sequence[Verdict], events: Sequence[Event], present: Bund
 
 def _opens(one: Found, bundle: Bundle, stream: StreamSettings) -> bool:
     if one.verdict.kind == "silence":
-        policy = silence_policy(bundle, stream.silence, stream.window)
+        policy = silence_policy(bundle, stream.silence, stream.window, stream.incidents)
         return policy is not None and (one.lasted or 0.0) * _NS > policy.after_ns
     limits = freeze_limits(bundle, stream.frozen)
     if limits is None:
