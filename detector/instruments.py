@@ -254,6 +254,8 @@ class Instruments:
             metrics.series.labels(stream, state).set(count)
         metrics.series_not_resident.labels(stream).set(sum(pipeline.store.evicted for pipeline in pipelines))
         metrics.series_memory_bytes.labels(stream).set(sum(pipeline.store.memory_bytes() for pipeline in pipelines))
+        if shadows := [found for pipeline in pipelines if (found := pipeline.shadow_bytes) is not None]:
+            metrics.shadow_memory_bytes.labels(stream).set(sum(shadows))
         metrics.series_file_bytes.labels(stream).set(sum(pipeline.store.file_bytes() for pipeline in pipelines))
         for kind in INCIDENT_KINDS:
             count = sum(pipeline.open_incidents()[kind] for pipeline in pipelines)

@@ -81,6 +81,11 @@ class PartitionPipeline:
         """How many incidents are open now, by kind."""
         return {KIND: self._tracker.open_count(), **self._watch.open_count()}
 
+    @property
+    def shadow_bytes(self) -> int | None:
+        """What a challenger carries along the series, for metrics; None where there never is one."""
+        return None if self._shadow is None else self._shadow.memory_bytes
+
     def process(self, records: Sequence[Record]) -> Outcome:
         """Take the next records of the partition, in offset order.
 

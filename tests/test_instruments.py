@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,7 +13,9 @@ from structlog.testing import capture_logs
 from detector.instruments import Instruments
 from detector.observability.metrics import Metrics
 from detector.pipeline import PartitionPipeline
-from tests.worker.support import MagnitudeScorer, Nowhere, make_context, make_settings
+from detector.records.values import PlainRecord
+from detector.shadow import Shadow, ShadowModel
+from tests.worker.support import START_MS, MagnitudeScorer, Nowhere, make_context, make_settings
 
 
 class Clock:
@@ -69,3 +74,18 @@ def test_what_series_take_in_memory_is_shown() -> None:
         shown.append(fresh.get_sample_value("reconstream_series_memory_bytes", {"stream": "pumps"}))
     # Room for eight series in each partition.
     assert shown[1] - shown[0] == 2 * 8 * 8000
+
+
+def test_what_a_challenger_carries_is_shown_until_it_goes(registry: CollectorRegistry) -> None:
+    made = make_context(make_settings(Nowhere("localhost:1", "none")), "cluster")
+    model = ShadowModel(Remembering(), made.spec, made.policy, made.identity)
+    shadow = Shadow(model)
+    pipeline = PartitionPipeline(replace(made, shadow=shadow), 0)
+    instruments, shown = Instruments(Metrics(registry), 100.0), []
+    for offset, challenger in enumerate((model, None)):
+        shadow.model = challenger
+        value = json.dumps({"a": 0.0, "b": 0.0}).encode()
+        pipeline.process([PlainRecord("none.input", 0, offset, START_MS + offset * 1000, b"pump", value)])
+        instruments.observe("pumps", [pipeline])
+        shown.append(registry.get_sample_value("reconstream_shadow_memory_bytes", {"stream": "pumps"}))
+    assert shown == [64 * 8000, 0]

@@ -281,6 +281,11 @@ class Metrics:
             SCORING_SECONDS_BOUNDS,
             "stream",
         )
+        self.shadow_memory_bytes = make.gauge(
+            "shadow_memory_bytes",
+            "What the challenger carries along all series that it has heard of, in memory or not, with room for more.",
+            "stream",
+        )
         self.shadow_failures = make.counter(
             "shadow_failures_total",
             "Times that the challenger failed on a partition, where it rests until it is replaced.",
@@ -362,6 +367,7 @@ class Metrics:
         """Expose the metrics of a stream's challenger at zero, for streams that are to have one."""
         for verdict in SHADOW_VERDICTS:
             self.shadow_windows.labels(stream, verdict)
+        self.shadow_memory_bytes.labels(stream)
         for counter in (self.shadow_windows_unscored, self.shadow_incidents, self.shadow_failures):
             counter.labels(stream)
         for histogram in (self.shadow_threshold_ratio, self.shadow_scoring_duration):

@@ -41,6 +41,11 @@ class PartitionShadow:
         self._model: ShadowModel | None = None
         self._run: _Run | None = None
 
+    @property
+    def memory_bytes(self) -> int:
+        """What the challenger carries along all series that it has heard of, with room for more."""
+        return 0 if self._run is None else self._run.memory_bytes
+
     def observe(
         self, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset], tally: ShadowTally
     ) -> None:
@@ -79,6 +84,11 @@ class _Run:
         self._threshold = threshold
         self._places = Places(model.scorer.state_dtype)
         self._tracker = IncidentTracker(model.policy, replace(model.identity, partition=partition))
+
+    @property
+    def memory_bytes(self) -> int:
+        states = self._places.states
+        return 0 if states is None else states.nbytes
 
     def take(
         self, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset], tally: ShadowTally
