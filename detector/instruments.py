@@ -64,14 +64,21 @@ class TimedScorer:
         return scores
 
     def _tell_drift(self, found: Drift) -> None:
-        self._metrics.input_drift.labels(self._stream).set(found.worst)
+        if (worst := found.worst) is not None:
+            self._metrics.input_drift.labels(self._stream).set(worst.index)
+            self._metrics.input_drift_limit.labels(self._stream).set(worst.limit)
         if found.score is not None:
-            self._metrics.score_drift.labels(self._stream).set(found.score)
+            self._metrics.score_drift.labels(self._stream).set(found.score.index)
+            self._metrics.score_drift_limit.labels(self._stream).set(found.score.limit)
         if shifted := found.shifted:
+            told = list(shifted.items())[:_CHANNELS_TOLD]
             _log.warning(
-                "inputs are not what the model was trained on; see to the channels, or train it anew",
+                "inputs are not what the model was trained on: their population stability index is beyond what it was "
+                "between stretches of the training data. If a sensor or a unit changed, see to it; if this is the new "
+                "ordinary, train anew (detector retrain)",
                 stream=self._stream,
-                channels={name: round(index, 3) for name, index in list(shifted.items())[:_CHANNELS_TOLD]},
+                indices={name: round(one.index, 2) for name, one in told},
+                limits={name: round(one.limit, 2) for name, one in told},
                 more=max(0, len(shifted) - _CHANNELS_TOLD),
             )
 

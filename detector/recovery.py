@@ -307,7 +307,12 @@ class Recovery:
                 context, number, control, stored.snapshots(), memory_from=memory_from
             )  # fmt: skip
         except SnapshotError as error:
-            _log.warning("windows are rebuilt from the input", **place.labels, reason=str(error))
+            if isinstance(error, OtherShapeError):  # as expected where a model took another's place
+                _log.info("the model's windows are of another shape; they are built anew from the input",
+                          **place.labels, reason=str(error))  # fmt: skip
+            else:
+                _log.warning("snapshots are of no use; windows are rebuilt from the input",
+                             **place.labels, reason=str(error))  # fmt: skip
             pipeline = yield from bring_up_in_steps(context, number, control, stored.snapshots(), windows=False)
             return "rebuilt", pipeline
         return "carried", pipeline

@@ -115,6 +115,17 @@ def test_the_table_marks_the_threshold_in_force(tmp_path: Path):
     assert marked.split()[:6] == ["4", "in", "force", "1", "1", "7"]
 
 
+def test_thresholds_that_nothing_exceeds_are_told_of_once(tmp_path: Path):
+    what_if = WhatIf(context(policy()))
+    take(what_if, np.r_[np.zeros(100), 6.0, 6.0])
+    with (tmp_path / "out").open("w") as stream:
+        print_what_if(what_if.document(), stream)
+    text = (tmp_path / "out").read_text()
+    # 4 x 1.41 is exceeded, 4 x 2 is not; of the others only the last is named.
+    assert [line.split()[0] for line in text.splitlines() if " x " in line][-2:] == ["5.657", "8"]
+    assert text.endswith("none at any higher threshold that was tried, up to 64\n")
+
+
 def test_no_history_is_no_rate():
     assert WhatIf(context(policy())).document()["thresholds"][0]["incidents_per_day"] is None
 

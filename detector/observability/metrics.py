@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, disable_created_metrics
 
 from detector.observability.histogram import BulkHistogram
 
@@ -90,6 +90,9 @@ class Metrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        # Each counter and histogram would have a second series with the time of its birth, which nothing here reads.
+        # The library knows this setting for the whole process only.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         make = _Factory(registry)
         self.registry = registry
 
@@ -183,12 +186,21 @@ class Metrics:
         )
         self.input_drift = make.gauge(
             "input_drift_psi",
-            "Population stability index of the channel that has come farthest from the training data, over the last "
-            "drift.window_seconds of event time; above 0.25 is a shift. The log names the channels.",
+            "Population stability index of the channel that is farthest from the training data for its limit, over the "
+            "last drift.window_seconds of event time. The log names the channels.",
+            "stream",
+        )
+        self.input_drift_limit = make.gauge(
+            "input_drift_psi_limit",
+            "Limit of that channel: beyond it, it has shifted. 1.5 times what stretches of the training data seldom "
+            "exceeded against the rest of it, and 0.25 at least.",
             "stream",
         )
         self.score_drift = make.gauge(
             "score_drift_psi", "Population stability index of the scores against those of held-out data.", "stream"
+        )
+        self.score_drift_limit = make.gauge(
+            "score_drift_psi_limit", "Limit of the scores' index, as that of the channels.", "stream"
         )
         self.events = make.counter(
             "events_total", "Events committed, by event (opened, updated, closed) and severity.",
@@ -293,7 +305,7 @@ class Metrics:
         )
         self.shadow_info = make.info(
             "shadow_model",
-            "The challenger of a stream; always 1, and with empty labels where none scores.",
+            "The challenger of a stream; always 1, and absent where none scores.",
             ("stream",),
             ("model", "version", "runtime"),
         )
@@ -374,8 +386,12 @@ class Metrics:
             histogram.initialise(stream)
 
     def set_shadow(self, stream: str, *, model: str, version: str, runtime: str) -> None:
-        """Say which challenger a stream has; empty texts: none at present."""
+        """Say which challenger a stream has; a later call replaces the earlier one's values."""
         self.shadow_info.labels(stream).info({"model": model, "version": version, "runtime": runtime})
+
+    def remove_shadow(self, stream: str) -> None:
+        """Say that a stream has no challenger at present. One that never had any is fine."""
+        self.shadow_info.remove_by_labels({"stream": stream})
 
     def set_model(self, stream: str, *, model: str, version: str, runtime: str) -> None:
         """Say which model scores a stream; a later call replaces the earlier one's values.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +11,26 @@ from detector.series.values import WindowBatch
 
 SHIFTED = 0.25
 """Credit scoring calls more than this a shift to act on (Siddiqi, "Credit Risk Scorecards", 2006)."""
+MARGIN = 1.5
+"""A stretch is shifted when it is this much farther from training data than stretches of that data from each other."""
+
+
+def limit_of(usual: float) -> float:
+    """Index beyond which a stretch is shifted, where stretches of training data seldom exceed ``usual``."""
+    return max(SHIFTED, MARGIN * usual)
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """How far one quantity is from what it was in training.
+
+    Attributes:
+        index: Population stability index.
+        limit: Beyond it the quantity has shifted.
+    """
+
+    index: float
+    limit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +42,19 @@ class Drift:
         score: Of the scores; None when there was none.
     """
 
-    inputs: dict[str, float]
-    score: float | None
+    inputs: Mapping[str, Distance]
+    score: Distance | None
 
     @property
-    def worst(self) -> float:
-        """The greatest of the channels; 0 when none was observed."""
-        return max(self.inputs.values(), default=0.0)
+    def worst(self) -> Distance | None:
+        """Of the channel that is farthest for its limit; None when none was observed."""
+        return max(self.inputs.values(), key=lambda found: found.index / found.limit, default=None)
 
     @property
-    def shifted(self) -> dict[str, float]:
-        """Channels that are beyond what credit scoring calls a shift, the worst first."""
-        found = [(name, index) for name, index in self.inputs.items() if index > SHIFTED]
-        return dict(sorted(found, key=lambda item: -item[1]))
+    def shifted(self) -> dict[str, Distance]:
+        """Channels that are beyond their limits, the farthest first."""
+        found = [(name, one) for name, one in self.inputs.items() if one.index > one.limit]
+        return dict(sorted(found, key=lambda item: -item[1].index / item[1].limit))
 
 
 class FollowsDrift(Protocol):

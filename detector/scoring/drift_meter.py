@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from detector.scoring.drift import Drift
+from detector.scoring.drift import Distance, Drift, limit_of
 from detector.scoring.scores import Scores
 from detector.series.values import WindowBatch
 from models.reference import Reference
-
-LEAST_SAMPLES = 500
-"""Fewer samples tell too little: ten bins of fifty differ by a tenth from chance alone."""
+from models.variation import LEAST_SAMPLES
 
 
 class DriftMeter:
@@ -31,6 +29,8 @@ class DriftMeter:
         self._window_ns = window_ns
         self._counts = reference.new_counts()
         self._samples = 0
+        # No more names than training had series: from there on more of them make no difference.
+        self._series: set[str] = set()
         self._began_ns: int | None = None
 
     def follow(self, batch: WindowBatch, scores: Scores) -> Drift | None:
@@ -44,11 +44,16 @@ class DriftMeter:
             self._began_ns = int(batch.time_ns.min())
         self._reference.count(scores.scaled, scores.score, self._counts)
         self._samples += len(batch.time_ns)
+        if len(self._series) < self._reference.series:
+            self._series.update(batch.series)
         # The median: a single clock that is ahead does not end a stretch.
         if int(np.median(batch.time_ns)) - self._began_ns < self._window_ns or self._samples < LEAST_SAMPLES:
             return None
-        found = self._reference.stability(self._counts).tolist()
+        indices = self._reference.stability(self._counts)
+        usual = self._reference.usual(self._window_ns / 1e9, len(self._series))
         self._counts = self._reference.new_counts()
         self._samples, self._began_ns = 0, None
-        inputs = {name: index for name, index in zip(self._channels, found[:-1], strict=True) if index == index}
-        return Drift(inputs, found[-1] if found[-1] == found[-1] else None)
+        self._series.clear()
+        found = [Distance(index, limit_of(of)) for index, of in zip(indices.tolist(), usual.tolist(), strict=True)]
+        inputs = {name: one for name, one in zip(self._channels, found[:-1], strict=True) if one.index == one.index}
+        return Drift(inputs, found[-1] if found[-1].index == found[-1].index else None)

@@ -37,6 +37,7 @@ from models.training.once import FittedOnce, fit_once
 from models.training.options import TrainOptions
 from models.training.start import Start
 from models.training.windows import SeriesWindows, lay_windows
+from models.variation import Track
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -140,11 +141,14 @@ def train(
         habits=Habits.of(data),
         reference=Reference.of(
             [
-                scaler.apply(segment.values[None], np.array([scaler.row(name)]))[0]
+                Track(name, segment.times_ns, scaler.apply(segment.values[None], np.array([scaler.row(name)]))[0])
                 for name, windows in fitted.laid.items()
                 for segment in windows.segments
             ],
-            np.concatenate([found.scores for found in scores]),
+            [
+                Track(part.series, found.times_ns, found.scores[:, None])
+                for part, found in zip(left, scores, strict=True)
+            ],
         ),
         history=TrainingHistory(
             epochs=result.epochs,

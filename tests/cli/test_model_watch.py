@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
 from detector.cli.common.assemble import stream_context
@@ -210,6 +210,7 @@ def test_a_challenger_comes_and_goes(watched):
     found.move("challenger", None)
     assert found.look() == ["the alias names nothing; there is no challenger"]
     assert found.shadow.model is None
+    assert "reconstream_shadow_model_info{" not in generate_latest(found.metrics).decode()
     assert found.swaps("removed", "challenger") == 1
     assert found.ready() == []
 

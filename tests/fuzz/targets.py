@@ -81,6 +81,7 @@ from models.registry.stores import DirectoryStore
 from models.scaling import Scaler
 from models.scores import PartErrors, ScoreRule
 from models.spec import ModelSpec
+from models.variation import Track
 
 SECOND = 1_000_000_000
 
@@ -205,7 +206,7 @@ def manifest(data: bytes) -> None:
 
 def manifest_seeds() -> list[bytes]:
     spec = ModelSpec(channels=("a", "b"), window=4, period_seconds=1.0, units=2, latent=1)
-    rows = np.arange(40.0).reshape(20, 2)
+    rows, times = np.arange(40.0).reshape(20, 2), np.arange(20) * SECOND
     one = FileRecord.of(b"x")
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -233,7 +234,9 @@ def manifest_seeds() -> list[bytes]:
             "spot": None,
             "feedback": None,
         },
-        "reference": Reference.of([rows.astype(np.float32)], rows[:, 0]).to_dict(),
+        "reference": Reference.of(
+            [Track("s", times, rows.astype(np.float32))], [Track("s", times, rows[:, :1])]
+        ).to_dict(),
         "habits": {"gap_seconds": 1.0, "series": ["s"], "longest_runs": [[1, None]]},
         "training_data": {},
         "libraries": {"keras": "3.15.1"},

@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import SpecError
 from models.reference import Bins, Reference
+from models.variation import Track, Usual
 
 NAN = np.nan
 STABLE, SHIFTED = 0.1, 0.25
@@ -18,7 +19,13 @@ def normal(count, seed=0, shift=0.0, scale=1.0, channels=3):
 
 @pytest.fixture(scope="module")
 def reference():
-    return Reference.of([normal(5000), normal(5000, 1)], np.random.default_rng(2).exponential(size=3000))
+    scores = np.random.default_rng(2).exponential(size=(3000, 1))
+    tracks = [track(normal(5000), "a"), track(normal(5000, 1), "b")]
+    return Reference.of(tracks, [track(scores[:1500], "a"), track(scores[1500:], "b")])
+
+
+def track(values, series="a"):
+    return Track(series, np.arange(len(values)) * 1_000_000_000, values)
 
 
 def stability(reference, rows, scores=None):
@@ -62,7 +69,7 @@ def test_what_is_missing_is_not_counted(reference):
 
 def test_a_channel_that_rests_shows_when_it_does_not():
     resting = np.zeros((500, 1), np.float32)
-    reference = Reference.of([resting], np.ones(10))
+    reference = Reference.of([track(resting)], [track(np.ones((10, 1)))])
     assert stability(reference, resting)[0] == pytest.approx(0, abs=0.01)
     assert stability(reference, resting + 1)[0] > SHIFTED
     assert stability(reference, resting - 1)[0] > SHIFTED
@@ -70,6 +77,57 @@ def test_a_channel_that_rests_shows_when_it_does_not():
 
 def test_json_keeps_every_bit(reference):
     assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
+
+
+def test_usual_indices_are_of_stretches_against_the_rest(reference):
+    # Independent draws: an index is about (bins - 1) (1 / n + 1 / rest), so the shorter a stretch the more.
+    lengths = reference.channels[0].together.seconds
+    assert lengths == (500.0, 1000.0) or lengths == pytest.approx((250, 500, 1000), rel=0.01)
+    shortest, longest = reference.usual(0, 2), reference.usual(1e9, 2)
+    assert (shortest[:3] > longest[:3]).all()
+    assert (longest[:3] > 0).all()
+    assert (shortest[:3] < STABLE).all()
+
+
+def test_one_series_may_be_farther_from_all_than_all_together_ever_are():
+    # Two series, each constant in its place: together always the same, alone always half of it.
+    tracks = [
+        track(normal(4000, seed, shift=shift, channels=1), name) for name, seed, shift in (("a", 0, -3), ("b", 1, 3))
+    ]
+    reference = Reference.of(tracks, [])
+    one, two, three = (reference.usual(1000, series)[0] for series in (1, 2, 3))
+    assert one > 10 * two
+    assert two == three
+    assert two < STABLE
+
+
+def test_a_few_series_lie_between_one_and_all():
+    usual = {"together": Usual((1.0,), (0.1,)), "alone": Usual((1.0,), (0.9,))}
+    reference = Reference((Bins((1.0,), (0.5, 0.5), **usual),), Bins((), (1.0,)), series=4)
+    assert [reference.usual(1, series)[0] for series in (1, 2, 4, 5)] == pytest.approx([0.9, 0.1 + 0.8 / 3, 0.1, 0.1])
+
+
+def test_the_longest_stretch_that_is_not_longer():
+    usual = Usual((10.0, 20.0), (0.5, 0.3))
+    assert [usual.at(seconds) for seconds in (1, 10, 19, 20, 99)] == [0.5, 0.5, 0.5, 0.3, 0.3]
+    assert Usual().at(5) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"seconds": [2, 1], "indices": [0, 0]}, "ascending lengths"),
+        ({"seconds": [1], "indices": []}, "one index for each"),
+        ({"seconds": [0], "indices": [1]}, "its length is not above 0"),
+        ({"seconds": [1], "indices": [-1]}, "not a number from 0"),
+        ({"seconds": "x", "indices": []}, "must be lists of numbers"),
+        ({"seconds": []}, "lacks indices"),
+        ([], "must be objects"),
+    ],
+)
+def test_damaged_usual_indices_are_refused(data, message):
+    with pytest.raises(SpecError, match=message):
+        Usual.from_dict(data)
 
 
 @pytest.mark.parametrize(
@@ -85,5 +143,13 @@ def test_json_keeps_every_bit(reference):
     ],
 )
 def test_a_damaged_reference_is_refused(bins, message):
+    usual = {name: {"seconds": [], "indices": []} for name in ("together", "alone")}
     with pytest.raises(SpecError, match=message):
-        Reference.from_dict({"channels": [], "score": bins})
+        Reference.from_dict(
+            {"channels": [], "score": bins if isinstance(bins, list) else {**usual, **bins}, "series": 1}
+        )
+
+
+def test_a_reference_of_no_series_is_refused():
+    with pytest.raises(SpecError, match="the reference is of 0 series"):
+        Reference((), Bins((), (1.0,)), series=0)

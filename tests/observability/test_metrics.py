@@ -127,6 +127,13 @@ def test_two_workers_in_one_process_need_two_registries(registry: CollectorRegis
         Metrics(registry)
 
 
+def test_no_series_tells_when_another_was_born(registry: CollectorRegistry) -> None:
+    metrics = Metrics(registry)
+    metrics.add_stream("s", ["not_json"])
+    metrics.commits.labels("committed").inc()
+    assert b"_created" not in generate_latest(registry)
+
+
 def test_no_label_is_unbounded(registry: CollectorRegistry) -> None:
     labels = {label for metric in Metrics(registry).descriptions for label in metric.labels}
     assert not labels & {"key", "offset", "error", "exception", "series"}

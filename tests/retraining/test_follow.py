@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from detector.cli.retrain import rounds as retraining_run
+from detector.cli.retrain.command import retrain
 from detector.cli.retrain.rounds import Rounds
 from detector.errors import ConfigError, KafkaUnavailableError, RegistryUnavailableError
 
@@ -49,3 +50,14 @@ def test_a_round_that_fails_is_tried_again_when_its_time_comes(monkeypatch, erro
     rounds.follow(100.0, told.append)
     assert told == [{"round": 1}, {"round": 2}]
     assert next(times, None) is None
+
+
+def test_how_often_is_looked_at_before_anything_is_read(monkeypatch, tmp_path):
+    config = tmp_path / "detector.yaml"
+    config.write_text(
+        "kafka: {bootstrap_servers: 'localhost:1'}\n"
+        f"streams: [{{name: web, topic: web, model: 'registry://{tmp_path}/models/web@champion'}}]\n"
+    )
+    monkeypatch.setattr(Rounds, "__init__", lambda *_: pytest.fail("it began"))
+    with pytest.raises(ConfigError, match=r"--every: .*nonsense"):
+        retrain(config=config, every="nonsense")

@@ -24,7 +24,12 @@ def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     most = max(one["incidents"] for one in tried)
+    # One row without incidents tells what all the higher ones would.
+    quiet = [one for one in tried if not one["incidents"]]
+    trimmed = [one for one in quiet[1:] if one["ratio"] > 1]
     for one in tried:
+        if one in trimmed:
+            continue
         present = one["ratio"] == 1
         rate = one["incidents_per_day"]
         daily, weekly = ("-", "-") if rate is None else (f"{rate:.3g}", f"{7 * rate:.3g}")
@@ -34,3 +39,5 @@ def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
             daily, weekly, f"{one['series']:,}", bar, style="bold" if present else None,
         )  # fmt: skip
     console.print(table)
+    if trimmed:
+        console.print(f"none at any higher threshold that was tried, up to {trimmed[-1]['threshold']:.4g}")

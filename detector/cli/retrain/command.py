@@ -88,6 +88,7 @@ def retrain(
         threads=threads,
         force=force,
     )
+    every_seconds = None if every is None else parse_span(every, "--every")
     rounds = Rounds(config, settings, chosen, request)
 
     def tell(document: dict[str, Any]) -> None:
@@ -98,10 +99,10 @@ def retrain(
         else:
             print_report(document, sys.stdout)
 
-    if every is None:
+    if every_seconds is None:
         tell(rounds.run())
     else:
-        rounds.follow(parse_span(every, "--every"), tell)
+        rounds.follow(every_seconds, tell)
 
 
 def _stream(settings: Settings, name: str | None, config: Path) -> StreamSettings:

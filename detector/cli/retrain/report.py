@@ -11,8 +11,6 @@ from rich.table import Table
 
 from detector.printable import printable
 
-_SHIFTED = 0.25
-
 
 def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     """What was learned from, how both models do, and what was decided."""
@@ -23,10 +21,15 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         f"{document['samples']:,} samples of {document['series']:,} series, {document['left_out']:,} left out around "
         f"{known['incidents']} incidents and {known['missed']} missed faults; {known['false_alarms']} false alarms kept"
     )
-    drift = [(escape(printable(name)), index) for name, index in document["drift"].items() if index > _SHIFTED]
-    shifted = [f"{name} {index:.2f}" for name, index in drift]
+    shifted = [
+        f"{escape(printable(name))} {found['index']:.2f} (limit {found['limit']:.2f})"
+        for name, found in document["drift"].items()
+        if found["index"] > found["limit"]
+    ]
     if shifted:
-        console.print(f"[yellow]drift[/] since the present model was trained (stability index): {', '.join(shifted)}")
+        console.print(
+            f"[yellow]drift[/] since the present model was trained, by population stability index: {', '.join(shifted)}"
+        )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for column in ("", "version", "threshold", "known faults found", "other incidents", "a week", "injected"):
         # A version is copied into other commands, so it must be whole; headings may break into lines instead.

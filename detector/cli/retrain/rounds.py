@@ -30,6 +30,7 @@ from detector.model_address import RegistryReference
 from detector.retraining.comparison import Contender, Decision, Injected, Performance, decide, perform
 from detector.retraining.injected import on_injected
 from detector.retraining.known import Faults, Known, known_faults, without
+from detector.scoring.drift import limit_of
 from detector.settings import Settings, StreamSettings
 from detector.signals import StopSignals
 from detector.training_data import SeriesData
@@ -288,12 +289,16 @@ def _document(bundle: Bundle, performance: Performance) -> dict[str, Any]:
     }
 
 
-def _drift(champion: Bundle, data: SeriesData) -> dict[str, float]:
-    """Channels whose values are farthest from what the present model was trained on, by stability index."""
-    counts = champion.reference.new_counts()
+def _drift(champion: Bundle, data: SeriesData) -> dict[str, dict[str, float]]:
+    """Channels that are farthest from what the present model was trained on, with their stability index and limit."""
+    reference = champion.reference
+    counts = reference.new_counts()
     for name, (_, values) in data.items():
         scaled = champion.scaler.apply(values[None], np.array([champion.scaler.row(name)]))[0]
-        champion.reference.count(scaled, np.full(len(scaled), np.nan), counts)
-    found = champion.reference.stability(counts)[:-1].tolist()
-    worst = sorted(zip(champion.spec.channels, found, strict=True), key=lambda item: -item[1])
-    return {name: round(index, 4) for name, index in worst[:10] if index == index}
+        reference.count(scaled, np.full(len(scaled), np.nan), counts)
+    times = [times for times, _ in data.values()]
+    seconds = (max(int(of[-1]) for of in times) - min(int(of[0]) for of in times)) / _NS
+    limits = [limit_of(usual) for usual in reference.usual(seconds, len(data))[:-1].tolist()]
+    found = zip(champion.spec.channels, reference.stability(counts)[:-1].tolist(), limits, strict=True)
+    worst = sorted((one for one in found if one[1] == one[1]), key=lambda one: -one[1] / one[2])
+    return {name: {"index": round(index, 4), "limit": round(limit, 4)} for name, index, limit in worst[:10]}

@@ -229,10 +229,12 @@ class ModelWatch:
     def _put(self, stream: _Stream, model: ShadowModel | None) -> None:
         assert stream.shadow is not None  # noqa: S101 - only streams with one have such a seat
         stream.shadow.model = model
-        identity = None if model is None else model.identity
+        if model is None:
+            self._metrics.remove_shadow(stream.settings.name)
+            return
         self._metrics.set_shadow(
             stream.settings.name,
-            model="" if identity is None else identity.model[:12],
-            version="" if identity is None else identity.model_version,
+            model=model.identity.model[:12],
+            version=model.identity.model_version,
             runtime=stream.settings.runtime,
         )
