@@ -3,7 +3,7 @@
 Whether an incident opens within a stretch is decided by its *level*: of all runs of ``open_after`` scores that end in
 it, the greatest least score. A threshold at the level or above it opens nothing there; one below it does. So false
 alarms bound the threshold from below, misses and confirmed incidents from above, and where these bounds cross no
-threshold can do what was asked.
+threshold can do all that was asked: as few verdicts as possible are set aside then, if that is wanted.
 """
 
 from __future__ import annotations
@@ -17,16 +17,12 @@ import numpy.typing as npt
 
 from detector.alerting.lifecycle import incident_spans
 from detector.alerting.policy import IncidentPolicy
-from detector.errors import ConfigError
+from detector.feedback.contradictions import ContradictionError, Rated, fewest, names, pairs
 from detector.feedback.verdicts import Verdict
 
 WEEK_NS = 7 * 86_400 * 1_000_000_000
 MARGIN = 1.02
 """A threshold keeps this distance from the level that it is meant to pass, where there is room for it."""
-
-
-class ContradictionError(ConfigError):
-    """Verdicts that no threshold can satisfy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +47,14 @@ class Effect:
         level: Thresholds below it open an incident there; None where the history has no scores.
         before: Whether there is an incident at the threshold before.
         after: Whether there is one at the threshold after.
+        aside: Whether it was set aside, since others contradict it.
     """
 
     verdict: Verdict
     level: float | None
     before: bool
     after: bool
+    aside: bool = False
 
     @property
     def word(self) -> str:
@@ -64,6 +62,8 @@ class Effect:
         if self.level is None:
             return "not in the history"
         wanted = self.verdict.verdict != "false_alarm"
+        if self.aside and self.after != wanted:
+            return "set aside"
         if self.after == wanted:
             return "as before" if self.before == self.after else "mended"
         return "not mended" if self.before == self.after else "worse"
@@ -99,6 +99,7 @@ def recalibrate(
     history: Mapping[str, ScoredSeries],
     policy: IncidentPolicy,
     alerts_per_week: float,
+    set_aside: bool = False,
 ) -> Recalibration:
     """Find the threshold that is nearest to the present one and does what the verdicts ask.
 
@@ -110,19 +111,24 @@ def recalibrate(
         history: Scores by series.
         policy: In force now.
         alerts_per_week: Acceptable per series; bounds only how far the threshold may fall.
+        set_aside: Whether as few verdicts as possible are left out, where some contradict each other.
 
     Raises:
-        ContradictionError: a false alarm scores as high as a miss or a confirmed incident, or higher.
+        ContradictionError: a false alarm scores as high as a miss or a confirmed incident, or higher. The message says
+            which, and what would become of the others.
     """
     levels = {verdict.subject_id: _level(verdict, history, policy.open_after) for verdict in verdicts}
-    alarms = [(levels[v.subject_id], v) for v in verdicts if v.verdict == "false_alarm"]
-    wanted = [(levels[v.subject_id], v) for v in verdicts if v.verdict != "false_alarm"]
-    _refuse_contradictions(alarms, wanted)
-    floor = max((level for level, _ in alarms if level is not None), default=0.0)
+    rated = [Rated(verdict, level) for verdict in verdicts if (level := levels[verdict.subject_id]) is not None]
+    aside = fewest(rated)
+    if aside and not set_aside:
+        _refuse(rated, aside, recalibrate(verdicts, history, policy, alerts_per_week, set_aside=True))
+    heard = [one for one in rated if one not in aside]
+    wanted = [verdict for verdict in verdicts if verdict.verdict != "false_alarm"]
+    floor = max((one.level for one in heard if one.alarms), default=0.0)
     weeks = sum(float(s.times_ns[-1] - s.times_ns[0]) for s in history.values() if s.times_ns.size) / WEEK_NS
     allowed = alerts_per_week * weeks
     before = policy.threshold
-    reached = sorted({level for level, _ in wanted if level is not None and level > floor}, reverse=True)
+    reached = sorted({one.level for one in heard if not one.alarms}, reverse=True)
     threshold = before
     if floor >= before:
         ceiling = min(reached, default=math.inf)
@@ -139,13 +145,31 @@ def recalibrate(
         before=before,
         after=threshold,
         effects=tuple(
-            Effect(v, levels[v.subject_id], *(_meets(v, found.get(v.series, ())) for found in spans)) for v in verdicts
+            Effect(
+                verdict,
+                levels[verdict.subject_id],
+                before=_meets(verdict, spans[0].get(verdict.series, ())),
+                after=_meets(verdict, spans[1].get(verdict.series, ())),
+                aside=any(one.verdict is verdict for one in aside),
+            )
+            for verdict in verdicts
         ),
         incidents_before=sum(map(len, spans[0].values())),
         incidents_after=sum(map(len, spans[1].values())),
         unmarked_after=_unmarked(history, wanted, _at(policy, threshold)),
         series_weeks=weeks,
         allowed=allowed,
+    )
+
+
+def _refuse(rated: Sequence[Rated], aside: Sequence[Rated], without: Recalibration) -> None:
+    words = [effect.word for effect in without.effects if not effect.aside]
+    outcome = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words), key=words.index))
+    raise ContradictionError(
+        f"no threshold does all that the feedback asks: {pairs(rated)}. Without {names(aside)} the threshold would go "
+        f"from {without.before:.4g} to {without.after:.4g}, and of the other verdicts be {outcome or 'none left'}: "
+        "--set-aside does that. Or withdraw what is wrong with 'detector feedback mark --verdict withdrawn', or train "
+        "a model that tells them apart"
     )
 
 
@@ -168,28 +192,6 @@ def _level(verdict: Verdict, history: Mapping[str, ScoredSeries], open_after: in
     return float(least[np.flatnonzero(inside) - (open_after - 1)].max())
 
 
-def _refuse_contradictions(
-    alarms: Sequence[tuple[float | None, Verdict]], wanted: Sequence[tuple[float | None, Verdict]]
-) -> None:
-    pairs = [
-        f"{_name(alarm)} scores {high:.4g}, {_name(found)} only {low:.4g}"
-        for high, alarm in alarms
-        for low, found in wanted
-        if high is not None and low is not None and low <= high
-    ]
-    if pairs:
-        more = f" (and {len(pairs) - 3} more)" if len(pairs) > 3 else ""
-        raise ContradictionError(
-            f"no threshold does what the feedback asks: {'; '.join(pairs[:3])}{more}. Withdraw one of them with "
-            "'detector feedback mark --verdict withdrawn', or train a model that tells them apart"
-        )
-
-
-def _name(verdict: Verdict) -> str:
-    what = {"false_alarm": "the false alarm", "confirmed": "the confirmed incident", "missed": "the miss"}
-    return f"{what[verdict.verdict]} {verdict.subject_id[:8]} of {verdict.series[:60]!r}"
-
-
 Spans = Mapping[str, Sequence[tuple[int, int]]]
 
 
@@ -201,11 +203,9 @@ def _meets(verdict: Verdict, spans: Sequence[tuple[int, int]]) -> bool:
     return any(opened <= verdict.ended_ns and closed >= verdict.started_ns for opened, closed in spans)
 
 
-def _unmarked(
-    history: Mapping[str, ScoredSeries], wanted: Sequence[tuple[float | None, Verdict]], policy: IncidentPolicy
-) -> int:
+def _unmarked(history: Mapping[str, ScoredSeries], wanted: Sequence[Verdict], policy: IncidentPolicy) -> int:
     marked: dict[str, list[Verdict]] = {}
-    for _, verdict in wanted:
+    for verdict in wanted:
         marked.setdefault(verdict.series, []).append(verdict)
     return sum(
         not any(_meets(verdict, [span]) for verdict in marked.get(name, ()))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from detector.alerting.events import Event
 from detector.alerting.summaries import IncidentSummary, summarise
-from detector.feedback.recalibration import ContradictionError
+from detector.feedback.contradictions import ContradictionError
 from detector.feedback.verdicts import Verdict
 
 

@@ -14,7 +14,8 @@ from detector.alerting.policy import IncidentPolicy
 from detector.alerting.standing import StandingPolicy, StandingTeller
 from detector.alerting.timestamps import format_time
 from detector.cli.feedback.recalibrated import let_pass, rows_of
-from detector.feedback.recalibration import ContradictionError, recalibrate
+from detector.feedback.contradictions import ContradictionError
+from detector.feedback.recalibration import recalibrate
 from detector.feedback.verdicts import Verdict
 from detector.settings import StreamSettings
 from models.bundle import Bundle

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from detector.alerting.policy import IncidentPolicy
 from detector.alerting.timestamps import format_time
-from detector.feedback.recalibration import WEEK_NS, ContradictionError, ScoredSeries, recalibrate
+from detector.feedback.contradictions import ContradictionError
+from detector.feedback.recalibration import WEEK_NS, ScoredSeries, recalibrate
 from detector.feedback.verdicts import Verdict, missed_id
 
 SECOND = 1_000_000_000
@@ -85,9 +86,30 @@ def test_what_contradicts_is_refused_and_named(kind):
     with pytest.raises(ContradictionError) as raised:
         recalibrate([verdict("false_alarm", "a", 1, 2), verdict(kind, "b", 1, 2)], history, POLICY, 1.0)
     text = str(raised.value)
-    assert "no threshold does what the feedback asks: the false alarm" in text
+    assert "no threshold does all that the feedback asks: the false alarm" in text
     assert "of 'a' scores 3, the" in text
-    assert "of 'b' only 2.5. Withdraw one of them with 'detector feedback mark --verdict withdrawn', or train" in text
+    assert "of 'b' only 2.5. Without the false alarm" in text
+    assert "the threshold would go from 2 to 2" in text
+    assert "--set-aside does that. Or withdraw what is wrong with 'detector feedback mark --verdict withdrawn'" in text
+
+
+def test_as_few_verdicts_as_possible_are_set_aside():
+    history = {"a": series(1, 9, 9, 1, 1), "b": series(1, 5, 5, 1, 1), "c": series(1, 3, 3, 1, 1)}
+    verdicts = [verdict("false_alarm", "a", 1, 2), verdict("confirmed", "b", 1, 2), verdict("false_alarm", "c", 1, 2)]
+    with pytest.raises(
+        ContradictionError, match=r"the threshold would go from 2 to 3\.06, and of the other verdicts be"
+    ):
+        recalibrate(verdicts, history, POLICY, 1.0)
+    result = recalibrate(verdicts, history, POLICY, 1.0, set_aside=True)
+    assert result.after == pytest.approx(3.06)
+    assert [effect.word for effect in result.effects] == ["set aside", "as before", "mended"]
+
+
+def test_of_as_many_the_fault_is_kept():
+    history = {"a": series(1, 9, 9, 1, 1), "b": series(1, 5, 5, 1, 1)}
+    verdicts = [verdict("false_alarm", "a", 1, 2), verdict("confirmed", "b", 1, 2)]
+    result = recalibrate(verdicts, history, POLICY, 1.0, set_aside=True)
+    assert (result.after, [effect.word for effect in result.effects]) == (2.0, ["set aside", "as before"])
 
 
 def test_what_is_as_wanted_changes_nothing():

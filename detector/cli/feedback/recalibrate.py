@@ -46,6 +46,10 @@ def recalibrate(
     alerts_per_week: Annotated[
         float, typer.Option(min=0.0, help="Incidents per series that a lower threshold may lead to, besides misses.")
     ] = 1.0,
+    set_aside: Annotated[
+        bool,
+        typer.Option("--set-aside", help="Leave out as few verdicts as possible where some contradict each other."),
+    ] = False,
     time_column: Annotated[str | None, typer.Option(help="Files: column of the event time.")] = None,
     series_column: Annotated[str | None, typer.Option(help="Files: column that names the series.")] = None,
     series: Annotated[str | None, typer.Option(help="Files: name of the series of the whole file.")] = None,
@@ -56,7 +60,8 @@ def recalibrate(
 
     Runs the history through the worker's pipeline, raises the threshold until no false alarm would have opened, or
     lowers it until misses would have, as far as the alerts of the history allow. Verdicts that contradict each other
-    are refused. Nothing changes until the new bundle is put in force, which begins an epoch.
+    are refused, unless --set-aside leaves out as few as possible. Nothing changes until the new bundle is put in force,
+    which begins an epoch.
 
     Examples:
         detector recalibrate models/pumps -c detector.yaml --since 30d --out models/pumps-june
@@ -87,7 +92,7 @@ def recalibrate(
     replayed = _run(opened)
     scored = [verdict for verdict in verdicts if verdict.kind == "reconstruction"]
     others = [verdict for verdict in verdicts if verdict.kind != "reconstruction"]
-    threshold = find(scored, replayed.scores, replayed.policy, alerts_per_week)
+    threshold = find(scored, replayed.scores, replayed.policy, alerts_per_week, set_aside)
     rest = let_pass(others, replayed.events, present, settings.streams[0])
     rows = rows_of(threshold, rest)
     if all(row["level"] is None for row in rows):
