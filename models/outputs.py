@@ -33,6 +33,8 @@ MAYBE: Final = "?"
 """Behind the name of a rhythm: it counts only if held-out data has it."""
 ESTIMATES: Final = (*PARTS, LOCAL, LEVEL, *RHYTHMS)
 """Names of all estimates that a score may compare with the window; the last need no model (`models.companions`)."""
+SAMPLE_BEFORE: Final = "sample before"
+"""No estimate, but what estimates are measured by: the sample before, for each."""
 
 
 @dataclass(frozen=True, slots=True)

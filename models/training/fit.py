@@ -36,6 +36,7 @@ from models.training.misfits import find_misfits
 from models.training.once import FittedOnce, fit_once
 from models.training.options import TrainOptions
 from models.training.start import Start
+from models.training.unexplained import unexplained
 from models.training.windows import SeriesWindows, lay_windows
 from models.variation import Track
 
@@ -168,6 +169,7 @@ def train(
             misfits=find_misfits(_by_series(left, scores)),
             horizons=horizons,
             carried_bytes=0 if carried is None else carried.itemsize,
+            unexplained=unexplained([found.stretch for found in left]),
         ),
         onnx=fitted.onnx,
         golden=_golden(fitted, options.clip),

@@ -84,6 +84,8 @@ class TrainingHistory:
         horizons: How far back the model looks, by part of its output; empty where that was not measured.
         carried_bytes: What a worker keeps of each series besides its window: memory of the model, of companions, of
             scores, of thresholds and of the warm-up.
+        unexplained: Share of the held-out data's variance that each estimate leaves, in the median of the channels that
+            move, and, for comparison, what the sample before would leave. The mean of a channel leaves 1.
         selection: How the model was chosen, as plain values (`models.selection`); None: somebody named it.
     """
 
@@ -102,6 +104,7 @@ class TrainingHistory:
     misfits: tuple[Misfit, ...] = ()
     horizons: Mapping[str, Horizon] = field(default_factory=dict, hash=False)
     carried_bytes: int = 0
+    unexplained: Mapping[str, float] = field(default_factory=dict, hash=False)
     selection: Mapping[str, object] | None = field(default=None, hash=False)
 
     def to_dict(self) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -166,6 +167,14 @@ class TestShow:
             f"  libraries        {', '.join(f'{name} {version}' for name, version in opened.libraries.items())}",
         ]
         assert "trained 2 epochs" in ended.out
+        assert re.search(
+            r"unexplained      reconstruction [0-9.]+% of the held-out variance \(the mean leaves 100%, the sample ",
+            ended.out,
+        )
+        assert (
+            "  score            reconstruction (standardised, last row); averaged over 1, 10 and 30 samples; link log\n"
+            in ended.out
+        )
         assert "keras" in opened.libraries
 
     def test_as_json_it_is_what_training_printed_and_more(self, models, made):

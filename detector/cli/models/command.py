@@ -235,12 +235,15 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _document(bundle: Bundle) -> dict[str, Any]:
     """What ``detector train --json`` printed, and where the bundle comes from."""
+    from detector.cli.train.report import score_document
+
     return {
         "bundle": str(bundle.path),
         "digest": bundle.digest,
         "version": bundle.version,
         "created_at": bundle.created_at,
         "spec": bundle.spec.to_dict(),
+        "score": score_document(bundle.rule),
         "calibration": bundle.calibration.to_dict(),
         "history": dict(bundle.history()),
         "training_data": dict(bundle.training_data),

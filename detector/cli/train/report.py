@@ -15,8 +15,10 @@ from detector.cli.models.horizon_report import summary
 from detector.cli.train.selection_report import print_selection
 from detector.printable import printable
 from models.horizon import Horizon
+from models.outputs import SAMPLE_BEFORE
 
 if TYPE_CHECKING:
+    from models.scores import ScoreRule
     from models.training import TrainedModel
 
 _MISFITS_SHOWN = 10
@@ -69,6 +71,7 @@ def as_document(trained: TrainedModel, out: Path, digest: str) -> dict[str, Any]
         "bundle": str(out),
         "digest": digest,
         "spec": trained.spec.to_dict(),
+        "score": score_document(trained.rule),
         "calibration": trained.calibration.to_dict(),
         "history": trained.history.to_dict(),
         "training_data": trained.training_data,
@@ -103,11 +106,15 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         course = [epoch["measures"][name] for epoch in epochs]
         label = name.replace("_", " ")
         console.print(f"  {label:<16} {sparkline(course)}  {course[0]:.4g} -> {course[-1]:.4g}")
+    _print_unexplained(console, history["unexplained"])
     _print_gradients(console, history)
     _print_misfits(console, history["misfits"])
     for part, found in history["horizons"].items():
         horizon = summary(Horizon.from_dict(found), spec["period_seconds"])
         console.print(f"  memory horizon   {part}: {horizon}")
+    score = document["score"]
+    parts = ", ".join(f"{part['part']} ({part['kind']}, {_rows(part['rows'])})" for part in score["parts"])
+    console.print(f"  score            {parts}; {_scales(score['scales'])}; link {score['link']}")
     quantiles = ", ".join(f"{float(q) * 100:g}% {value:.2f}" for q, value in calibration["quantiles"].items())
     console.print(f"  held-out scores  {quantiles}")
     console.print(
@@ -128,6 +135,37 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         f"topic: its window {window_bytes:,}, carried along {history['carried_bytes']:,}"
     )
     console.print(f"bundle [bold]{escape(document['bundle'])}[/] ({document['digest'][:12]})")
+
+
+def score_document(rule: ScoreRule) -> dict[str, Any]:
+    """How windows are scored, as plain values."""
+    return {
+        "parts": [{"part": part.part, "kind": part.kind, "rows": part.tail} for part in rule.parts],
+        "scales": list(rule.scales),
+        "link": rule.link,
+    }
+
+
+def _rows(count: int) -> str:
+    return "last row" if count == 1 else f"last {count} rows"
+
+
+def _scales(scales: Sequence[int]) -> str:
+    """The numbers of samples that errors are averaged over, as people say it."""
+    if list(scales) == [1]:
+        return "not smoothed"
+    *first, last = map(str, scales)
+    return f"averaged over {', '.join(first)} and {last} samples" if first else f"averaged over {last} samples"
+
+
+def _print_unexplained(console: Console, shares: Mapping[str, float]) -> None:
+    """What a loss is worth: beside what the model leaves, what next to nothing would leave."""
+    own = [f"{part} {share:.1%}" for part, share in shares.items() if part != SAMPLE_BEFORE]
+    if not own:
+        return
+    before = shares.get(SAMPLE_BEFORE)
+    beside = "" if before is None else f", the {SAMPLE_BEFORE} {before:.1%}"
+    console.print(f"  unexplained      {', '.join(own)} of the held-out variance (the mean leaves 100%{beside})")
 
 
 def _odds(risk: float) -> str:
