@@ -115,7 +115,11 @@ def test_an_event_is_found_by_the_beginning_of_its_id(detector, made, data, tmp_
         (["--event", "012345", "--events", "BROKEN"], "broken.jsonl, line 1: not an event"),
         (["--event", "012345", "--events", "NOWHERE"], "nowhere.jsonl: cannot be read: No such file"),
         (["--at", "1970-01-01T01:00:00Z", "--since", "1d"], "--at names a sample; --since and --until belong to a"),
-        (["--at", "1969-01-01"], "series 'web' has no scored window up to 1969-01-01T00:00:00.000Z in what was read"),
+        (
+            ["--at", "1969-01-01"],
+            "within a window before it. It has samples from 1970-01-01T00:35:00.000Z to 1970-01-01T",
+        ),
+        (["--at", "2030-01-01"], "no scored sample at 2030-01-01T00:00:00.000Z, nor within a window before it. It has"),
         (["--series-column", "cpu"], "say what to look at: --event, or --series with or without --at"),
         (["--until", "1969-01-01"], "series 'web' has no score in that range"),
         (["--out", "picture.gif"], "picture.gif should end in one of .png, .svg, .html, .json"),
@@ -130,6 +134,13 @@ def test_what_cannot_be_done_is_said_with_a_remedy(detector, made, data, tmp_pat
     ended = detector("inspect", data, "--model", made.path, *(places.get(argument, argument) for argument in arguments))
     assert ended.code == 2
     assert message in ended.err
+
+
+def test_a_series_that_fills_no_window_has_no_samples_to_name(detector, made, data, tmp_path):
+    (tmp_path / "web.csv").write_text("".join(data.read_text().splitlines(keepends=True)[:4]))
+    ended = detector("inspect", tmp_path / "web.csv", "--model", made.path, "--at", "1970-01-01T00:05:00Z")
+    assert ended.code == 2
+    assert "nor at any other time; look at the name of the series, and whether it fills a window" in ended.err
 
 
 def test_an_id_that_several_begin_with_is_refused():

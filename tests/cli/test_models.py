@@ -168,14 +168,26 @@ class TestShow:
         ]
         assert "trained 2 epochs" in ended.out
         assert re.search(
-            r"unexplained      reconstruction [0-9.]+% of the held-out variance \(the mean leaves 100%, the sample ",
-            ended.out,
+            r"  unexplained      reconstruction [0-9.]+% of the held-out variance \(the mean leaves 100%\)\n", ended.out
         )
         assert (
             "  score            reconstruction (standardised, last row); averaged over 1, 10 and 30 samples; link log\n"
             in ended.out
         )
         assert "keras" in opened.libraries
+
+    def test_a_prediction_is_measured_by_the_sample_before(self, made):
+        from io import StringIO
+
+        from detector.cli.train.report import print_report
+
+        shares = {"reconstruction": 0.25, "prediction": 0.5, "sample before": 0.75}
+        report = StringIO()
+        print_report({**made.report, "history": {**made.report["history"], "unexplained": shares}}, report)
+        assert (
+            "reconstruction 25.0%, prediction 50.0% of the held-out variance (the mean leaves 100%, the sample before "
+            "75.0%)\n"
+        ) in report.getvalue()
 
     def test_as_json_it_is_what_training_printed_and_more(self, models, made):
         ended = models("show", made.path, "--json")

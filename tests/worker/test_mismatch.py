@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewPartitions
+from structlog.testing import capture_logs
 
 from detector.context import StreamContext
 from detector.errors import StateMismatchError
@@ -188,9 +189,14 @@ def test_another_model_takes_over_under_a_running_worker(
     now = worker.worker._contexts[cluster.input]
     replaced.append({cluster.input: other_model(now, length)})
     worker.worker._reloaded = lambda: replaced.pop() if replaced else {}
-    worker.wait_for(lambda: not replaced)
-    the_rest(cluster)
-    worker.wait_committed(cluster, {0: 60})
+    with capture_logs() as logs:
+        worker.wait_for(lambda: not replaced)
+        the_rest(cluster)
+        worker.wait_committed(cluster, {0: 60})
+    # It was wanted, so nobody is warned; and nothing is said of windows that are kept.
+    told = [log for log in logs if "windows" in log["event"]]
+    assert [log["log_level"] for log in told] == ["info"] * len(told)
+    assert bool(told) is (windows == "rebuilt")
     # The open incident keeps its id: it is the same fault.
     assert one_incident(cluster)
     first, second = [epoch for epoch in cluster.epochs() if epoch.partition == 0]

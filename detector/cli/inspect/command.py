@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from detector.inspection.tap import Tap
     from detector.inspection.view import View
     from detector.settings import Settings
+    from models.bundle import Bundle
 
 _SUFFIXES = (".png", ".svg", ".html", ".json")
 
@@ -218,7 +221,6 @@ class _Reader:
             BundleError: the model does not open.
             ConfigError: Keras is not installed, or the series has no window there.
         """
-        from detector.alerting.timestamps import format_time
         from detector.cli.common.assemble import open_bundle
         from detector.cli.replay.sources import Range
         from detector.errors import BundleError, ConfigError
@@ -238,16 +240,9 @@ class _Reader:
             span_ns = shown * (bundle.spec.period_ns or 0)
             wanted = Range(target.at_ns - span_ns, target.at_ns + 1, look_back=self._look_back)
             opened = self._run(wanted, tap)
-            if not tap.steps:
-                there = (
-                    ""
-                    if tap.nearest_ns is None
-                    else " It has windows from {} to {}.".format(*map(format_time, tap.nearest_ns))
-                )
-                raise ConfigError(
-                    f"series {target.series!r} has no scored window up to {format_time(target.at_ns)} in what was read;"
-                    f" look at the name of the series and the time, or read further back with --look-back.{there}"
-                )
+            # A sample or two may be missing; but what lies farther off is no answer.
+            if not tap.steps or target.at_ns - tap.steps[-1].time_ns > bundle.spec.window * _step_ns(bundle, tap):
+                raise ConfigError(self._nothing_near(target.series, target.at_ns, tap))
             context = next(iter(opened.contexts.values()))
             facts = {
                 "stream": context.name,
@@ -269,6 +264,29 @@ class _Reader:
         except ModelsError as error:
             raise ConfigError(str(error)) from error
 
+    def _nothing_near(self, series: str, at_ns: int, tap: Tap) -> str:
+        """What to say where a series has no sample that could be meant; names the times that it has, if they are known.
+
+        Files are read again as a whole for it. A topic may hold months, so of it counts what was read.
+        """
+        from detector.alerting.timestamps import format_time
+        from detector.cli.inspect.target import ScoredTimes
+        from detector.cli.replay.sources import Range
+
+        said = f"series {series!r} has no scored sample at {format_time(at_ns)}, nor within a window before it"
+        known = tap.nearest_ns
+        if self._files:
+            every = ScoredTimes(series)
+            self._run(Range(), None, every)
+            known = every.found_ns
+            if known is None:
+                return f"{said}, nor at any other time; look at the name of the series, and whether it fills a window"
+        if known is None:
+            return f"{said}; look at the name of the series and the time, or read further back with --look-back"
+        first, last = map(format_time, known)
+        what = "It" if self._files else "What was read of it"
+        return f"{said}. {what} has samples from {first} to {last}; give --at one"
+
     def _run(self, wanted: Range, tap: Tap | None, *sinks: object) -> Opened:
         from detector.cli.common.progress import RecordProgress
         from detector.cli.replay.sources import open_files, open_topics
@@ -283,6 +301,14 @@ class _Reader:
         finally:
             opened.close()
         return opened
+
+
+def _step_ns(bundle: Bundle, tap: Tap) -> int:
+    """Nanoseconds from sample to sample: the period, or without one what was usual in what was read."""
+    if bundle.spec.period_ns is not None:
+        return bundle.spec.period_ns
+    times = [step.time_ns for step in tap.steps]
+    return int(median(after - before for before, after in pairwise(times))) if len(times) > 1 else 2**62
 
 
 def _event_facts(target: Target) -> dict[str, object] | None:

@@ -145,3 +145,35 @@ class HighestScore:
                 index = int(np.argmax(np.where(mine, rows.score, -np.inf)))
                 if rows.score[index] > self._highest:
                     self._highest, self.time_ns = float(rows.score[index]), int(rows.time_ns[index])
+
+
+class ScoredTimes:
+    """A sink of a replay that remembers when a series was scored.
+
+    Args:
+        series: Name.
+
+    Attributes:
+        found_ns: Event times of the first and the last sample with a score, or None.
+    """
+
+    def __init__(self, series: str) -> None:
+        self._series = series
+        self.found_ns: tuple[int, int] | None = None
+
+    def take(
+        self,
+        partition: InputPartition,
+        threshold: float,
+        events: Sequence[tuple[str, Event]],
+        dead_letters: Sequence[DeadLetter],
+        scores: Sequence[ScoreRows],
+    ) -> None:
+        """See `detector.replay.ReplaySink`."""
+        del partition, threshold, events, dead_letters
+        for rows in scores:
+            mine = np.array([series == self._series for series in rows.series], np.bool_) & ~np.isnan(rows.score)
+            if mine.any():
+                times = rows.time_ns[mine]
+                before = self.found_ns or (int(times[0]), int(times[0]))
+                self.found_ns = min(before[0], int(times.min())), max(before[1], int(times.max()))

@@ -15,7 +15,7 @@ from detector.cli.models.horizon_report import summary
 from detector.cli.train.selection_report import print_selection
 from detector.printable import printable
 from models.horizon import Horizon
-from models.outputs import SAMPLE_BEFORE
+from models.outputs import RECONSTRUCTION, SAMPLE_BEFORE
 
 if TYPE_CHECKING:
     from models.scores import ScoreRule
@@ -163,7 +163,8 @@ def _print_unexplained(console: Console, shares: Mapping[str, float]) -> None:
     own = [f"{part} {share:.1%}" for part, share in shares.items() if part != SAMPLE_BEFORE]
     if not own:
         return
-    before = shares.get(SAMPLE_BEFORE)
+    # What is rebuilt from a narrow code, the row itself included, is another matter than what is expected beforehand.
+    before = shares.get(SAMPLE_BEFORE) if shares.keys() - {RECONSTRUCTION, SAMPLE_BEFORE} else None
     beside = "" if before is None else f", the {SAMPLE_BEFORE} {before:.1%}"
     console.print(f"  unexplained      {', '.join(own)} of the held-out variance (the mean leaves 100%{beside})")
 
