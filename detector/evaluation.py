@@ -143,6 +143,19 @@ def read_part(
     return table, times, values
 
 
+def read_training(
+    task: Task,
+) -> tuple[dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]], tuple[str, ...]]:
+    """What a task is trained on: by series, times and values; and names of the channels."""
+    series = {}
+    channels: tuple[str, ...] = ()
+    for part in task.train:
+        table, times, values = read_part(part, channels or None)
+        channels = channels or table.channels
+        series[part.path.stem] = (times, values)
+    return series, channels
+
+
 def score_file(path: Path, context: StreamContext, series: str) -> RowScores:
     """Score every row of a file through the replay path.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,10 @@ import pytest
 
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
-from detector.cli.evaluate import evaluate_one
+from detector.cli.evaluate.choice import choose
+from detector.cli.evaluate.earlier import Earlier
+from detector.cli.evaluate.running import Asked, run
+from detector.cli.evaluate.series import Manner, evaluate_one
 from detector.context import StreamContext
 from detector.errors import ConfigError
 from detector.evaluation import Part, RowScores, Task, muted, plan, read_part, score_file, write_scores
@@ -25,7 +29,8 @@ from detector.series.carried import States
 from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import RecordSettings
-from models.recipe import fixed
+from models.errors import ModelsError
+from models.recipe import Recipe, fixed
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -329,7 +334,7 @@ class TestMuted:
 class TestEvaluateOne:
     """One series from its file to its scores, by the recipe for its shape."""
 
-    OPTIONS: ClassVar = {"architecture": "auto", "score_parts": [], "epochs": None, "seed": 3, "budget_seconds": None}
+    AS_BY_SHAPE = Manner(seed=3, threads=None)
 
     def ordinary(self, rows: int) -> np.ndarray:
         noise = np.random.default_rng(4).normal(scale=0.1, size=(2, rows))
@@ -339,7 +344,7 @@ class TestEvaluateOne:
         a, b = self.ordinary(500)
         a[450:460] += 3
         path = write_file(tmp_path / "valve.parquet", range(500), a, b=b)
-        found = evaluate_one(Task("skab", "valve", path, (Part(path, 0, 400),)), tmp_path, self.OPTIONS)
+        found = evaluate_one(Task("skab", "valve", path, (Part(path, 0, 400),)), tmp_path, self.AS_BY_SHAPE)
         recipe = fixed(2, 400)
         assert found["recipe"] == recipe.to_dict()
         assert (recipe.train_options().folds, recipe.calibration.quantile) == (4, 0.99)
@@ -354,7 +359,7 @@ class TestEvaluateOne:
         values[500:510] += 3
         path = write_file(tmp_path / "rides.parquet", range(600), values)
         pq.write_table(pq.read_table(path, columns=["timestamp", "a"]), path)
-        found = evaluate_one(Task("nab", "rides", path, (Part(path, 0, 300),)), tmp_path, self.OPTIONS)
+        found = evaluate_one(Task("nab", "rides", path, (Part(path, 0, 300),)), tmp_path, self.AS_BY_SHAPE)
         assert found["recipe"] == fixed(1, 300).to_dict()
         score = np.array(pq.read_table(tmp_path / "nab" / "rides.parquet")["score"])
         assert int(score.argmax()) == 500
@@ -366,19 +371,111 @@ class TestEvaluateOne:
     def test_an_architecture_that_was_asked_for_is_judged_as_by_default(self, tmp_path):
         a, b = self.ordinary(300)
         path = write_file(tmp_path / "valve.parquet", range(300), a, b=b)
-        options = {**self.OPTIONS, "architecture": "pca", "score_parts": ["reconstruction", "level"]}
-        found = evaluate_one(Task("smd", "valve", path, (Part(path, 0, 200),)), tmp_path, options)
+        manner = Manner(
+            recipe=Recipe(name="pca", architecture="pca"), score_parts=("reconstruction", "level"), threads=None
+        )
+        found = evaluate_one(Task("smd", "valve", path, (Part(path, 0, 200),)), tmp_path, manner)
         assert (found["recipe"]["architecture"], found["recipe"]["training"]) == ("pca", {})
         assert found["recipe"]["score"]["parts"] == ("reconstruction", "level")
 
-    def test_with_a_budget_the_recipe_is_chosen_by_trying(self, tmp_path):
-        a, b = self.ordinary(1300)
-        path = write_file(tmp_path / "valve.parquet", range(1300), a, b=b)
-        # No time for more than the first.
-        options = {**self.OPTIONS, "budget_seconds": 0.0}
-        found = evaluate_one(Task("smd", "valve", path, (Part(path, 0, 1200),)), tmp_path, options)
-        assert found["recipe"]["name"].startswith("autoregression: reconstruction")
-        assert len(pq.read_table(tmp_path / "smd" / "valve.parquet")) == 1300
+    def test_a_choice_that_one_series_of_the_set_cannot_follow_leaves_it_the_recipe(self, tmp_path):
+        a, b = self.ordinary(60)
+        path = write_file(tmp_path / "valve.parquet", range(60), a, b=b)
+        task = Task("smd", "valve", path, (Part(path, 0, 40),))
+        long = Recipe(name="long", architecture="pca", window=500, training={"folds": 20})
+        with pytest.raises(ModelsError):
+            evaluate_one(task, tmp_path, Manner(recipe=long, threads=None))
+        found = evaluate_one(task, tmp_path, Manner(recipe=long, chosen=True, threads=None))
+        assert found["recipe"] == fixed(2, 40).to_dict()
+        assert found["note"].startswith("the choice for the set cannot be trained on it: ")
+
+
+@pytest.mark.keras
+class TestRun:
+    """A set from its files to its summary."""
+
+    ASKED = Asked(architecture=None, score_parts=(), budget_seconds=None, epochs=None, seed=0)
+
+    def tasks(self, folder: Path, rows: int, train: int, count: int = 2) -> list[Task]:
+        found = []
+        for number in range(count):
+            noise = np.random.default_rng(number).normal(scale=0.1, size=(2, rows))
+            a, b = np.sin(np.arange(rows) / [[4], [7]]) + noise
+            path = write_file(folder / f"valve{number}.parquet", range(rows), a, b=b)
+            found.append(Task("smd", path.stem, path, (Part(path, 0, train),)))
+        return found
+
+    def test_one_choice_for_a_set(self, tmp_path):
+        # No time for more than the first candidate.
+        found = choose(self.tasks(tmp_path, 1300, 1200), 0.0, 0, None)
+        assert found.selection is not None
+        assert {row.recipe.architecture for row in found.selection.rows} == {"autoregression"}
+        assert set(found.selection.passed_over) == {"pca", "streaming", "gru", "lstm", "lstm_vae", "seq2seq"}
+        assert found.tried_on == ("valve0", "valve1")
+        # Faults were injected into both.
+        assert found.selection.rows[0].outcome.precision.found["spike"][1] >= 2
+        assert (found.recipe is None) == found.selection.kept
+
+    def test_of_many_series_some_are_tried_on(self, tmp_path):
+        found = choose(self.tasks(tmp_path, 60, 40, count=9), 0.0, 0, None)
+        assert found.tried_on == ("valve0", "valve1", "valve3", "valve4", "valve6", "valve8")
+
+    def test_too_little_to_try_on_leaves_the_recipe_and_says_so(self, tmp_path):
+        found = choose(self.tasks(tmp_path, 60, 40), 60.0, 0, None)
+        assert (found.recipe, found.name) == (None, "the recipe for the shape of the data")
+        assert found.reason == "40 rows have no room for 20 injected faults: the recipe for data of this shape"
+        nothing = choose([Task("smd", "x", tmp_path / "x", (Part(tmp_path / "no.parquet"),))], 60.0, 0, None)
+        assert nothing.recipe is None
+        assert nothing.reason.startswith(f"nothing could be tried: {tmp_path}/no.parquet")
+
+    def test_series_of_other_channels_leave_the_recipe(self, tmp_path):
+        tasks = self.tasks(tmp_path, 60, 40)
+        one = pq.read_table(tasks[0].scored, columns=["timestamp", "a"])
+        pq.write_table(one, tasks[0].scored)
+        assert choose(tasks, 60.0, 0, None).reason == (
+            "nothing could be tried: one choice for several streams needs streams with as many channels each, "
+            "at least one"
+        )
+
+    def test_the_summary_tells_the_choice_and_scores_without_a_seed_are_made_once(self, tmp_path, capfd):
+        tasks = self.tasks(tmp_path, 300, 200)
+        auto = replace(self.ASKED, budget_seconds=0.0)
+        first = run(tasks, tmp_path / "one", auto, 1)
+        assert json.loads((tmp_path / "one" / "summary.json").read_text()) == json.loads(json.dumps(first))
+        choice = first["choices"]["smd"]
+        assert choice["reason"] == choice["selection"]["reason"]
+        assert [result["reused"] for result in first["series"]] == [False, False]
+        assert "smd: trying models for 0 s at most" in capfd.readouterr().err
+        # Another seed comes to the same, but for a model that has one.
+        earlier = Earlier.read(tmp_path / "one")
+        second = run(tasks, tmp_path / "two", replace(self.ASKED, seed=1), 1, earlier)
+        assert [result["reused"] for result in second["series"]] == [True, True]
+        for task in tasks:
+            one, two = (tmp_path / run / "smd" / f"{task.name}.parquet" for run in ("one", "two"))
+            assert one.read_bytes() == two.read_bytes()
+        assert earlier.find(tasks[0], Recipe(name="x", architecture="pca"), first["series"][0]["data"], None) is None
+        same = Recipe(**{**_attributes(fixed(2, 200)), "name": "other"})
+        data = first["series"][0]["data"]
+        assert earlier.find(tasks[0], same, data, None) is not None
+        assert earlier.find(tasks[0], same, "other data", None) is None
+        assert earlier.find(tasks[0], same, data, 3) is None
+
+    def test_earlier_scores_that_cannot_be_reused(self, tmp_path):
+        with pytest.raises(ConfigError) as refused:
+            Earlier.read(tmp_path)
+        assert str(refused.value) == (
+            f"--reuse: {tmp_path}/summary.json does not exist; name the --out of an earlier evaluation"
+        )
+        (tmp_path / "summary.json").write_text("{")
+        with pytest.raises(ConfigError, match=rf"^--reuse: {tmp_path}/summary\.json is not JSON: "):
+            Earlier.read(tmp_path)
+        (tmp_path / "summary.json").write_text('{"version": "0"}')
+        with pytest.raises(ConfigError, match=r"summary\.json is of another version; leave --reuse out$"):
+            Earlier.read(tmp_path)
+
+
+def _attributes(recipe: Recipe) -> dict[str, Any]:
+    return {field.name: getattr(recipe, field.name) for field in fields(recipe)}
 
 
 class TestWriteScores:

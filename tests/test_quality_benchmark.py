@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.quality.crops import write_crops
+from benchmarks.quality.runs import Runs, seedless
 from benchmarks.quality.scorer import Scorer, ScorerError
 from benchmarks.quality.table import figures_of, markdown
 
@@ -82,6 +84,64 @@ class TestCrops:
                 assert 619 <= rest[-1] <= 999
                 begins.add(int(rest[0]))
         assert len(begins) > 5
+
+
+class TestRuns:
+    """What is made, and what is not made again."""
+
+    @pytest.fixture
+    def made(self, monkeypatch):
+        """Commands that were run; each leaves a summary that says what was chosen for `skab`."""
+        commands: list[list[str]] = []
+
+        def run(command, check):
+            assert check
+            commands.append([str(word) for word in command[4:]])
+            out = Path(command[command.index("--out") + 1])
+            out.mkdir(parents=True)
+            recipe = None if self.kept else {"name": "other"}
+            (out / "summary.json").write_text(json.dumps({"choices": {"skab": {"recipe": recipe, "name": "x"}}}))
+
+        self.kept = True
+        monkeypatch.setattr(subprocess, "run", run)
+        return commands
+
+    def test_a_run_that_is_there_is_not_made_again(self, made, tmp_path):
+        for _ in range(2):
+            assert Runs(tmp_path / "data", tmp_path).of("lstm", "smd", 1, 0) == tmp_path / "lstm" / "smd-1"
+        out = str(tmp_path / "lstm" / "smd-1")
+        assert made == [
+            [str(tmp_path / "data"), "--out", out, "--sets", "smd", "--seed", "1", "--architecture", "lstm"]
+        ]
+
+    @pytest.mark.parametrize("model", ["recipe", "pca", "autoregression"])
+    def test_what_has_no_seed_is_made_once(self, made, tmp_path, model):
+        runs = Runs(tmp_path / "data", tmp_path)
+        assert {runs.of(model, "smd", seed, 5) for seed in (5, 6, 7)} == {tmp_path / model / "smd-5"}
+        assert len(made) == 1
+        assert seedless(model)
+
+    def test_a_choice_may_reuse_what_the_first_seed_made(self, made, tmp_path):
+        runs = Runs(tmp_path / "data", tmp_path, jobs=1)
+        for seed in (0, 1):
+            runs.of("auto", "nab", seed, 0)
+        assert [command[-4:] for command in made] == [
+            ["--architecture", "auto", "--jobs", "1"],
+            ["--reuse", str(tmp_path / "auto" / "nab-0"), "--jobs", "1"],
+        ]
+
+    @pytest.mark.parametrize(("kept", "model"), [(True, "recipe"), (False, "auto")])
+    def test_cropped_files_are_trained_on_as_the_whole_ones(self, made, tmp_path, kept, model):
+        self.kept = kept
+        data = tmp_path / "data"
+        label = np.zeros(1000, np.int8)
+        label[560:900] = 1
+        data.mkdir()
+        (data / "manifest.json").write_text(json.dumps([write_file(data, "skab", "valve1_0", label)]))
+        for _ in range(2):
+            cropped, scores = Runs(data, tmp_path).cropped(3, 3)
+        assert (cropped, scores) == (tmp_path / "crops-3", tmp_path / "auto-crops" / "skab-3")
+        assert [command[-1] for command in made] == ["auto", model]
 
 
 SCORER = """

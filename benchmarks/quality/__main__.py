@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.quality.crops import write_crops
+from benchmarks.quality.runs import AUTO, SKAB, Runs, choice, seedless
 from benchmarks.quality.scorer import Scorer
 from benchmarks.quality.table import Figures, figures_of, markdown
-
-AUTO = "auto"
 
 
 def main(
@@ -28,44 +24,39 @@ def main(
     ),
     seeds: Annotated[str, typer.Option(help="Separated by commas.")] = "0,1,2",
     sets: Annotated[str, typer.Option(help="Separated by commas.")] = "smd,asd,skab,nab",
-    models: Annotated[str, typer.Option(help="auto, or architectures, separated by commas.")] = "auto,pca,lstm",
+    models: Annotated[
+        str, typer.Option(help="auto, recipe, or architectures, separated by commas.")
+    ] = "auto,recipe,pca,lstm",
     jobs: Annotated[int | None, typer.Option(help="Processes; one per core without it.", show_default=False)] = None,
 ) -> None:
     """Evaluate every model with every seed, and print mean and spread of the figures; `figures.json` has them all.
 
-    With SKAB among the sets, its files are also cropped at random, by each seed, and scored by `auto`.
+    What comes out the same with every seed is evaluated once. With SKAB among the sets, its files are also cropped at
+    random, by each seed, and scored by what `auto` chose for it.
     """
+    runs = Runs(data, out, jobs)
+    judge = Scorer(shlex.split(scorer), data)
+    numbers = [int(seed) for seed in seeds.split(",")]
     columns: dict[str, list[Figures]] = {}
+    choices: dict[str, dict[str, str]] = {}
     for model in models.split(","):
-        for seed in seeds.split(","):
-            scores = out / f"{model}-{seed}"
-            _evaluate(data, scores, sets, model, seed, jobs)
-            judge = Scorer(shlex.split(scorer), data)
-            figures = figures_of(judge.figures(scores, "--sets", sets))
-            if "nab" in sets.split(","):
-                figures["NAB standard, cross-fitted"] = judge.nab_cross_fitted(scores)
-            if model == AUTO and "skab" in sets.split(","):
-                figures |= _cropped(data, out, scorer, seed, jobs)
+        for seed in numbers[:1] if seedless(model) else numbers:
+            figures: Figures = {}
+            for set_name in sets.split(","):
+                scores = runs.of(model, set_name, seed, numbers[0])
+                figures |= figures_of(judge.figures(scores, "--sets", set_name))
+                if set_name == "nab":
+                    figures["NAB standard, cross-fitted"] = judge.nab_cross_fitted(scores)
+                if model == AUTO:
+                    choices.setdefault(set_name, {})[str(seed)] = str(choice(scores, set_name)["name"])
+            if model == AUTO and SKAB in sets.split(","):
+                cropped, scores = runs.cropped(seed, numbers[0])
+                figures |= figures_of(Scorer(shlex.split(scorer), cropped).figures(scores), "cropped ")
             columns.setdefault(model, []).append(figures)
-            (out / "figures.json").write_text(json.dumps(columns, indent=2) + "\n")
+            (out / "figures.json").write_text(json.dumps({"figures": columns, "choices": choices}, indent=2) + "\n")
     typer.echo(markdown(columns), nl=False)
-
-
-def _cropped(data: Path, out: Path, scorer: str, seed: str, jobs: int | None) -> Figures:
-    crops, scores = out / f"crops-{seed}", out / f"{AUTO}-crops-{seed}"
-    if not (crops / "manifest.json").exists():
-        write_crops(data, crops, int(seed))
-    _evaluate(crops, scores, "skab", AUTO, seed, jobs)
-    return figures_of(Scorer(shlex.split(scorer), crops).figures(scores), "cropped ")
-
-
-def _evaluate(data: Path, out: Path, sets: str, model: str, seed: str, jobs: int | None) -> None:
-    """Run the command as a user would, unless its summary is there already."""
-    if (out / "summary.json").exists():
-        return
-    command = [sys.executable, "-m", "detector", "evaluate", str(data), "--out", str(out), "--sets", sets]
-    command += ["--architecture", model, "--seed", seed, *([] if jobs is None else ["--jobs", str(jobs)])]
-    subprocess.run(command, check=True)
+    for set_name, by_seed in choices.items():
+        typer.echo(f"auto chose for {set_name}: " + "; ".join(f"seed {seed}: {name}" for seed, name in by_seed.items()))
 
 
 if __name__ == "__main__":

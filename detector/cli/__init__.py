@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "recalibrate": Entry(
             "detector.cli.feedback.recalibrate:recalibrate", "Make a bundle whose threshold follows feedback."
         ),
-        "evaluate": _here("evaluate:evaluate", "Train on and score a folder of labelled series."),
+        "evaluate": _here("evaluate.command:evaluate", "Train on and score a folder of labelled series."),
         "repartition": _here("repartition:repartition", "Copy a topic into one that is keyed by series."),
         "inspect": Entry(
             "detector.cli.inspect.command:inspect", "Open up an alert: what the model did inside, in pictures."

@@ -98,6 +98,7 @@ class Architecture:
         default_latent: Width of the code when nobody says.
         default_parts: Estimates that a window is compared with when nobody says; see `models.scores.ScoreOptions`.
         resumable: Whether training can go on from a served model's weights.
+        closed_form: Whether it is fitted at once, and comes out the same with every seed.
         check: Refuses a specification that is out of this architecture's range, with a `SpecError`.
     """
 
@@ -113,4 +114,5 @@ class Architecture:
     default_latent: int = 16
     default_parts: tuple[str, ...] = (RECONSTRUCTION,)
     resumable: bool = True
+    closed_form: bool = False
     check: Callable[[ModelSpec], None] | None = None

@@ -91,6 +91,7 @@ ARCHITECTURE = Architecture(
     ),
     build=build,
     fit=fit,
+    closed_form=True,
     options=(
         Option(
             name="ridge", default=1e-3, low=0.0, high=1e3, help="penalty on the weights, in units of scaled variance"

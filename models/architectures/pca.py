@@ -107,6 +107,7 @@ ARCHITECTURE = Architecture(
     ),
     build=build,
     fit=fit,
+    closed_form=True,
     options=(
         Option(
             name="explained_variance",

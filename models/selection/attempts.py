@@ -17,13 +17,14 @@ from models.imputation import impute
 from models.injection import Precision, Trial
 from models.memory import Memory, new_states
 from models.offline import places, walk
-from models.outputs import Output
+from models.outputs import PREDICTION, Output
 from models.recipe import Recipe
 from models.runtimes import Runtime
 from models.scaling import Scaler
-from models.scores import ScoreRule
+from models.scores import ScoreOptions, ScoreRule
 from models.segments import Segment, TrainingData, cut
 from models.selection.candidates import Candidate
+from models.selection.gain import Predicted, gain
 from models.training.fit import fit
 from models.training.held_out import score_held_out
 from models.training.options import TrainOptions
@@ -34,8 +35,9 @@ Float64 = npt.NDArray[np.float64]
 
 TRIAL_SHARE = 0.25
 """Share of each series, its end, that faults are injected into; candidates learn from what lies before it."""
-CONTEXT_ROWS = 512
-"""Rows before it that memories are filled with."""
+CONTEXT_ROWS, MOST_CONTEXT_ROWS = 512, 2048
+CONTEXT_SECONDS = 3 * 86_400
+"""Rows before it that memories are filled with: at least so many, and three days, so that rhythms begin to be known."""
 CALIBRATION_WINDOWS = 4000
 USUAL_QUANTILE = 0.99
 
@@ -49,11 +51,14 @@ class Outcome:
         precision: On injected faults and benign changes.
         late: Share of the ordinary rows of the trial, which are later than all else, that score above the 99% quantile
             of held-out rows: 0.01 if ordinary data stays as it was.
+        gain: What a network's prediction of those rows is better by than that of the linear model beside it; see
+            `models.selection.gain`. None: it makes no such predictions, or the score does not look at them.
     """
 
     recipe: Recipe
     precision: Precision
     late: float
+    gain: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +121,22 @@ class Workbench:
         self._early: dict[str, tuple[npt.NDArray[np.int64], Float64]] = {}
         late: dict[str, Sequence[Segment]] = {}
         lead = 0
+        rows = 0 if period_seconds is None else int(CONTEXT_SECONDS / period_seconds)
+        context = min(max(rows, CONTEXT_ROWS), MOST_CONTEXT_ROWS)
         for name, (times_ns, values) in data.items():
             first = int((1 - TRIAL_SHARE) * len(times_ns))
-            begin = max(0, first - CONTEXT_ROWS)
+            begin = max(0, first - context)
             lead = max(lead, first - begin)
             self._early[name] = times_ns[:first], values[:first]
             late[name] = cut(times_ns[begin:], values[begin:], period_ns, TrainOptions().max_gap_steps)
         self.trial = Trial.of(late, seed, lead=lead)
 
     def __call__(self, candidate: Candidate, epochs: int, seed: int) -> tuple[Outcome, ...]:
-        """See `TryOut`."""
+        """See `TryOut`. A rhythm that is not there leaves what is tried anyway."""
+        return tuple({one.recipe: one for one in self.each(candidate, epochs, seed)}.values())
+
+    def each(self, candidate: Candidate, epochs: int, seed: int) -> tuple[Outcome, ...]:
+        """As `__call__`, one outcome for each of the candidate's scores; those that come to the same are equal."""
         recipe = candidate.recipe
         longest = max(len(times) for times, _ in self._early.values())
         spec = recipe.spec(self._channels, longest=longest, period_seconds=self._period, seed=seed)
@@ -138,9 +149,9 @@ class Workbench:
         runtime = beside(fitted.runtime, parts, len(self._channels), spec.period_ns)
         stretches = [part.stretch for part in left]
         ran = _run(runtime, fitted.scaler, self.trial, spec.window, options.min_coverage, candidate.most_rows)
-        settled = (score.decided(lambda part: left_by(part, stretches), MOST_LEFT) for score in candidate.scores)
-        outcomes = []
-        # A rhythm that is not there leaves what is tried anyway.
+        settled = [score.decided(lambda part: left_by(part, stretches), MOST_LEFT) for score in candidate.scores]
+        gained = self._gain(ran, spec.window)
+        outcomes: dict[ScoreOptions, Outcome] = {}
         for score in dict.fromkeys(settled):
             rule = ScoreRule.fit(stretches, spec.window, score)
             held_out = score_held_out(rule, left)
@@ -150,18 +161,48 @@ class Workbench:
             usual = float(np.nanquantile(np.concatenate([part.scores for part in held_out]), USUAL_QUANTILE))
             ordinary = self._ordinary(scores)
             late = float((ordinary > usual).mean()) if ordinary.size else 0.0
-            outcomes.append(Outcome(candidate.with_score(score), precision, late))
-        return tuple(outcomes)
+            gain_of_it = gained if PREDICTION in score.parts else None
+            outcomes[score] = Outcome(candidate.with_score(score), precision, late, gain_of_it)
+        return tuple(outcomes[score] for score in settled)
+
+    def _untouched(self) -> dict[str, list[Bool]]:
+        """By copy, bool[rows] for each of its segments: ordinary rows, none in the wake of a change."""
+        found: dict[str, list[Bool]] = {}
+        for name, parts in self.trial.injected.items():
+            found[name] = [one.judged.copy() for one in parts]
+            for one, free in zip(parts, found[name], strict=True):
+                for change in one.changes:
+                    free[change.start : change.stop] = False
+        return found
 
     def _ordinary(self, scores: Mapping[str, Sequence[Float64]]) -> Float64:
-        found = []
-        for name, parts in self.trial.injected.items():
-            for one, score in zip(parts, scores[name], strict=True):
-                touched = ~one.judged
-                for change in one.changes:
-                    touched[change.start : change.stop] = True
-                found.append(score[~touched & ~np.isnan(score)])
+        free = self._untouched()
+        found = [
+            score[untouched & ~np.isnan(score)]
+            for name in scores
+            for score, untouched in zip(scores[name], free[name], strict=True)
+        ]
         return np.concatenate([np.empty(0), *found])
+
+    def _gain(self, ran: Sequence[_Ran], window: int) -> float | None:
+        free = self._untouched()
+        names = list(self.trial.data)
+        laid = [places(self.trial.data[name], window) for name in names]
+        stretches = []
+        for batch in ran:
+            chosen = np.array(
+                [
+                    free[names[slot]][laid[slot].segments[number]][laid[slot].ends[number]]
+                    for slot, number in zip(batch.slots.tolist(), batch.numbers.tolist(), strict=True)
+                ],
+                np.bool_,
+            )
+            stretches.append(
+                Predicted(
+                    batch.filled[:, -1], batch.observed[:, -1] & (batch.usable & chosen)[:, None], batch.output.parts
+                )
+            )
+        return gain(stretches)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from models.architectures import find
 from models.outputs import DAILY, LINEAR, MAYBE, PREDICTION, RECONSTRUCTION
 from models.recipe import SHORT_ROWS, Recipe, fixed
 from models.scores import ScoreOptions
 
 GAUSSIAN = "gaussian"
-CLOSED_FORM = frozenset({"pca", "autoregression"})
-"""Architectures that are linear and fitted at once, the same with every seed: the baselines."""
 PERIODIC = DAILY + MAYBE
 
 
@@ -34,7 +33,7 @@ class Candidate:
     @property
     def repeated(self) -> bool:
         """Whether it is trained by steps, so that more epochs and other seeds may change it."""
-        return self.recipe.architecture not in CLOSED_FORM
+        return not seedless(self.recipe)
 
     @property
     def most_rows(self) -> int:
@@ -48,9 +47,9 @@ class Candidate:
         return replace(self.recipe, name=f"{self.recipe.name}: {parts}, {score.kind}{rows}", score=score)
 
 
-def linear(recipe: Recipe) -> bool:
-    """Whether it is a linear model, or judges by none: a baseline that a network has to surpass."""
-    return recipe.architecture in CLOSED_FORM
+def seedless(recipe: Recipe) -> bool:
+    """Whether it comes out the same with every seed: a linear model, which a network has to surpass."""
+    return find(recipe.architecture).closed_form
 
 
 def candidates(channels: int, rows: int, *, periodic: bool) -> tuple[Candidate, ...]:
@@ -65,12 +64,14 @@ def candidates(channels: int, rows: int, *, periodic: bool) -> tuple[Candidate, 
     # Of several channels it is the autoregression, one of those below.
     usual = base if channels > 1 else Recipe(name="", architecture="autoregression", calibration=base.calibration)
     kinds = ("standardised",) if channels == 1 else ("standardised", GAUSSIAN)
-    rhythms: tuple[tuple[str, ...], ...] = ((), (PERIODIC,)) if periodic else ((),)
+    # Whether there is a rhythm is asked of held-out data. A trial is too short to say, as it takes weeks to learn one.
+    rhythm = (PERIODIC,) if periodic else ()
     # Of one channel its score is of another kind: how rare errors are in the stream's own past.
     found = [Candidate(base, (base.score,))] if channels == 1 else []
-    whole = [ScoreOptions(kind=kind, parts=(RECONSTRUCTION, *more)) for more in rhythms for kind in kinds]
+    # That of the recipe comes first.
+    whole = [ScoreOptions(kind=kind, parts=(RECONSTRUCTION, *rhythm)) for kind in kinds]
     heads = ((PREDICTION,), (LINEAR, PREDICTION), (LINEAR, PREDICTION, RECONSTRUCTION))
-    by_heads = [ScoreOptions(parts=(*parts, *more)) for parts in heads for more in rhythms]
+    by_heads = [ScoreOptions(parts=(*parts, *rhythm)) for parts in heads]
     by_rows = [ScoreOptions(kind=kind, tail=tail) for kind in kinds for tail in (1, 8)]
     family = {"autoregression": whole, "pca": whole, "streaming": by_heads}
     if rows >= SHORT_ROWS:

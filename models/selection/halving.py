@@ -19,8 +19,8 @@ MOST_EPOCHS = 32
 LATER_SEEDS = 1
 """Seeds that finalists are trained with besides the first."""
 
-Order = Callable[[Sequence[Outcome]], Sequence[int]]
-"""From outcomes to their numbers, the best first."""
+Order = Callable[[Sequence[Outcome], Outcome], Sequence[int]]
+"""From outcomes, and that of the recipe, which was tried first, to their numbers, the best first."""
 Tell = Callable[[str, int, int], None]
 """Is told what is about to be trained: candidate, epochs, seed."""
 
@@ -86,18 +86,18 @@ def search(
     epochs = FIRST_EPOCHS
     # The next is dearer than the last, if in doubt.
     left = [one for one in candidates if attempt(one, epochs, seed, max(took.values(), default=0.0) * epochs)]
-    while len(left) > FINALISTS and epochs * GROWTH <= MOST_EPOCHS:
+    # More epochs and other seeds change nothing about the others, which take nobody's place.
+    left = [one for one in left if one.repeated]
+    while left and epochs * GROWTH <= MOST_EPOCHS:
         left = _best(left, attempts, seed, order, max(FINALISTS, (len(left) + 1) // 2))
         epochs *= GROWTH
         for one in left:
-            if one.repeated:
-                # What could not be confirmed by another seed would not be chosen.
-                attempt(one, epochs, seed, took[one.name] * epochs * (1 + LATER_SEEDS))
+            # What could not be confirmed by another seed would not be chosen.
+            attempt(one, epochs, seed, took[one.name] * epochs * (1 + LATER_SEEDS))
     for one in _best(left, attempts, seed, order, FINALISTS):
         reached = max(tried.epochs for tried in attempts if tried.candidate == one.name)
         for more in range(1, LATER_SEEDS + 1):
-            if one.repeated:
-                attempt(one, reached, seed + more, took[one.name] * reached)
+            attempt(one, reached, seed + more, took[one.name] * reached)
     return Search(tuple(attempts), passed_over)
 
 
@@ -105,12 +105,14 @@ def _best(
     left: Sequence[Candidate], attempts: Sequence[Attempt], seed: int, order: Order, count: int
 ) -> list[Candidate]:
     """The candidates with the best outcomes, in the order in which they came."""
+    if not left:
+        return []
     outcomes: list[tuple[str, Outcome]] = []
     for one in left:
         last = [tried for tried in attempts if tried.candidate == one.name and tried.seed == seed][-1]
         outcomes += [(one.name, outcome) for outcome in last.outcomes]
     names: list[str] = []
-    for number in order([outcome for _, outcome in outcomes]):
+    for number in order([outcome for _, outcome in outcomes], attempts[0].outcomes[0]):
         if outcomes[number][0] not in names:
             names.append(outcomes[number][0])
     return [one for one in left if one.name in names[:count]]

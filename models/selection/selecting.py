@@ -1,98 +1,55 @@
-"""Choosing a model without labels: by injected faults, against benign changes and the passing of time."""
+"""Choosing a model without labels, for one stream or for several that shall have the same."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.errors import TrainingError
-from models.injection import BENIGN, FAULTS
-from models.recipe import Recipe, fixed
+from models.recipe import fixed
 from models.segments import TrainingData, check
-from models.selection.attempts import CountOfWindow, Outcome, Workbench
-from models.selection.candidates import GAUSSIAN, candidates, linear
-from models.selection.halving import Search, Tell, search
-from models.selection.ranking import Float64, aggregate
+from models.selection.attempts import CountOfWindow, TryOut, Workbench
+from models.selection.candidates import candidates
+from models.selection.choosing import Selection, choose, order
+from models.selection.halving import Tell, search
+from models.selection.together import Together
 
 LEAST_FAULTS = 20
 """With fewer, chance would choose."""
-LIFT = 0.05
-"""The Mahalanobis distance is not chosen if benign changes lift so many more of its rows than those of the others."""
-MARGIN = 0.01
-"""What a candidate must be better by than the recipe for data of this shape: chance makes as much of a difference."""
 DEFAULT_BUDGET_SECONDS = 600.0
+MOST_ROWS = 60_000
+"""Of all streams that shall have the same; of longer ones their latest rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the ranking.
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """What one model is to learn from.
 
     Attributes:
-        recipe: The model and its score.
-        epochs: How long it was trained.
-        rank: Mean rank over kinds of anomalies, benign changes and ordinary data; lower is better.
-        outcome: What it was ranked by.
-        other_seed: Average precision with another seed; None: there was none.
-        note: Why it was not chosen though it ranks high; empty: nothing to say.
+        data: By series, times and values; ordinary operation.
+        channels: Their names.
+        period_seconds: Step of the grid, or None.
     """
 
-    recipe: Recipe
-    epochs: int
-    rank: float
-    outcome: Outcome
-    other_seed: float | None = None
-    note: str = ""
+    data: TrainingData
+    channels: tuple[str, ...]
+    period_seconds: float | None
 
     @property
-    def overall(self) -> float:
-        """Average precision: the lower one of both seeds."""
-        first = self.outcome.precision.overall
-        return first if self.other_seed is None else min(first, self.other_seed)
+    def rows(self) -> int:
+        """Of all series together."""
+        return sum(len(times) for times, _ in self.data.values())
 
-    def to_dict(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return {
-            "recipe": self.recipe.to_dict(),
-            "epochs": self.epochs,
-            "rank": self.rank,
-            "other_seed": self.other_seed,
-            "late": self.outcome.late,
-            "lifted": self.outcome.precision.lifted,
-            "note": self.note,
-            **self.outcome.precision.to_dict(),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What was chosen, and of what.
-
-    Attributes:
-        recipe: The choice.
-        reason: Why, in words.
-        rows: The ranking, the best first; empty where there was too little data to try anything.
-        passed_over: Candidates that were not tried, or not for longer, and why.
-        seconds: How long it took.
-    """
-
-    recipe: Recipe
-    reason: str
-    rows: tuple[Row, ...]
-    passed_over: Mapping[str, str]
-    seconds: float
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return {
-            "recipe": self.recipe.to_dict(),
-            "reason": self.reason,
-            "ranking": [row.to_dict() for row in self.rows],
-            "passed_over": dict(self.passed_over),
-            "seconds": self.seconds,
-        }
+    def latest(self, most: int) -> Stream:
+        """The latest rows, at most so many of each series."""
+        return Stream(
+            {name: (times[-most:], values[-most:]) for name, (times, values) in self.data.items()},
+            self.channels,
+            self.period_seconds,
+        )
 
 
 def select(
@@ -116,97 +73,59 @@ def select(
     Raises:
         TrainingError: nothing could be trained on this data.
     """
-    check(data, channels)
     began = clock()
-    rows = sum(len(times) for times, _ in data.values())
+    check(data, channels)
+    stream = Stream(data, channels, period_seconds)
     bench = Workbench(data, channels, period_seconds, count_incidents, seed, threads)
-    if bench.trial.faults < LEAST_FAULTS:
-        reason = f"{rows:,} rows have no room for {LEAST_FAULTS} injected faults: the recipe for data of this shape"
-        return Selection(fixed(len(channels), rows), reason, (), {}, clock() - began)
-    family = candidates(len(channels), rows, periodic=period_seconds is not None)
-    found = search(family, bench, order, budget_seconds, clock, seed, tell)
-    return choose(found, seed, clock() - began)
+    return _select(bench, bench.trial.faults, stream, stream.rows, budget_seconds, began, seed, tell, clock)
 
 
-def order(outcomes: Sequence[Outcome]) -> list[int]:
-    """Numbers of the outcomes, the best first."""
-    if not outcomes:
-        return []
-    return [int(number) for number in np.argsort(_ranks(outcomes), kind="stable")]
+def select_for_all(
+    streams: Sequence[Stream], count_incidents: CountOfWindow, budget_seconds: float = DEFAULT_BUDGET_SECONDS,
+    seed: int = 0, threads: int | None = None, tell: Tell | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Selection:  # fmt: skip
+    """Choose one recipe for streams of the same kind, each of which will have a model of its own.
 
-
-def choose(found: Search, seed: int, seconds: float) -> Selection:
-    """Rank what was tried, and choose.
+    Args:
+        streams: With as many channels each; every candidate is trained on each, so a few do. At most `MOST_ROWS` rows
+            are looked at.
+        count_incidents: See `select`.
+        budget_seconds: For trying candidates on all of them.
+        seed: Of faults and weights.
+        threads: Of TensorFlow.
+        tell: Is told before each training.
+        clock: Seconds that never run backwards.
 
     Raises:
-        TrainingError: nothing was.
+        TrainingError: there is no stream, one has other channels, or nothing could be trained on this data.
     """
-    if not found.attempts:
-        raise TrainingError("no candidate could be trained: " + "; ".join(found.passed_over.values()))
-    others = {
-        outcome.recipe.name: outcome.precision.overall
-        for attempt in found.attempts
-        if attempt.seed != seed
-        for outcome in attempt.outcomes
-    }
-    tried = [(attempt.epochs, outcome) for attempt in found.latest(seed) for outcome in attempt.outcomes]
-    ranks = _ranks([outcome for _, outcome in tried])
-    rows = [
-        Row(outcome.recipe, epochs, float(rank), outcome, others.get(outcome.recipe.name))
-        for (epochs, outcome), rank in zip(tried, ranks, strict=True)
+    began = clock()
+    if len({len(stream.channels) for stream in streams}) != 1:
+        raise TrainingError("one choice for several streams needs streams with as many channels each, at least one")
+    for stream in streams:
+        check(stream.data, stream.channels)
+    most = MOST_ROWS // len(streams)
+    benches = [
+        Workbench(one.data, one.channels, one.period_seconds, count_incidents, seed, threads)
+        for one in (stream.latest(most) for stream in streams)
     ]
-    rows.sort(key=lambda row: row.rank)
-    calm = min((row.outcome.precision.lifted for row in rows if row.recipe.score.kind != GAUSSIAN), default=np.inf)
-    # The first that is tried is the recipe for data of this shape, which did best on labelled data.
-    first = f"{found.attempts[0].candidate}: "
-    plain = [row for row in rows if row.recipe.score.kind != GAUSSIAN]
-    baseline = next((row for row in plain if row.recipe.name.startswith(first)), None)
-    chosen: Row | None = None
-    noted = []
-    for row in rows:
-        note = _against(row, calm, baseline)
-        if chosen is None and not note:
-            chosen = row
-        noted.append(_noted(row, note) if chosen is None else row)
-    best = chosen or baseline or rows[0]
-    return Selection(best.recipe, _reason(best, noted), tuple(noted), found.passed_over, seconds)
+    together = Together(benches)
+    # What a stream of ordinary length has decides, since each learns from its own rows alone.
+    rows = int(np.median([stream.rows for stream in streams]))
+    return _select(together, together.faults, streams[0], rows, budget_seconds, began, seed, tell, clock)
 
 
-def _against(row: Row, calm: float, baseline: Row | None) -> str:
-    """Why a recipe is not to be chosen; empty: nothing speaks against it."""
-    lifted = row.outcome.precision.lifted
-    if row.recipe.score.kind == GAUSSIAN and lifted > calm + LIFT:
-        return f"benign changes lift {lifted:.0%} of its rows"
-    if baseline is None or row is baseline:
-        return ""
-    if row.recipe.score.kind == GAUSSIAN and row.outcome.late > baseline.outcome.late:
-        return f"time lifts it more than {baseline.recipe.name}"
-    if not row.overall > baseline.outcome.precision.overall + MARGIN:
-        return f"not clearly better than {baseline.recipe.name}"
-    if row.other_seed is None and not linear(row.recipe):
-        return "not tried with a second seed"
-    return ""
-
-
-def _noted(row: Row, note: str) -> Row:
-    return Row(row.recipe, row.epochs, row.rank, row.outcome, row.other_seed, note)
-
-
-def _reason(best: Row, rows: Sequence[Row]) -> str:
-    place = next(number for number, row in enumerate(rows, 1) if row.recipe == best.recipe)
-    what = f"average precision {best.outcome.precision.overall:.2f} on injected faults, mean rank {best.rank:.1f}"
-    if place == 1:
-        return f"first of {len(rows)}: {what}"
-    return f"number {place} of {len(rows)}, the first that nothing speaks against: {what}"
-
-
-def _ranks(outcomes: Sequence[Outcome]) -> Float64:
-    """float64[n]; mean rank of each. Benign changes and late ordinary data count in any case, each as a kind does."""
-    kinds = [kind for kind in FAULTS if any(kind in one.precision.by_kind for one in outcomes)]
-    calm = [kind for kind in BENIGN if any(kind in one.precision.benign for one in outcomes)]
-    values = np.array([[one.precision.by_kind.get(kind, np.nan) for one in outcomes] for kind in kinds])
-    certain = np.array(
-        [[-one.precision.benign.get(kind, np.nan) for one in outcomes] for kind in calm]
-        + [[-one.late for one in outcomes]]
-    )
-    return aggregate(values.reshape(len(kinds), len(outcomes)), certain)
+def _select(
+    try_out: TryOut, faults: int, stream: Stream, rows: int, budget_seconds: float, began: float, seed: int,
+    tell: Tell | None, clock: Callable[[], float],
+) -> Selection:  # fmt: skip
+    channels = len(stream.channels)
+    if faults < LEAST_FAULTS:
+        reason = f"{rows:,} rows have no room for {LEAST_FAULTS} injected faults: the recipe for data of this shape"
+        return Selection(fixed(channels, rows), reason, (), {}, clock() - began, kept=True)
+    family = candidates(channels, rows, periodic=stream.period_seconds is not None)
+    found = search(family, try_out, order, budget_seconds, clock, seed, tell)
+    selection = choose(found, seed, clock() - began)
+    # Not if it could not be trained, and another was the first.
+    return replace(selection, kept=selection.kept and found.attempts[0].candidate == family[0].name)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from detector.cli.common.selection_report import print_selection
 from detector.cli.models.horizon_report import summary
-from detector.cli.train.selection_report import print_selection
 from detector.printable import printable
 from models.horizon import Horizon
 from models.outputs import RECONSTRUCTION, SAMPLE_BEFORE

@@ -23,13 +23,14 @@ def print_selection(console: Console, selection: Mapping[str, Any]) -> None:
     ranking = selection["ranking"]
     if ranking:
         width = max(len(row["recipe"]["name"]) for row in ranking[:_SHOWN])
-        console.print(f"  {'rank':>5}  {'precision':>9}  {'benign':>6}  {'late':>5}  epochs", style="dim")
+        console.print(f"  {'rank':>5}  {'precision':>9}  {'benign':>6}  {'late':>5}  {'gain':>6}  epochs", style="dim")
     for row in ranking[:_SHOWN]:
         name = escape(f"{row['recipe']['name']:<{width}}")
         note = f"  [yellow]{escape(row['note'])}[/]" if row["note"] else ""
         mark = "*" if row["recipe"] == selection["recipe"] else " "
+        gain = "-" if row["gain"] is None else f"{row['gain']:+.3f}"
         console.print(
-            f"{mark} {row['rank']:5.1f}  {row['overall']:9.3f}  {row['lifted']:6.1%}  {row['late']:5.1%}  "
+            f"{mark} {row['rank']:5.1f}  {row['overall']:9.3f}  {row['lifted']:6.1%}  {row['late']:5.1%}  {gain:>6}  "
             f"{row['epochs']:>6}  {name}{note}"
         )
     if len(ranking) > _SHOWN:
