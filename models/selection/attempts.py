@@ -53,12 +53,14 @@ class Outcome:
             of held-out rows: 0.01 if ordinary data stays as it was.
         gain: What a network's prediction of those rows is better by than that of the linear model beside it; see
             `models.selection.gain`. None: it makes no such predictions, or the score does not look at them.
+        epoch_seconds: What one more epoch of its training takes; None: that is not known.
     """
 
     recipe: Recipe
     precision: Precision
     late: float
     gain: float | None = None
+    epoch_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,12 @@ class Attempt:
     seed: int
     seconds: float
     outcomes: tuple[Outcome, ...]
+
+    def would_take(self, epochs: int) -> float:
+        """Seconds that the same would take with other epochs: most of a short training is not training."""
+        if (one := self.outcomes[0].epoch_seconds) is None:
+            return self.seconds / self.epochs * epochs
+        return self.seconds + one * (epochs - self.epochs)
 
 
 class TryOut(Protocol):
@@ -151,6 +159,8 @@ class Workbench:
         ran = _run(runtime, fitted.scaler, self.trial, spec.window, options.min_coverage, candidate.most_rows)
         settled = [score.decided(lambda part: left_by(part, stretches), MOST_LEFT) for score in candidate.scores]
         gained = self._gain(ran, spec.window)
+        # The first epoch also builds graphs. In turns, others are trained, of which nothing is known here.
+        one_more = None if options.folds or not fitted.result.epochs else fitted.result.epochs[-1].seconds
         outcomes: dict[ScoreOptions, Outcome] = {}
         for score in dict.fromkeys(settled):
             rule = ScoreRule.fit(stretches, spec.window, score)
@@ -162,7 +172,7 @@ class Workbench:
             ordinary = self._ordinary(scores)
             late = float((ordinary > usual).mean()) if ordinary.size else 0.0
             gain_of_it = gained if PREDICTION in score.parts else None
-            outcomes[score] = Outcome(candidate.with_score(score), precision, late, gain_of_it)
+            outcomes[score] = Outcome(candidate.with_score(score), precision, late, gain_of_it, one_more)
         return tuple(outcomes[score] for score in settled)
 
     def _untouched(self) -> dict[str, list[Bool]]:

@@ -64,7 +64,7 @@ def search(
     began = clock()
     attempts: list[Attempt] = []
     passed_over: dict[str, str] = {}
-    took: dict[str, float] = {}
+    last: dict[str, Attempt] = {}
 
     def attempt(candidate: Candidate, epochs: int, with_seed: int, expected: float) -> bool:
         start = clock()
@@ -79,13 +79,15 @@ def search(
             passed_over[candidate.name] = str(error)
             return False
         seconds = clock() - start
-        took[candidate.name] = seconds / epochs
-        attempts.append(Attempt(candidate.name, epochs, with_seed, seconds, outcomes))
+        last[candidate.name] = Attempt(candidate.name, epochs, with_seed, seconds, outcomes)
+        attempts.append(last[candidate.name])
         return True
 
     epochs = FIRST_EPOCHS
     # The next is dearer than the last, if in doubt.
-    left = [one for one in candidates if attempt(one, epochs, seed, max(took.values(), default=0.0) * epochs)]
+    left = [
+        one for one in candidates if attempt(one, epochs, seed, max((tried.seconds for tried in attempts), default=0.0))
+    ]
     # More epochs and other seeds change nothing about the others, which take nobody's place.
     left = [one for one in left if one.repeated]
     while left and epochs * GROWTH <= MOST_EPOCHS:
@@ -93,11 +95,11 @@ def search(
         epochs *= GROWTH
         for one in left:
             # What could not be confirmed by another seed would not be chosen.
-            attempt(one, epochs, seed, took[one.name] * epochs * (1 + LATER_SEEDS))
+            attempt(one, epochs, seed, last[one.name].would_take(epochs) * (1 + LATER_SEEDS))
     for one in _best(left, attempts, seed, order, FINALISTS):
         reached = max(tried.epochs for tried in attempts if tried.candidate == one.name)
         for more in range(1, LATER_SEEDS + 1):
-            attempt(one, reached, seed + more, took[one.name] * reached)
+            attempt(one, reached, seed + more, last[one.name].would_take(reached))
     return Search(tuple(attempts), passed_over)
 
 

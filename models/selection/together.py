@@ -49,11 +49,13 @@ def _mean(recipe: Recipe, outcomes: Sequence[Outcome]) -> Outcome:
             counts[kind] = before[0] + hits, before[1] + total
     overall = float(np.mean(list(by_kind.values()))) if by_kind else float("nan")
     gains = [one.gain for one in outcomes if one.gain is not None]
+    epochs = [one.epoch_seconds for one in outcomes if one.epoch_seconds is not None]
     return Outcome(
         recipe,
         Precision(overall, by_kind, benign, counts),
         float(np.mean([one.late for one in outcomes])),
         float(np.mean(gains)) if gains else None,
+        sum(epochs) if len(epochs) == len(outcomes) else None,
     )
 
 

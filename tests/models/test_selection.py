@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -148,6 +150,15 @@ def test_what_could_not_be_chosen_takes_no_place_of_those_that_are_tried_for_lon
     assert order([], usual) == []
 
 
+def test_what_a_longer_training_takes_is_told_by_its_epochs_alone() -> None:
+    known = replace(outcome(NETWORK, 0.5), epoch_seconds=3.0)
+    assert Attempt("gru", 2, 0, 20.0, (known,)).would_take(8) == 38.0
+    assert Attempt("gru", 2, 0, 20.0, (outcome(NETWORK, 0.5),)).would_take(8) == 80.0
+    tried = Together([Bench(known), Bench(known)])(NETWORK, 2, 0)
+    assert tried[0].epoch_seconds == 6.0
+    assert Together([Bench(known), Bench(outcome(NETWORK, 0.5))])(NETWORK, 2, 0)[0].epoch_seconds is None
+
+
 STREAMING = candidate("streaming", "streaming")
 
 
@@ -286,6 +297,7 @@ def test_the_candidate_that_is_known_to_be_better_is_picked(related) -> None:
     found = choose(search([all_of_them, few], bench, order, 1.0, time), 0, 1.0)
     assert found.recipe.options["components"] == 8
     assert found.rows[0].overall > found.rows[1].overall
+    assert found.rows[0].outcome.epoch_seconds is None
     found_at_threshold = found.rows[0].outcome.precision.found
     assert set(found_at_threshold) == set(FAULTS)
     assert all(0 <= hits <= total for hits, total in found_at_threshold.values())
