@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from models.errors import SpecError, TrainingError
+from models.excursions import OpeningLevels, excursion_peaks, fit_endless
 from models.extremes import Pareto, fit_pareto
 from models.fields import integer, known_keys, mapping, number, optional_number, text
 from models.thresholds.spot import Spot
@@ -63,7 +63,8 @@ class CalibrationOptions:
             their local mean.
         depth: Scores that the local mean looks back on.
         initial_quantile: The tail is fitted to the scores above this quantile.
-        least_peaks: With fewer scores above it, the tail is not fitted; the highest score and a margin serve instead.
+        least_peaks: With fewer scores above it, and for a budget with fewer excursions, the tail is not fitted; the
+            highest score and a margin serve instead.
         outlier_ratio: Held-out scores above this multiple of the initial quantile are taken for faults in the training
             data: they neither shape the tail nor lift the threshold above themselves.
         most_extrapolation: The threshold is at most this multiple of the highest ordinary score.
@@ -141,6 +142,7 @@ class Calibration:
         expected_alerts_per_day: Incidents of ordinary data to expect, per series; ``None`` when nobody counted or the
             data has no length.
         feedback: What people said that moved the threshold, from where, and what that did; ``None``: nobody did.
+        alerts_per_week: What was asked for by an alert budget; ``None``: the threshold was set by something else.
     """
 
     method: str
@@ -156,12 +158,35 @@ class Calibration:
     expected_alerts_per_day: float | None
     spot: Spot | None = None
     feedback: Mapping[str, object] | None = None
+    alerts_per_week: float | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.threshold) and self.threshold > 0):
             raise SpecError(f"threshold is {self.threshold}; it must be above 0 and finite")
         if self.open_after < 1:
             raise SpecError(f"open_after is {self.open_after}; it must be at least 1")
+
+    @property
+    def shortfall(self) -> str | None:
+        """What the held-out data cannot show of the alert budget, and what to do; None: it shows it, or no budget."""
+        asked, expected = self.alerts_per_week, self.expected_alerts_per_day
+        if asked is None or self.method == "feedback":
+            return None
+        days = self.held_out_days
+        per_day, unit = (1, "days") if days >= 2 else (24, "hours") if days >= 1 / 12 else (1440, "minutes")
+        long = f"{days * per_day:.3g} {unit}"
+        alerts = "one alert" if asked == 1 else f"{asked:g} alerts"
+        reasons = []
+        if 0 < asked * days < 7:
+            reasons.append(f"held-out data of {long}, all series together, cannot show {alerts} a week")
+        if expected is not None and 7 * expected > asked * (1 + 1e-9):
+            reasons.append(f"up to {7 * expected:.2g} a week and series can come where {asked:g} were asked for")
+        if not reasons:
+            return None
+        return (
+            f"{'; '.join(reasons)}: train on more history, or look at what other thresholds would have opened with "
+            "'detector replay --what-if'"
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON; nothing of a float64 is lost."""
@@ -194,6 +219,7 @@ class Calibration:
             expected_alerts_per_day=optional_number(data, "expected_alerts_per_day"),
             spot=None if data["spot"] is None else Spot.from_dict(mapping(data, "spot")),
             feedback=None if data["feedback"] is None else mapping(data, "feedback"),
+            alerts_per_week=optional_number(data, "alerts_per_week"),
         )
 
 
@@ -210,11 +236,12 @@ def calibrate(
 
     By budget, it is the lowest at which the held-out data would have opened no more incidents than are acceptable in
     its time. If that is less than one, the tail tells how much higher than what was seen it has to be: the tail not of
-    the scores, but of the thresholds below which an incident would have opened.
+    the scores, but of the thresholds below which an incident would have opened, one of each excursion.
 
     Expected alerts come from the incident logic itself: it counts those at the initial quantile, where there are enough
     to count, and their number falls with the probability of exceeding, from there to the risk. If more than that open
-    at the threshold, those are what to expect.
+    at the threshold, those are what to expect; and where an alert budget could be counted out, they are what it leaves
+    room for.
 
     Args:
         held_out: Scores of the held-out stretches of all series.
@@ -234,18 +261,19 @@ def calibrate(
     most = options.outlier_ratio * level
     ordinary = scores[scores <= most]
     tail = _Tail.of(ordinary, level, options)
+    days = sum(float(part.times_ns[-1] - part.times_ns[0]) / DAY_NS for part in held_out if part.times_ns.size)
+    faults = 0
     if options.method == "quantile":
         method, threshold = "quantile", float(np.quantile(scores, options.quantile))
     elif options.method == "budget":
         if count_incidents is None:
             raise SpecError("an alert budget needs somebody who counts incidents")
-        method, threshold = _within_budget(held_out, most, options, count_incidents)
+        method, threshold, faults = _within_budget(held_out, most, options, count_incidents, days)
     else:
         method, threshold = tail.method, tail.at(options.risk * ordinary.size, options.risk)
     threshold = max(threshold, LEAST_THRESHOLD)
-    days = sum(float(part.times_ns[-1] - part.times_ns[0]) / DAY_NS for part in held_out if part.times_ns.size)
     risk = options.risk if options.method == "risk" else tail.risk_of(threshold)
-    incidents, expected = _alerts(held_out, risk, options, threshold, level, days, scores.size, count_incidents)
+    incidents, expected = _alerts(held_out, risk, options, threshold, level, days, scores.size, faults, count_incidents)
     return Calibration(
         method=method,
         risk=risk,
@@ -259,6 +287,7 @@ def calibrate(
         held_out_incidents=incidents,
         expected_alerts_per_day=expected,
         spot=_spot(ordinary, threshold, level, options),
+        alerts_per_week=options.alerts_per_week if options.method == "budget" else None,
     )
 
 
@@ -306,51 +335,50 @@ class _Tail:
         return max(above, 1) / (self.scores.size + 1)
 
 
-def _opening_levels(held_out: Sequence[HeldOutScores], most: float, open_after: int) -> Float64:
-    """At each score the threshold below which an incident would open there: the least of the last ``open_after``.
+def _opening_levels(held_out: Sequence[HeldOutScores], most: float, open_after: int) -> list[OpeningLevels]:
+    """Thresholds below which an incident would open, by series; those above ``most`` are left out.
 
-    Those above ``most`` are left out. Where nothing remains, since hardly a stretch has so many scores, the scores
-    themselves.
+    Where nothing remains, since hardly a stretch has so many scores, the scores themselves.
     """
-    known = [part.scores[~np.isnan(part.scores)] for part in held_out]
-    levels = [sliding_window_view(scores, open_after).min(axis=1) for scores in known if scores.size >= open_after]
-    found = np.concatenate([*levels, np.empty(0)])
-    found = found[found <= most]
-    scores = np.concatenate(known)
-    return found if found.size else scores[scores <= most]
+    for needed in (open_after, 1):
+        found = [OpeningLevels.of(part.scores, part.times_ns, needed).at_most(most) for part in held_out]
+        if any(part.levels.size for part in found):
+            break
+    return found
 
 
 def _within_budget(
-    held_out: Sequence[HeldOutScores], most: float, options: CalibrationOptions, count: CountIncidents
-) -> tuple[str, float]:
+    held_out: Sequence[HeldOutScores], most: float, options: CalibrationOptions, count: CountIncidents, days: float
+) -> tuple[str, float, int]:
+    """How the threshold was found, the threshold, and how many of the incidents are probable faults."""
     # A spike that is too short to open an incident, however high it is, must not lift the threshold either.
-    levels = _opening_levels(held_out, most, options.open_after)
-    tail = _Tail.of(levels, float(np.quantile(levels, options.initial_quantile)), options)
+    parts = _opening_levels(held_out, most, options.open_after)
+    levels = np.concatenate([part.levels for part in parts])
+    level, highest = float(np.quantile(levels, options.initial_quantile)), float(levels.max())
 
     def incidents(threshold: float) -> int:
         tried = max(threshold, LEAST_THRESHOLD)
         return sum(count(part.scores, part.times_ns, tried) for part in held_out if part.times_ns.size)
 
-    weeks = sum(float(part.times_ns[-1] - part.times_ns[0]) for part in held_out if part.times_ns.size) / (7 * DAY_NS)
-    allowed = options.alerts_per_week * weeks
+    allowed = options.alerts_per_week * days / 7
     # Faults in the training data are no false alarms, and no threshold is to be lifted above them.
-    faults = incidents(tail.highest)
+    faults = incidents(highest)
     if allowed < 1:
-        at_level = max(incidents(tail.level) - faults, 1)
-        # Peaks come in clusters, incidents do not: what thins the one thins the other.
-        share = max(allowed, LEAST_ALLOWED) / at_level
-        return ("alert_budget" if tail.pareto else tail.method), tail.at(
-            share * tail.peaks.size, 1 / (tail.scores.size + 1)
-        )
-    chosen = tail.highest
-    if not tail.peaks.size:  # so many scores are equally high that none lies above the level
-        return "alert_budget", chosen
-    candidates = np.unique(np.quantile(tail.peaks, np.linspace(0, 1, CANDIDATES))) + tail.level
+        peaks = excursion_peaks(parts, level, incidents(level) - faults)
+        if peaks.size < options.least_peaks:
+            return "highest_score", highest * options.margin, faults
+        share = min(max(allowed, LEAST_ALLOWED) / peaks.size, 1.0)
+        beyond = max(level + fit_endless(peaks - level).excess_at(share), highest)
+        return "alert_budget", min(beyond, highest * options.most_extrapolation), faults
+    chosen, excesses = highest, levels[levels > level] - level
+    if not excesses.size:  # so many are equally high that none lies above the level
+        return "alert_budget", chosen, faults
+    candidates = np.unique(np.quantile(excesses, np.linspace(0, 1, CANDIDATES))) + level
     for candidate in candidates[::-1].tolist():
         if incidents(candidate) - faults > allowed:
             break
         chosen = candidate
-    return "alert_budget", chosen
+    return "alert_budget", chosen, faults
 
 
 def _spot(ordinary: Float64, threshold: float, level: float, options: CalibrationOptions) -> Spot | None:
@@ -367,6 +395,7 @@ def _alerts(
     level: float,
     days: float,
     samples: int,
+    faults: int,
     count_incidents: CountIncidents | None,
 ) -> tuple[int | None, float | None]:
     if count_incidents is None:
@@ -377,7 +406,12 @@ def _alerts(
     )
     if days <= 0:
         return at_threshold, None
+    ordinary = max(at_threshold - faults, 0)
+    allowed = options.alerts_per_week * days / 7
+    if options.method == "budget" and allowed >= 1:
+        # The next incident lies just below the threshold, which is as low as the budget lets it be.
+        return at_threshold, min(ordinary + 1, allowed) / days
     # With few samples, the risk that they can vouch for is about one in their number.
     risk = max(risk, 1 / (samples + 1))
     thinned = at_level * min(risk / (1 - options.initial_quantile), 1.0)
-    return at_threshold, max(at_threshold, thinned) / days
+    return at_threshold, max(ordinary, thinned) / days

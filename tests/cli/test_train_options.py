@@ -56,6 +56,20 @@ def test_without_an_architecture_it_is_the_one_with_memory_judged_by_all_that_su
     assert [part["part"] for part in manifest["score"]["parts"]] == ["linear", "prediction"]
 
 
+def test_what_little_data_cannot_show_of_the_alert_budget_is_reported(train):
+    said = "held-out data of 22 minutes, all series together, cannot show one alert a week"
+    code, out, err = train("--architecture", "pca")
+    assert code == 0, err
+    assert f"alert budget     {said}" in out
+    code, out, err = train("--architecture", "pca", "--json", "--force")
+    assert code == 0, err
+    assert json.loads(out)["shortfall"].startswith(said)
+    assert f"warning: {said}" in err
+    code, out, err = train("--architecture", "pca", "--threshold", "risk", "--force")
+    assert code == 0, err
+    assert "cannot show" not in out
+
+
 def test_a_threshold_that_moves_is_reported(train):
     code, out, err = train("--architecture", "pca", "--json")
     assert code == 0, err

@@ -233,6 +233,7 @@ def manifest_seeds() -> list[bytes]:
             "expected_alerts_per_day": None,
             "spot": None,
             "feedback": None,
+            "alerts_per_week": None,
         },
         "reference": Reference.of(
             [Track("s", times, rows.astype(np.float32))], [Track("s", times, rows[:, :1])]

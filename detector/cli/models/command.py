@@ -245,6 +245,7 @@ def _document(bundle: Bundle) -> dict[str, Any]:
         "spec": bundle.spec.to_dict(),
         "score": score_document(bundle.rule),
         "calibration": bundle.calibration.to_dict(),
+        "shortfall": bundle.calibration.shortfall,
         "history": dict(bundle.history()),
         "training_data": dict(bundle.training_data),
         "libraries": dict(bundle.libraries),

@@ -303,6 +303,8 @@ def train(
     document = as_document(trained, out, digest)
     if as_json:
         typer.echo(json.dumps(document, indent=2))
+        if document["shortfall"] is not None:
+            typer.echo(f"warning: {document['shortfall']}", err=True)
     else:
         print_report(document, sys.stdout)
     if push is not None:

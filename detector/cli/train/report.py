@@ -73,6 +73,7 @@ def as_document(trained: TrainedModel, out: Path, digest: str) -> dict[str, Any]
         "spec": trained.spec.to_dict(),
         "score": score_document(trained.rule),
         "calibration": trained.calibration.to_dict(),
+        "shortfall": trained.calibration.shortfall,
         "history": trained.history.to_dict(),
         "training_data": trained.training_data,
     }
@@ -129,6 +130,8 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     expected = calibration["expected_alerts_per_day"]
     if expected is not None:
         console.print(f"  expected alerts  {7 * expected:.2g} a week and series of normal operation")
+    if document["shortfall"] is not None:
+        console.print(f"  [yellow]alert budget[/]     {escape(document['shortfall'])}")
     window_bytes = 8 * spec["window"] * (len(spec["channels"]) + 1)
     console.print(
         f"  each series      takes some {window_bytes + history['carried_bytes']:,} bytes in a worker and on the state "
