@@ -143,6 +143,16 @@ def left_by(part: str, stretches: Sequence[Stretch]) -> float:
     if unseen.mean() > MOST_UNSEEN:
         return float("inf")
     rows[unseen] = np.nan
+    return share_left(rows, expected)
+
+
+def share_left(rows: Float64, expected: Float32) -> float:
+    """Share of the variance that an expectation leaves, in the median of the channels that move; infinite if none does.
+
+    Args:
+        rows: float64[n, channels], NaN where nothing was observed.
+        expected: float32[n, channels], NaN where nothing was expected.
+    """
     residual = rows - expected
     moving = np.flatnonzero(np.nan_to_num(np.nanvar(rows, axis=0)) > MOVES) if rows.size else np.empty(0, np.int64)
     if not moving.size or np.isnan(residual).all():

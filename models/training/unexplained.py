@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from models.companions.rhythm import left_by
-from models.outputs import SAMPLE_BEFORE, Output
+from models.companions.rhythm import share_left
+from models.outputs import SAMPLE_BEFORE
 from models.scores import Stretch
 
 
@@ -28,10 +27,12 @@ def unexplained(stretches: Sequence[Stretch]) -> dict[str, float]:
     """
     if not stretches:
         return {}
-    found = {part: left_by(part, stretches) for part in stretches[0].output.parts}
+    rows = np.concatenate([stretch.filled[:, -1] for stretch in stretches]).astype(np.float64)
+    rows[~np.concatenate([stretch.observed[:, -1] for stretch in stretches])] = np.nan
+    found = {
+        part: share_left(rows, np.concatenate([stretch.output.parts[part][:, -1] for stretch in stretches]))
+        for part in stretches[0].output.parts
+    }
     if all(stretch.filled.shape[1] > 1 for stretch in stretches):
-        before = [
-            replace(stretch, output=Output({SAMPLE_BEFORE: stretch.filled[:, -2:-1]}, None)) for stretch in stretches
-        ]
-        found[SAMPLE_BEFORE] = left_by(SAMPLE_BEFORE, before)
+        found[SAMPLE_BEFORE] = share_left(rows, np.concatenate([stretch.filled[:, -2] for stretch in stretches]))
     return {part: round(share, 6) for part, share in found.items() if np.isfinite(share)}
