@@ -136,13 +136,20 @@ def discover_channels(records: Iterable[Record], settings: RecordSettings, decod
     return tuple(sorted(found))
 
 
+def _steps_ns(data: SeriesData) -> npt.NDArray[np.int64]:
+    every = np.concatenate([np.empty(0, np.int64), *(np.diff(times) for times, _ in data.values())])
+    return every[every > 0]
+
+
+def median_step_seconds(data: SeriesData) -> float | None:
+    """The median difference of samples' times, kept or not; None where there are no two times."""
+    every = _steps_ns(data)
+    return float(np.median(every)) / 1e9 if len(every) else None
+
+
 def median_period_seconds(data: SeriesData) -> float | None:
     """The step that samples keep, if they do: the median difference, when nine in ten are about a multiple of it."""
-    steps = [np.diff(times) for times, _ in data.values() if len(times) > 1]
-    if not steps:
-        return None
-    every = np.concatenate(steps)
-    every = every[every > 0]
+    every = _steps_ns(data)
     if not len(every):
         return None
     median = float(np.median(every))

@@ -72,7 +72,7 @@ def perform(
     Args:
         contender: The model.
         data: The whole history, faults included: the model's memory reads all of it.
-        faults: Known ones, by series.
+        faults: Known ones, by series; those that show are to be found.
         from_ns: By series, event time from which on incidents and faults count.
         injected: Measures it on injected faults.
     """
@@ -90,8 +90,9 @@ def perform(
         start = from_ns.get(name, int(times[0]))
         weeks += max(0, int(times[-1]) - start) / WEEK_NS
         mine = [fault for fault in faults.get(name, ()) if fault.ended_ns >= start and fault.started_ns <= times[-1]]
-        known += len(mine)
-        found += sum(any(_meet(span, fault) for span in spans) for fault in mine)
+        shown = [fault for fault in mine if fault.shows]
+        known += len(shown)
+        found += sum(any(_meet(span, fault) for span in spans) for fault in shown)
         others += sum(
             span[0] >= start and not any(_meet(span, fault) for fault in faults.get(name, ())) for span in spans
         )

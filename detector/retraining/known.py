@@ -1,4 +1,4 @@
-"""What a model must not learn from: the times of known incidents, and of those that people say were missed."""
+"""What a model must not learn from: known incidents, what people say was missed, and what it will be judged by."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ class Fault:
     Attributes:
         started_ns: Event time, nanoseconds since the epoch.
         ended_ns: Last time that belongs to it; `FOREVER_NS` while it lasts.
+        shows: Whether a model could find it: of a series that was silent there are no samples.
     """
 
     started_ns: int
     ended_ns: int
+    shows: bool = True
 
 
 Faults = Mapping[str, Sequence[Fault]]
@@ -67,7 +69,7 @@ def known_faults(stream: str, incidents: Iterable[IncidentSummary], verdicts: It
             continue
         counted += 1
         ended = FOREVER_NS if incident.ended_ns is None else incident.ended_ns
-        faults.setdefault(incident.series, []).append(Fault(incident.started_ns, ended))
+        faults.setdefault(incident.series, []).append(Fault(incident.started_ns, ended, incident.kind != "silence"))
     missed = [verdict for verdict in said.values() if verdict.verdict == "missed"]
     for verdict in missed:
         faults.setdefault(verdict.series, []).append(Fault(verdict.started_ns, verdict.ended_ns))
@@ -79,7 +81,8 @@ def _merged(faults: Sequence[Fault]) -> list[Fault]:
     merged: list[Fault] = []
     for fault in sorted(faults, key=lambda found: found.started_ns):
         if merged and fault.started_ns <= merged[-1].ended_ns:
-            merged[-1] = Fault(merged[-1].started_ns, max(merged[-1].ended_ns, fault.ended_ns))
+            last = merged[-1]
+            merged[-1] = Fault(last.started_ns, max(last.ended_ns, fault.ended_ns), last.shows or fault.shows)
         else:
             merged.append(fault)
     return merged
@@ -106,3 +109,20 @@ def without(data: SeriesData, faults: Faults, margin_ns: int) -> tuple[SeriesDat
         dropped += int((~kept).sum())
         rest[name] = (times_ns[kept], values[kept])
     return rest, dropped
+
+
+def hold_out(data: SeriesData, share: float) -> tuple[SeriesData, dict[str, int]]:
+    """Keep the end of each series back, to judge by it what has been learned from the rest.
+
+    Args:
+        data: By series, none of them empty.
+        share: Of each series' rows.
+
+    Returns:
+        What may be learned from, scales and thresholds included, without series of which nothing is left; and by series
+        the time from which on nothing was.
+    """
+    from_ns = {name: int(times[int((1 - share) * len(times))]) for name, (times, _) in data.items()}
+    early = {name: times < from_ns[name] for name, (times, _) in data.items()}
+    rest = {name: (data[name][0][rows], data[name][1][rows]) for name, rows in early.items() if rows.any()}
+    return rest, from_ns

@@ -55,7 +55,9 @@ def test_a_better_model_takes_over_and_another_is_only_offered(
     dull_version = registry.push("pumps", load_bundle(tmp_path / "dull"), NOW)
     registry.move("pumps", "champion", dull_version, NOW)
     options = ("--since", "2h", "--fine-tune", "--epochs", "1", "--json")
-    first = json.loads(detector.run("retrain", "-c", config, *options).stdout)
+    trained = detector.run("retrain", "-c", config, *options)
+    assert trained.returncode == 0, trained.stderr
+    first = json.loads(trained.stdout)
     assert first["known"]["incidents"] >= 4
     assert 4 * 15 < first["left_out"] < 600
     champion, found = first["champion"], first["challenger"]["found"]

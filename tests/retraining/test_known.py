@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.retraining.known import FOREVER_NS, Fault, known_faults, without
+from detector.retraining.known import FOREVER_NS, Fault, hold_out, known_faults, without
 
 
 @dataclass
@@ -16,6 +16,7 @@ class Incident:
     started_ns: int
     ended_ns: int | None
     stream: str = "pumps"
+    kind: str = "reconstruction"
 
 
 @dataclass
@@ -39,6 +40,18 @@ def test_incidents_are_faults_unless_people_say_otherwise() -> None:
     )
     assert found.faults == {"a": [Fault(10, 20)], "b": [Fault(5, FOREVER_NS)]}
     assert (found.incidents, found.missed, found.false_alarms) == (2, 0, 1)
+
+
+def test_a_silence_is_left_out_of_training_but_is_nothing_that_a_model_could_find() -> None:
+    found = known(
+        [
+            Incident("1", "a", 10, 20, kind="silence"),
+            Incident("2", "b", 10, 20, kind="silence"),
+            Incident("3", "b", 15, 30),
+        ],
+        [],
+    )
+    assert found.faults == {"a": [Fault(10, 20, shows=False)], "b": [Fault(10, 30)]}
 
 
 def test_what_people_missed_is_a_fault() -> None:
@@ -73,3 +86,11 @@ def test_faulty_rows_are_left_out_with_what_is_around_them(fault: Fault, margin:
     assert rest["a"][0].tolist() == rest["a"][1][:, 0].tolist() == left
     assert rest["b"][0].tolist() == times.tolist()
     assert dropped == 8 - len(left)
+
+
+def test_what_judges_a_model_is_the_end_of_each_series() -> None:
+    data = {name: (np.arange(rows), np.arange(rows)[:, None] * 1.0) for name, rows in (("a", 10), ("b", 5), ("c", 1))}
+    rest, from_ns = hold_out(data, 0.2)
+    assert from_ns == {"a": 8, "b": 4, "c": 0}
+    assert {name: times.tolist() for name, (times, _) in rest.items()} == {"a": [*range(8)], "b": [*range(4)]}
+    assert all(len(times) == len(values) for times, values in rest.values())

@@ -44,8 +44,8 @@ def retrain(
     """Train a stream's model anew on its history without known incidents, compare the two, and promote the better one.
 
     Reads the input topic, the events topic and the feedback topic. What an incident or a person calls faulty is not
-    learned from; what a person calls a false alarm is. Both models then run over the history's last fifth, which the
-    new one has not seen. Where the stream's model is an alias in a registry, the new bundle is pushed, the alias
+    learned from; what a person calls a false alarm is. Both models then run over the history's last fifth, of which the
+    new one has seen nothing. Where the stream's model is an alias in a registry, the new bundle is pushed, the alias
     challenger names it, and the stream's alias moves if it is better: a running worker takes it over with an epoch.
 
     With --every it keeps doing so: continual training.

@@ -29,11 +29,11 @@ from detector.kafka.topics import describe_topics
 from detector.model_address import RegistryReference
 from detector.retraining.comparison import Contender, Decision, Injected, Performance, decide, perform
 from detector.retraining.injected import on_injected
-from detector.retraining.known import Faults, Known, known_faults, without
+from detector.retraining.known import Faults, Known, hold_out, known_faults, without
 from detector.scoring.drift import limit_of
 from detector.settings import Settings, StreamSettings
 from detector.signals import StopSignals
-from detector.training_data import SeriesData
+from detector.training_data import SeriesData, median_step_seconds
 from models.bundle import Bundle, check_target, load_bundle, write_bundle
 from models.chain import Chain
 from models.errors import ModelsError
@@ -110,7 +110,7 @@ class Rounds:
         data, _ = from_topic(stream.topic, self._config, None, champion.spec.channels, since_ns, None)
         data = {name: found for name, found in between(data, since_ns, newest_ns + 1).items() if len(found[0])}
         known = self._known()
-        rest, dropped = without(data, known.faults, self._margin_ns(champion))
+        rest, dropped = without(data, known.faults, self._margin_ns(champion, data))
         rest = {name: found for name, found in rest.items() if len(found[0])}
         if not rest:
             raise ConfigError(
@@ -118,15 +118,15 @@ class Rounds:
                 "known fault; give a longer --since"
             )
         with tempfile.TemporaryDirectory() as folder:
+            learned, from_ns = hold_out(rest, _HELD_OUT_SHARE)
             path = request.out or Path(folder) / "challenger"
             try:
-                trained = self._train(champion, rest)
+                trained = self._train(champion, learned)
                 with model_errors():
                     write_bundle(path, trained, created_at=datetime.now(UTC), force=request.force)
                     challenger = load_bundle(path)
             except ModelsError as error:
                 raise ConfigError(f"stream {stream.name}: {error}") from error
-            from_ns = {name: int(times[int((1 - _HELD_OUT_SHARE) * len(times))]) for name, (times, _) in rest.items()}
             # Both meet the same faults.
             injected = on_injected(rest, from_ns)
             before, after = (
@@ -209,11 +209,13 @@ class Rounds:
                 fold.add(event)
         return known_faults(self._stream.name, fold.summaries(), latest(read_topic(self._settings)))
 
-    def _margin_ns(self, champion: Bundle) -> int:
+    def _margin_ns(self, champion: Bundle, data: SeriesData) -> int:
         if self._request.margin_seconds is not None:
             return round(self._request.margin_seconds * _NS)
-        period = champion.spec.period_seconds
-        return 0 if period is None else round(2 * champion.spec.window * period * _NS)
+        period_ns = champion.spec.period_ns
+        if period_ns is None:
+            period_ns = round((median_step_seconds(data) or 0) * _NS)
+        return 2 * champion.spec.window * period_ns
 
     def _train(self, champion: Bundle, data: SeriesData) -> TrainedModel:
         from dataclasses import replace
