@@ -48,6 +48,7 @@ _FINE_TUNE_EPOCHS = 3
 _GENTLE = 0.2
 """Fine-tuning takes this share of the usual step."""
 _POLL_SECONDS = 30.0
+_LOOKS_A_ROUND = 10
 _NEWEST_RECORDS = 200
 CHALLENGER = "challenger"
 
@@ -156,6 +157,7 @@ class Rounds:
 
         A round that fails is logged, and tried again when the time comes; the present model goes on.
         """
+        poll_seconds = min(_POLL_SECONDS, every_seconds / _LOOKS_A_ROUND)
         with StopSignals(self._settings.worker.drain_timeout_seconds) as stop:
             due_ns = self.newest_ns()
             while not stop():
@@ -166,7 +168,7 @@ class Rounds:
                         tell(self.run())
                 except DetectorError as error:  # a broker or registry that is away for a while, too
                     _log.warning("a round of training failed; the present model goes on", error=str(error))
-                end = time.monotonic() + _POLL_SECONDS
+                end = time.monotonic() + poll_seconds
                 while not stop() and time.monotonic() < end:
                     time.sleep(0.2)
 
