@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from detector.alerting.lifecycle import incident_spans
 from detector.alerting.policy import IncidentPolicy
+from detector.feedback.recalibration import ScoredSeries
 from detector.retraining.known import Fault, Faults
 from detector.training_data import SeriesData
 from models.chain import Chain
-from models.offline import score_series
-from models.segments import cut
+from models.offline import SegmentScores, score_series
+from models.segments import Segment, cut
 
 WEEK_NS = 7 * 86_400 * 1_000_000_000
 INJECTED_MARGIN = 0.01
@@ -64,6 +65,32 @@ class Performance:
     others_per_week: float
 
 
+def scored(contender: Contender, data: SeriesData) -> dict[str, ScoredSeries]:
+    """Scores of a history, by series, for verdicts to be held against.
+
+    Args:
+        contender: The model.
+        data: The whole history.
+    """
+    segments, scores = _run(contender, data)
+    return {
+        name: ScoredSeries(
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([segment.times_ns for segment in segments[name]]),
+        )
+        for name, parts in scores.items()
+    }
+
+
+def _run(contender: Contender, data: SeriesData) -> tuple[dict[str, Sequence[Segment]], dict[str, list[SegmentScores]]]:
+    cuts = {
+        name: cut(times_ns, values, contender.period_ns, contender.max_gap_steps)
+        for name, (times_ns, values) in data.items()
+    }
+    segments: dict[str, Sequence[Segment]] = {name: found for name, found in cuts.items() if found}
+    return segments, score_series(contender.chain, segments, contender.window, contender.min_coverage)
+
+
 def perform(
     contender: Contender, data: SeriesData, faults: Faults, from_ns: Mapping[str, int], injected: Injected | None
 ) -> Performance:
@@ -76,15 +103,10 @@ def perform(
         from_ns: By series, event time from which on incidents and faults count.
         injected: Measures it on injected faults.
     """
-    segments = {
-        name: cut(times_ns, values, contender.period_ns, contender.max_gap_steps)
-        for name, (times_ns, values) in data.items()
-    }
-    segments = {name: found for name, found in segments.items() if found}
-    scored = score_series(contender.chain, segments, contender.window, contender.min_coverage)
+    segments, scores = _run(contender, data)
     found = known = others = 0
     weeks = 0.0
-    for name, parts in scored.items():
+    for name, parts in scores.items():
         times = np.concatenate([segment.times_ns for segment in segments[name]])
         spans = _spans([part.score for part in parts], [segment.times_ns for segment in segments[name]], contender)
         start = from_ns.get(name, int(times[0]))

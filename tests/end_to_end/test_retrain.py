@@ -79,10 +79,10 @@ def test_a_better_model_takes_over_and_another_is_only_offered(
     first = round_of(trainer)
     assert first["known"]["incidents"] >= 4
     assert 4 * 15 < first["left_out"] < 600
-    champion, found = first["champion"], first["challenger"]["found"]
-    assert champion["known_faults"] >= found > champion["found"] == 0
+    before, found = first["champion"], first["challenger"]["found"]
+    assert before["known_faults"] >= found > before["found"] == 0
     assert (first["promote"], first["promoted"]) == (True, True)
-    assert first["reasons"][0] == f"it finds {found} of {champion['known_faults']} known faults rather than 0"
+    assert first["reasons"][0] == f"it finds {found} of {before['known_faults']} known faults rather than 0"
     aliases = registry.aliases("pumps")
     assert aliases["champion"].digest == aliases["challenger"].digest == first["challenger"]["digest"]
     assert aliases["champion"].note.startswith(first["reasons"][0])
@@ -114,15 +114,22 @@ def test_a_better_model_takes_over_and_another_is_only_offered(
 
     said = detector.run("feedback", "mark", "-c", config, cluster.events()[0].incident_id, "--verdict", "false-alarm")
     assert said.returncode == 0, said.stderr
+    # The threshold in force follows feedback, so that of the next model does, too.
+    heard = replace(challenger.calibration, feedback={"verdicts": []})
+    write_recalibrated(tmp_path / "heard", challenger, heard, challenger.habits, NOW)
+    registry.move("pumps", "champion", registry.push("pumps", load_bundle(tmp_path / "heard"), NOW), NOW)
+    champion = registry.aliases("pumps")["champion"].digest
     out = tmp_path / "candidate"
     second = detector.run("retrain", "-c", config, "--since", "2h", "--epochs", "1", "--no-promote", "--out", out)
     assert second.returncode == 0, second.stderr
     assert "1 false alarms kept" in second.stdout
     assert "not promoted; the alias challenger names it" in second.stdout
-    assert registry.aliases("pumps")["champion"].digest in (
-        first["challenger"]["digest"],
-        again["challenger"]["digest"],
-    )
+    assert "follows feedback; this history has what 1 of 1 verdicts are about" in second.stdout
+    assert registry.aliases("pumps")["champion"].digest == champion
+    record: Any = load_bundle(out).calibration.feedback
+    assert record["from_model"] == champion
+    (verdict,) = record["verdicts"]
+    assert (verdict["verdict"], verdict["after"]) == ("false_alarm", False)
     assert registry.aliases("pumps")["challenger"].digest == load_bundle(out).digest
 
 

@@ -65,6 +65,7 @@ def retrain(
     from detector.cli.retrain.rounds import Request, Rounds
     from detector.errors import ConfigError
     from detector.model_address import RegistryReference
+    from detector.observability.logs import configure_logging
     from detector.settings_file import load_settings
 
     settings = load_settings(config, os.environ)
@@ -89,6 +90,7 @@ def retrain(
         force=force,
     )
     every_seconds = None if every is None else parse_span(every, "--every")
+    configure_logging(settings.log, sys.stderr)
     rounds = Rounds(config, settings, chosen, request)
 
     def tell(document: dict[str, Any]) -> None:

@@ -21,6 +21,14 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         f"{document['samples']:,} samples of {document['series']:,} series, {document['left_out']:,} left out around "
         f"{known['incidents']} incidents and {known['missed']} missed faults; {known['false_alarms']} false alarms kept"
     )
+    feedback = document["feedback"]
+    if feedback["verdicts"]:
+        console.print(
+            f"the present threshold follows feedback; this history has what {feedback['in_history']} of "
+            f"{feedback['verdicts']} verdicts are about"
+        )
+    if document["shortfall"] is not None:
+        console.print(f"[yellow]alert budget[/] of the challenger: {escape(document['shortfall'])}")
     shifted = [
         f"{escape(printable(name))} {found['index']:.2f} (limit {found['limit']:.2f})"
         for name, found in document["drift"].items()

@@ -21,13 +21,14 @@ from detector.cli.common.judgement import within_budget
 from detector.cli.common.series_data import between, from_topic
 from detector.cli.feedback.topic import event_topic, read_topic
 from detector.cli.models.registry import somebody
+from detector.cli.retrain.heeded import Heeded, Said, follows, heed
 from detector.errors import ConfigError, DetectorError
 from detector.feedback.verdicts import latest
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.topics import describe_topics
 from detector.model_address import RegistryReference
-from detector.retraining.comparison import Contender, Decision, Injected, Performance, decide, perform
+from detector.retraining.comparison import Contender, Decision, Injected, Performance, decide, perform, scored
 from detector.retraining.injected import on_injected
 from detector.retraining.known import Faults, Known, hold_out, known_faults, without
 from detector.scoring.drift import limit_of
@@ -110,7 +111,7 @@ class Rounds:
         since_ns = newest_ns - round(request.history_seconds * _NS)
         data, _ = from_topic(stream.topic, self._config, None, champion.spec.channels, since_ns, None)
         data = {name: found for name, found in between(data, since_ns, newest_ns + 1).items() if len(found[0])}
-        known = self._known()
+        known, said = self._known()
         rest, dropped = without(data, known.faults, self._margin_ns(champion, data))
         rest = {name: found for name, found in rest.items() if len(found[0])}
         if not rest:
@@ -128,12 +129,17 @@ class Rounds:
                     challenger = load_bundle(path)
             except ModelsError as error:
                 raise ConfigError(f"stream {stream.name}: {error}") from error
+            shortfall = challenger.calibration.shortfall
+            if shortfall is not None:
+                _log.warning("the alert budget cannot be seen in the history", stream=stream.name, reason=shortfall)
+            heeded = self._heed(challenger, champion, said, data)
+            challenger = heeded.bundle
             # Both meet the same faults.
             injected = on_injected(rest, from_ns)
             before, after = (
                 self._perform(bundle, data, known.faults, from_ns, injected) for bundle in (champion, challenger)
             )
-            decision = decide(before, after, request.alerts_per_week)
+            decision = heeded.judge(decide(before, after, request.alerts_per_week))
             done = self._put(challenger, champion, decision)
         rows = sum(len(times) for times, _ in data.values())
         return {
@@ -144,6 +150,8 @@ class Rounds:
             "samples": rows,
             "left_out": dropped,
             "known": {"incidents": known.incidents, "missed": known.missed, "false_alarms": known.false_alarms},
+            "feedback": {"verdicts": heeded.verdicts, "in_history": heeded.known},
+            "shortfall": shortfall,
             "drift": _drift(champion, rest),
             "champion": _document(champion, before),
             "challenger": _document(challenger, after),
@@ -204,12 +212,23 @@ class Rounds:
             self._channels = mark, self._source.open(self._stream.model).spec.channels
         return self._channels[1]
 
-    def _known(self) -> Known:
-        fold = IncidentFold()
+    def _known(self) -> tuple[Known, Said]:
+        fold, standing, name = IncidentFold(), [], self._stream.name
         if self._settings.topics.events in describe_topics(self._settings.kafka, [self._settings.topics.events]):
             for event in event_topic(self._settings):
                 fold.add(event)
-        return known_faults(self._stream.name, fold.summaries(), latest(read_topic(self._settings)))
+                if event.stream == name and event.kind != "reconstruction":
+                    standing.append(event)
+        verdicts = [verdict for verdict in latest(read_topic(self._settings)) if verdict.stream == name]
+        return known_faults(name, fold.summaries(), verdicts), Said(verdicts, standing)
+
+    def _heed(self, challenger: Bundle, champion: Bundle, said: Said, data: SeriesData) -> Heeded:
+        if not follows(champion, said):
+            return Heeded(challenger, 0, 0)
+        scores = scored(self._contender(challenger), data)
+        return heed(
+            challenger, champion, said, scores, self._stream, self._request.alerts_per_week, datetime.now(UTC)
+        )  # fmt: skip
 
     def _margin_ns(self, champion: Bundle, data: SeriesData) -> int:
         if self._request.margin_seconds is not None:
@@ -249,9 +268,12 @@ class Rounds:
     def _perform(
         self, bundle: Bundle, data: SeriesData, faults: Faults, from_ns: dict[str, int], injected: Injected
     ) -> Performance:
+        return perform(self._contender(bundle), data, faults, from_ns, injected)
+
+    def _contender(self, bundle: Bundle) -> Contender:
         with model_errors():
             chain = Chain.of(bundle, open_runtime(bundle))
-        contender = Contender(
+        return Contender(
             chain=chain,
             policy=incident_policy(bundle, self._stream.incidents),
             window=bundle.spec.window,
@@ -259,7 +281,6 @@ class Rounds:
             max_gap_steps=self._stream.window.max_gap_steps,
             min_coverage=self._stream.window.min_coverage,
         )
-        return perform(contender, data, faults, from_ns, injected)
 
     def _put(self, challenger: Bundle, champion: Bundle, decision: Decision) -> dict[str, Any]:
         """Push the new bundle and move aliases, where there is a registry."""
