@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 
@@ -23,6 +24,10 @@ CreateTopic = Callable[..., None]
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.register_profile("hunt", derandomize=False, print_blob=True)
 hypothesis.settings.load_profile("same")
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

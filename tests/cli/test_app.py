@@ -251,9 +251,7 @@ class TestExitCodes:
 
 
 FAKE = """
-import signal, sys, types, time
-# What a shell starts in the background ignores it, and so do its children, this test among them.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys, types, time
 from detector.cli import main
 from detector.cli.entry import Entry
 def run() -> None:

@@ -95,9 +95,10 @@ class TestTraining:
             "no series is long enough for 4 folds of windows of 6; give more data, a shorter window or fewer folds"
         )
 
-    def test_a_model_to_go_on_from_has_seen_all_parts(self, data, spec):
+    def test_a_model_to_go_on_from_has_seen_all_parts(self, data):
+        resumable = ModelSpec(channels=("x", "y"), architecture="gru", window=6, period_seconds=1.0)
         with pytest.raises(SpecError, match=r"^folds are for a training from the beginning: a model to go on from has"):
-            train(data, spec, TrainOptions(folds=4), start=Start(None, Scaler.fit({"a": data["a"][1]})))
+            train(data, resumable, TrainOptions(folds=4), start=Start(resumable, None, Scaler.fit({"a": data["a"][1]})))
 
     @pytest.mark.parametrize("folds", [1, 21, -2])
     def test_how_many_there_may_be(self, folds):

@@ -12,7 +12,6 @@ from models.errors import SpecError
 from models.segments import cut
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
-from models.training.fit import Start
 from models.training.windows import WindowBank, lay_windows
 
 pytestmark = pytest.mark.keras
@@ -93,12 +92,3 @@ def test_values_that_never_move_are_no_trouble():
 def test_components_that_leave_no_residual_are_refused(tiny_spec):
     with pytest.raises(SpecError, match=r"option components is 6, but a window has 6 values, .*; choose fewer, or 0"):
         dataclasses.replace(tiny_spec, architecture="pca", window=2, options={"components": 6})
-
-
-def test_going_on_from_a_model_is_fitting_anew_in_its_units(linear, tiny_data):
-    bundle = linear.bundle
-    spec = dataclasses.replace(bundle.spec, options={"components": 2})
-    start = Start(linear.model, bundle.scaler)
-    trained = train(tiny_data, spec, TrainOptions(horizon_sequences=0), start=start)
-    assert trained.model.get_layer("code").units == 2
-    assert trained.scaler is bundle.scaler
