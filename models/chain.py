@@ -33,7 +33,8 @@ class Judged:
     Attributes:
         score: float64[n]; NaN where it is not known.
         contributions: float64[n, channels]; they add up to the score.
-        expected: float64[n, channels]; what the model made of the last sample, in the channels' own units.
+        expected: float64[n, channels]; what the last sample was compared with, in the channels' own units: the
+            estimate that the score's parts are told by (`ScoreRule.told_by`).
         scaled: float32[n, channels]; the last sample in scaled units, NaN where missing or not scaled yet.
     """
 
@@ -63,7 +64,7 @@ class Chain:
         self, scaler: Scaler, runtime: Runtime, rule: ScoreRule, spot: Spot | None = None, warm_up: int = 0
     ) -> None:
         self._scaler, self._runtime, self._rule, self._spot = scaler, runtime, rule, spot
-        self._warm_up = WarmUp(warm_up, scaler.centre[0], scaler.scale[0]) if warm_up else None
+        self._warm_up = WarmUp(warm_up, scaler.centre[0], scaler.scale[0], scaler.per_deviation) if warm_up else None
         self.state_dtype: StateType | None = combine(
             scale=None if self._warm_up is None else self._warm_up.state_dtype,
             model=runtime.state_dtype,
@@ -130,7 +131,10 @@ class Chain:
             relative = self._spot.relative(score, _part(memory, "threshold", self._spot.state_dtype))
             factor = np.divide(relative, score, out=np.zeros_like(score), where=score > 0)
             score, contributions = relative, contributions * factor[:, None]
-        expected = output.reconstruction[:, -1].astype(np.float64) * scale + centre
+        estimate = output.parts[self._rule.told_by][:, -1]
+        # A prediction is not there before the second window.
+        estimate = np.where(np.isnan(estimate), output.reconstruction[:, -1], estimate)
+        expected = estimate.astype(np.float64) * scale + centre
         return np.where(usable, score, np.nan), contributions, expected, scaled[:, -1]
 
     def _run(self, filled: Float32, memory: Memory | None) -> Output:

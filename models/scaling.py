@@ -43,6 +43,9 @@ class Scaler:
         centre: float64[1 + series, channels], in the channels' own units.
         scale: float64[1 + series, channels], above 0.
         clip: Scaled values are cut to ``-clip..clip``.
+        per_deviation: float64[channels], above 0; the scale of a series in its standard deviations, in the median of
+            all. By it a series is scaled alike that is measured on its first samples, of which no quartiles are kept
+            (`models.warm_up`). None: 1, as for normal values.
 
     Raises:
         SpecError: shapes disagree, a scale is not above 0, or a number is not finite.
@@ -52,6 +55,7 @@ class Scaler:
     centre: Float64
     scale: Float64
     clip: float = DEFAULT_CLIP
+    per_deviation: Float64 | None = None
     _rows: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +67,10 @@ class Scaler:
             raise SpecError("a centre or scale of the scaler is not finite, or a scale is not above 0")
         if not (np.isfinite(self.clip) and self.clip > 0):
             raise SpecError(f"clip is {self.clip}; it must be above 0")
+        ratio = np.ones(self.scale.shape[1]) if self.per_deviation is None else self.per_deviation
+        if ratio.shape != self.scale.shape[1:] or not (np.isfinite(ratio).all() and (ratio > 0).all()):
+            raise SpecError("per_deviation of the scaler must be a finite number above 0 for each channel")
+        object.__setattr__(self, "per_deviation", ratio)
         object.__setattr__(self, "_rows", {name: row for row, name in enumerate(self.series, 1)})
         if len(self._rows) != len(self.series):
             raise SpecError("the scaler names a series twice")
@@ -84,18 +92,21 @@ class Scaler:
             raise SpecError("a scaler needs at least one series, and as many channels in each")
         channels = data[names[0]].shape[1]
         centre, scale = np.zeros((1 + len(names), channels)), np.zeros((1 + len(names), channels))
+        ratio = np.ones(channels)
         for channel in range(channels):
             columns = [values[:, channel][np.isfinite(values[:, channel])] for values in (data[name] for name in names)]
             fits = [_centre_scale(column) for column in [np.concatenate(columns), *columns]]
             varying = [fit[1] for fit in fits[1:] if fit is not None and fit[1] > 0]
-            pooled = fits[0] if fits[0] is not None else (0.0, 0.0)
+            pooled = fits[0] if fits[0] is not None else (0.0, 0.0, 1.0)
             usual = float(np.median(varying)) if varying else pooled[1]
+            if varying:
+                ratio[channel] = float(np.median([fit[2] for fit in fits[1:] if fit is not None and fit[1] > 0]))
             for row, fit in enumerate(fits):
-                middle, spread = pooled if fit is None else fit
+                middle, spread, _ = pooled if fit is None else fit
                 centre[row, channel] = middle
                 scale[row, channel] = spread or usual or CONSTANT_SHARE * abs(middle) or 1.0
         # The reciprocal of a subnormal scale would overflow.
-        return cls(names, centre, np.maximum(scale, np.finfo(np.float64).tiny * 1e16), clip)
+        return cls(names, centre, np.maximum(scale, np.finfo(np.float64).tiny * 1e16), clip, ratio)
 
     def row(self, series: str) -> int:
         """Row of a series in the tables; 0 for one that training never saw."""
@@ -141,6 +152,7 @@ class Scaler:
             "centre": self.centre.tolist(),
             "scale": self.scale.tolist(),
             "clip": self.clip,
+            "per_deviation": [] if self.per_deviation is None else self.per_deviation.tolist(),
         }
 
     @classmethod
@@ -150,12 +162,21 @@ class Scaler:
         Raises:
             SpecError: a key is unknown or missing, or a value does not fit.
         """
-        known_keys(data, {"series", "centre", "scale", "clip"}, "scaler")
-        return cls(text_tuple(data, "series"), array(data, "centre", 2), array(data, "scale", 2), number(data, "clip"))
+        known_keys(data, {"series", "centre", "scale", "clip", "per_deviation"}, "scaler")
+        return cls(
+            text_tuple(data, "series"),
+            array(data, "centre", 2),
+            array(data, "scale", 2),
+            number(data, "clip"),
+            array(data, "per_deviation", 1),
+        )
 
 
-def _centre_scale(column: Float64) -> tuple[float, float] | None:
-    """Centre and scale of finite values, with scale 0 for constants; ``None`` where there is nothing."""
+def _centre_scale(column: Float64) -> tuple[float, float, float] | None:
+    """Centre and scale of finite values, and the scale in standard deviations; None where there is nothing.
+
+    The scale of constants is 0.
+    """
     if not column.size:
         return None
     low, middle, high = np.quantile(column, (0.25, 0.5, 0.75))
@@ -164,5 +185,6 @@ def _centre_scale(column: Float64) -> tuple[float, float] | None:
     unit = magnitude or 1.0
     deviation = float(np.std(column / unit)) * unit
     if deviation <= RELATIVE_NOISE * magnitude:
-        return float(middle), 0.0
-    return float(middle), float(max((high / unit - low / unit) / NORMAL_IQR * unit, STD_SHARE * deviation))
+        return float(middle), 0.0, 1.0
+    spread = float(max((high / unit - low / unit) / NORMAL_IQR * unit, STD_SHARE * deviation))
+    return float(middle), spread, spread / deviation

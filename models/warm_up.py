@@ -57,6 +57,8 @@ class WarmUp:
         samples: How many are looked at before the series is judged.
         centre: float64[channels], of all series together; for channels never observed meanwhile.
         scale: float64[channels], of all series together; for those and for channels that did not move.
+        per_deviation: float64[channels]; how many standard deviations make the scale, as in series that were trained
+            on (`models.scaling.Scaler`). One threshold serves all, so all have to be scaled alike.
 
     Attributes:
         state_dtype: How many rows were looked at; by channel how many values were seen, the lowest and the highest of
@@ -64,10 +66,11 @@ class WarmUp:
             centre and scale stand in the place of these two.
     """
 
-    def __init__(self, samples: int, centre: Float64, scale: Float64) -> None:
+    def __init__(self, samples: int, centre: Float64, scale: Float64, per_deviation: Float64 | None = None) -> None:
         self._samples = samples
         self._centre, self._scale = centre, scale
         channels = centre.size
+        self._per_deviation = np.ones(channels) if per_deviation is None else per_deviation
         self.state_dtype: StateType = np.dtype(
             [
                 ("rows", "<i4"),
@@ -140,7 +143,7 @@ class WarmUp:
         moved = measured & (deviation > 0)
         return (
             np.where(measured, centre, self._centre),
-            np.where(moved, np.maximum(deviation, LEAST_SHARE * self._scale), self._scale),
+            np.where(moved, np.maximum(self._per_deviation * deviation, LEAST_SHARE * self._scale), self._scale),
         )
 
 

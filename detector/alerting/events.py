@@ -49,7 +49,10 @@ class ChannelDetail(msgspec.Struct, frozen=True):
     ]
     expected: Annotated[
         float | None,
-        Meta(description="What the model reconstructed in its place, in the same unit; null for other kinds."),
+        Meta(
+            description="What was expected in its place, in the same unit: what the score compares with, a prediction "
+            "if there is one; null for other kinds."
+        ),
     ]
 
 

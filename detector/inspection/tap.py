@@ -44,7 +44,7 @@ class Step:
         parts: By name, float32[rows, channels]; what the model said, scaled, aligned with the window's end.
         score: NaN where it is not known.
         contributions: float32[channels].
-        expected: float64[channels]; what the model made of the last sample, in the channels' own units.
+        expected: float64[channels]; what the last sample was compared with, in the channels' own units.
     """
 
     time_ns: int

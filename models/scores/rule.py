@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.errors import SpecError
 from models.fields import array, known_keys, text
 from models.memory import Memory, StateType, combine
-from models.outputs import Output
+from models.outputs import PREDICTION, RECONSTRUCTION, Output
 from models.scores.channels import PartErrors
 from models.scores.options import LINKS, ScoreOptions
 from models.scores.stretch import Stretch
@@ -71,6 +71,12 @@ class ScoreRule:
     def channels(self) -> int:
         """Number of channels."""
         return self.parts[0].inverse_scale.size
+
+    @property
+    def told_by(self) -> str:
+        """Name of the part that people are shown as what was expected: a prediction rather than what saw the sample."""
+        names = [part.part for part in self.parts]
+        return next((name for name in (PREDICTION, RECONSTRUCTION) if name in names), names[0])
 
     @property
     def state_dtype(self) -> StateType | None:

@@ -12,6 +12,7 @@ from detector.scoring.scorer import Scorer
 from detector.series.values import WindowBatch
 from models.runtimes import open_runtime
 from models.runtimes.keras import load_keras_model
+from models.scores import ScoreRule
 
 pytestmark = pytest.mark.keras
 SECOND_NS = 1_000_000_000
@@ -68,7 +69,9 @@ def carried_by_the_model(states):
 
 
 @pytest.mark.parametrize("stride", [1, 3])
-def test_states_lead_to_what_the_worker_carries_on(streaming_bundle, runtime, model, stride):
+def test_states_lead_to_what_the_worker_carries_on(streaming_bundle, runtime, model, stride, monkeypatch):
+    # So that what was expected when the window was scored can be compared with what is rebuilt now.
+    monkeypatch.setattr(ScoreRule, "told_by", "reconstruction")
     values = rows()
     tap, states = listen(streaming_bundle, runtime, values, stride)
     view = open_up(list(tap.steps), streaming_bundle, model, 20, 1.0, FACTS)

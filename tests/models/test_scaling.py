@@ -85,6 +85,7 @@ def test_json_keeps_every_bit():
     back = Scaler.from_dict(json.loads(json.dumps(scaler.to_dict())))
     assert back.centre.tobytes() == scaler.centre.tobytes()
     assert back.scale.tobytes() == scaler.scale.tobytes()
+    assert back.per_deviation.tobytes() == scaler.per_deviation.tobytes()
     assert (back.series, back.clip) == (scaler.series, scaler.clip)
 
 
@@ -97,11 +98,13 @@ def test_json_keeps_every_bit():
         ({"centre": [["x"], [1.0]]}, "must be numbers"),
         ({"centre": [[float("nan")], [1.0]]}, "not finite"),
         ({"clip": 0}, "clip is 0.0"),
+        ({"per_deviation": [0.0]}, "per_deviation of the scaler must be a finite number above 0 for each channel"),
+        ({"per_deviation": [1.0, 1.0]}, "per_deviation of the scaler"),
         ({"series": ["s", "s"], "centre": [[0.0]] * 3, "scale": [[1.0]] * 3}, "names a series twice"),
     ],
 )
 def test_tables_that_make_no_sense_are_refused(change, message):
-    data = {"series": ["s"], "centre": [[0.0], [1.0]], "scale": [[1.0], [1.0]], "clip": 10.0}
+    data = {"series": ["s"], "centre": [[0.0], [1.0]], "scale": [[1.0], [1.0]], "clip": 10.0, "per_deviation": [1.0]}
     with pytest.raises(SpecError, match=message):
         Scaler.from_dict(data | change)
 

@@ -164,6 +164,35 @@ class TestChain:
         # The model saw nothing of it before.
         assert states["model"]["shown"][0] == np.isfinite(judged.score).sum()
 
+    @pytest.mark.parametrize("shape", ["wave", "steps", "bursts"])
+    def test_a_new_series_is_scaled_as_one_like_it_that_training_saw(self, shape):
+        """Its first samples give a deviation, and the scale of what is not normal is another one."""
+        phase = np.arange(400) / 10
+        rows = {
+            "wave": np.sin(phase),
+            "steps": np.sign(np.sin(phase)),
+            "bursts": np.where(np.arange(400) % 20 == 0, 8.0, np.random.default_rng(0).normal(size=400)),
+        }[shape]
+        rows = np.column_stack([rows, 3 * rows])
+        scaler = Scaler.fit({"a": rows, "b": 5 * rows})
+        found = measure(WarmUp(400, scaler.centre[0], scaler.scale[0], scaler.per_deviation), windows_of(7 * rows))
+        assert found.scale[-1] == pytest.approx(7 * scaler.scale[scaler.row("a")], rel=0.02)
+
+    def test_what_is_shown_as_expected_is_what_the_score_compares_with(self):
+        class Both(Zero):
+            def __call__(self, windows, memory=None):
+                output = super().__call__(windows, memory)
+                later = np.full_like(windows[:, -1:], 2.0)
+                later[0] = np.nan  # none was made before the first sample
+                return Output({**output.parts, "prediction": later})
+
+        parts = [PartErrors(name, "squared", 1, np.ones(2), 1.0) for name in ("reconstruction", "prediction")]
+        for judged_by, last in ((parts, 2.0), (parts[:1], 0.0)):
+            rule = ScoreRule(tuple(judged_by), (1,), "plain", np.ones((len(judged_by), 1)))
+            scaler = Scaler(("known",), np.zeros((2, 2)), np.ones((2, 2)))
+            judged = self.judge(Chain(scaler, Both(), rule), np.zeros((3, LENGTH, 2)), "known")
+            assert judged.expected.tolist() == [[0.0, 0.0], [last, last], [last, last]]
+
     def test_without_a_warm_up_it_is_scaled_as_all_together_are(self):
         chain = self.chain(warm_up=0)
         assert (self.judge(chain, windows_of(series(20)), "new").score > 1e5).all()
