@@ -30,6 +30,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """TensorFlow takes a number of threads only before its first operation, and tests come in any order."""
+    if item.get_closest_marker("keras") is not None:
+        from models.backend import load_tensorflow
+
+        load_tensorflow(threads=1)
+
+
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     """A running broker; tests may restart it, and leave it running."""

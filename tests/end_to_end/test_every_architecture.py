@@ -42,7 +42,7 @@ WARM_UP = 40
 CRASHES = ((24, 32), (64, 70))
 """How many rows of each series are committed, and processed without being committed, when the worker crashes."""
 LIKENESS = 1e-4
-SMALL = ("--epochs", "1", "--window", "8", "--units", "5", "--latent", "3", "--threads", "1")
+SMALL = ("--epochs", "1", "--window", "8", "--units", "5", "--latent", "3")
 
 
 @dataclass(frozen=True)

@@ -286,7 +286,8 @@ def test_an_event_of_the_topic_is_opened_up(
     events = f"{published.name}.events"
     result = detector.run("replay", "-c", config, "--events", tmp_path / "e.jsonl", "--events-topic", events)
     assert result.returncode == 0, result.stderr
-    event = next(found for found in map(decode, (tmp_path / "e.jsonl").read_bytes().splitlines()) if found.sequence)
+    found = [decode(line) for line in (tmp_path / "e.jsonl").read_bytes().splitlines()]
+    event = next(event for event in found if event.sequence and event.kind == "reconstruction")
     result = detector.run(
         "inspect", "-c", config, "--event", event.event_id, "--json", "--out", tmp_path / "a.png", timeout=150
     )
