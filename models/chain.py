@@ -64,7 +64,7 @@ class Chain:
         self, scaler: Scaler, runtime: Runtime, rule: ScoreRule, spot: Spot | None = None, warm_up: int = 0
     ) -> None:
         self._scaler, self._runtime, self._rule, self._spot = scaler, runtime, rule, spot
-        self._warm_up = WarmUp(warm_up, scaler.centre[0], scaler.scale[0], scaler.per_deviation) if warm_up else None
+        self._warm_up = WarmUp.of(warm_up, scaler) if warm_up else None
         self.state_dtype: StateType | None = combine(
             scale=None if self._warm_up is None else self._warm_up.state_dtype,
             model=runtime.state_dtype,

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.memory import Int, Memory, StateType
+from models.scaling import Scaler
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -80,6 +81,11 @@ class WarmUp:
                 ("held", "<f8", (channels, 2 * HELD_BACK)),
             ]
         )
+
+    @classmethod
+    def of(cls, samples: int, scaler: Scaler) -> WarmUp:
+        """A warm-up that ends in scales like those of the series that a scaler was fitted on."""
+        return cls(samples, scaler.centre[0], scaler.scale[0], scaler.per_deviation)
 
     def measure(self, values: Float64, chosen: Int, memory: Memory) -> Measured:
         """Look at the new rows of some windows of a batch.

@@ -155,7 +155,7 @@ def _in_own_units(scaled: Float32, bundle: Bundle, series: str, step: Step) -> F
     row = bundle.scaler.row(series)
     centre, scale = bundle.scaler.centre[row], bundle.scaler.scale[row]
     if row == 0 and step.measured is not None:
-        warm_up = WarmUp(bundle.warm_up, bundle.scaler.centre[0], bundle.scaler.scale[0], bundle.scaler.per_deviation)
+        warm_up = WarmUp.of(bundle.warm_up, bundle.scaler)
         (centre,), (scale,) = warm_up.scale(step.measured)
     own: Float64 = scaled.astype(np.float64) * scale + centre
     return own

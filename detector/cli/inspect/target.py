@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event, InvalidEventError, decode
@@ -140,7 +141,7 @@ class HighestScore:
         """See `detector.replay.ReplaySink`."""
         del partition, threshold, events, dead_letters
         for rows in scores:
-            mine = np.array([series == self._series for series in rows.series], np.bool_) & ~np.isnan(rows.score)
+            mine = _scored(rows, self._series)
             if mine.any():
                 index = int(np.argmax(np.where(mine, rows.score, -np.inf)))
                 if rows.score[index] > self._highest:
@@ -172,8 +173,13 @@ class ScoredTimes:
         """See `detector.replay.ReplaySink`."""
         del partition, threshold, events, dead_letters
         for rows in scores:
-            mine = np.array([series == self._series for series in rows.series], np.bool_) & ~np.isnan(rows.score)
+            mine = _scored(rows, self._series)
             if mine.any():
                 times = rows.time_ns[mine]
                 before = self.found_ns or (int(times[0]), int(times[0]))
                 self.found_ns = min(before[0], int(times.min())), max(before[1], int(times.max()))
+
+
+def _scored(rows: ScoreRows, series: str) -> npt.NDArray[np.bool_]:
+    """Which rows are of the series and have a score."""
+    return np.array([name == series for name in rows.series], np.bool_) & ~np.isnan(rows.score)
