@@ -22,7 +22,7 @@ SHELL := /bin/bash
 # The interpreter that creates .venv: the first one of a tested version, else whatever python3 is (its version is checked below).
 TESTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(TESTED)' 2>/dev/null && echo $$p && break; done),python3)
-EXTRAS := keras-cpu,broker,plot,dev
+EXTRAS := keras-cpu,broker,plot,dashboard,dev
 RUN := .venv/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check --no-input
 STAMP := .venv/installed
