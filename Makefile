@@ -2,6 +2,7 @@
 #
 #   make demo           the whole thing on a real Kafka, with the telemetry in examples/ (KEEP=1, KAFKA=host:port)
 #   make test           lint, then every test, the Kafka ones against a real broker (PROCESSES=3, PYTEST='-k replay -x')
+#   make test-watch     only dashboards, alerts, reports and deployment (installs prometheus, prometheus-alertmanager, chromium where it may)
 #   make lint           ruff, mypy, import contracts
 #   make fuzz           hostile input for every reader of bytes (MINUTES=10, TARGETS='config state')
 #   make hunt           property tests on examples that no run has tried yet (MINUTES=10, PYTEST='tests/carried')
@@ -30,7 +31,7 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help setup lint test fuzz hunt audit-dependencies sbom demo chaos chaos-mutants soak quality constraints clean
+.PHONY: help setup lint test test-watch fuzz hunt audit-dependencies sbom demo chaos chaos-mutants soak quality constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -69,7 +70,15 @@ PROCESSES ?= 3
 test: export OMP_NUM_THREADS ?= 1
 test: export TF_NUM_INTRAOP_THREADS ?= 1
 test: lint
+	@tests/watch/install-tools
 	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal $(PYTEST)
+
+# What needs Prometheus, Alertmanager or a browser: the same tests, without the others.
+test-watch: export OMP_NUM_THREADS ?= 1
+test-watch: export TF_NUM_INTRAOP_THREADS ?= 1
+test-watch: $(STAMP)
+	@tests/watch/install-tools
+	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal -m watch tests/watch tests/deploy tests/dashboard tests/reports $(PYTEST)
 
 MINUTES ?= 10
 fuzz: $(STAMP)
