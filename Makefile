@@ -73,12 +73,12 @@ test: lint
 	@tests/watch/install-tools
 	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal $(PYTEST)
 
-# What needs Prometheus, Alertmanager or a browser: the same tests, without the others.
+# The tests of dashboards, alerts, reports and deployment, without the others.
 test-watch: export OMP_NUM_THREADS ?= 1
 test-watch: export TF_NUM_INTRAOP_THREADS ?= 1
 test-watch: $(STAMP)
 	@tests/watch/install-tools
-	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal -m watch tests/watch tests/deploy tests/dashboard tests/reports $(PYTEST)
+	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal tests/watch tests/deploy tests/dashboard tests/reports $(PYTEST)
 
 MINUTES ?= 10
 fuzz: $(STAMP)
