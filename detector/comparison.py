@@ -14,15 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from detector.alerting.dead_letter import DeadLetter
-from detector.alerting.events import Event
 from detector.alerting.summaries import IncidentFold, IncidentSummary
 from detector.alerting.timestamps import parse_time
 from detector.context import StreamContext
-from detector.outcome import Outcome, ScoreRows
+from detector.outcome import Outcome
 from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, Record
-from detector.replay import Chunk, EventTimeRange
+from detector.replay import Chunk, EventTimeRange, Taken
 from detector.shadow import ShadowTally
 
 _NS = 1e-9
@@ -167,22 +165,14 @@ class ShadowReplay:
             self._pipelines[partition] = pipeline
         self._outcome = pipeline.process(self._adapt(records))
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del dead_letters
-        for _, event in events:
+        for _, event in taken.events:
             self._champion.add(event)
         for _, event in self._outcome.events:
-            if self._counted.holds(partition, parse_time(event.updated_at), event.source.last_offset):
+            if self._counted.holds(taken.partition, parse_time(event.updated_at), event.source.last_offset):
                 self._challenger.add(event)
-        own = self.contexts[partition.topic].policy.threshold
+        own = self.contexts[taken.partition.topic].policy.threshold
         found = {
             key: score / own
             for rows in self._outcome.scores
@@ -190,11 +180,11 @@ class ShadowReplay:
                 zip(rows.series, rows.time_ns.tolist(), strict=True), rows.score.tolist(), strict=True
             )
         }
-        for rows in scores:
+        for rows in taken.scores:
             keys = zip(rows.series, rows.time_ns.tolist(), strict=True)
             both = [(index, found[key]) for index, key in enumerate(keys) if key in found]
             self.unmatched += len(rows.series) - len(both)
-            champion = rows.score[[index for index, _ in both]] / threshold
+            champion = rows.score[[index for index, _ in both]] / taken.threshold
             challenger = np.array([ratio for _, ratio in both], np.float64)
             self.tally.compare(champion, challenger)
             self.correlation.add(champion, challenger)

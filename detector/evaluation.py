@@ -23,7 +23,7 @@ from detector.files.table import Table, open_table
 from detector.files.whole import WholeFile
 from detector.outcome import ScoreRows
 from detector.records.values import InputPartition, Record
-from detector.replay import EventTimeRange, replay
+from detector.replay import EventTimeRange, Taken, replay
 
 NAB_TRAIN_SHARE = 0.15
 NAB_TRAIN_ROWS = 750
@@ -213,11 +213,8 @@ class _Rows:
     def __init__(self) -> None:
         self.scores: list[ScoreRows] = []
 
-    def take(
-        self, partition: object, threshold: float, events: object, dead_letters: object, scores: Sequence[ScoreRows]
-    ) -> None:
-        del partition, threshold, events, dead_letters
-        self.scores.extend(scores)
+    def take(self, taken: Taken) -> None:
+        self.scores.extend(taken.scores)
 
 
 def write_scores(path: Path, rows: RowScores, threshold: float) -> None:

@@ -48,17 +48,29 @@ class EventTimeRange:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one chunk of a replay led to, as far as it counts.
+
+    Attributes:
+        partition: Of the input.
+        threshold: In force.
+        events: With the series that each belongs to, in record order.
+        dead_letters: In record order.
+        scores: Of the windows, in the order of their completion.
+    """
+
+    partition: InputPartition
+    threshold: float
+    events: Sequence[tuple[str, Event]]
+    dead_letters: Sequence[DeadLetter]
+    scores: Sequence[ScoreRows]
+
+
 class ReplaySink(Protocol):
     """Takes what a replay finds, as it finds it."""
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """Take the outcomes of one chunk, in order."""
 
 
@@ -221,8 +233,9 @@ def _count(
         low, high = int(rows.time_ns.min()), int(rows.time_ns.max())
         result.first_time_ns = low if result.first_time_ns is None else min(low, result.first_time_ns)
         result.last_time_ns = high if result.last_time_ns is None else max(high, result.last_time_ns)
+    taken = Taken(partition, threshold, events, letters, scores)
     for sink in sinks:
-        sink.take(partition, threshold, events, letters, scores)
+        sink.take(taken)
 
 
 def _inside(rows: ScoreRows, partition: InputPartition, counted: EventTimeRange) -> ScoreRows:

@@ -5,16 +5,15 @@ Each threshold has a life cycle of its own for each series that is not quiet, th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from detector.alerting.dead_letter import DeadLetter
-from detector.alerting.events import Event
 from detector.alerting.lifecycle import NEVER_NS, Lifecycle, Step
 from detector.alerting.policy import IncidentPolicy
 from detector.context import StreamContext
 from detector.outcome import ScoreRows
 from detector.records.values import InputPartition
+from detector.replay import Taken
 
 RATIOS = tuple(2.0 ** (half / 2) for half in range(-4, 9))
 """Thresholds that are tried, as multiples of the one in force: a quarter of it to sixteen times as much."""
@@ -71,18 +70,10 @@ class WhatIf:
             return 0.0
         return (self._last_ns - self._first_ns) / _DAY_NS
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del threshold, events, dead_letters
-        for rows in scores:
-            self._take(partition, rows)
+        for rows in taken.scores:
+            self._take(taken.partition, rows)
 
     def _take(self, partition: InputPartition, rows: ScoreRows) -> None:
         if not len(rows.time_ns):

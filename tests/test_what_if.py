@@ -14,7 +14,7 @@ from detector.cli.replay.what_if_summary import print_what_if
 from detector.context import StreamContext
 from detector.outcome import ScoreRows
 from detector.records.values import InputPartition, PlainRecord
-from detector.replay import EventTimeRange, replay
+from detector.replay import EventTimeRange, Taken, replay
 from detector.series.spec import WindowSpec
 from detector.what_if import RATIOS, WhatIf
 from tests.worker.support import START_MS, MagnitudeScorer, Nowhere, make_context, make_settings
@@ -47,7 +47,7 @@ def take(what_if: WhatIf, scores: np.ndarray, series="a", times=None, anew=()) -
     begins = np.isin(np.arange(len(scores)), [0, *anew])
     for piece in np.array_split(np.arange(len(scores)), 7):
         rows = ScoreRows([series] * len(piece), times[piece], piece, scores[piece], begins[piece])
-        what_if.take(PARTITION, 4.0, [], [], [rows])
+        what_if.take(Taken(PARTITION, 4.0, [], [], [rows]))
 
 
 @pytest.mark.parametrize("seed", range(6))

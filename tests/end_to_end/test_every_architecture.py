@@ -13,13 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event, decode
 from detector.cli import main
 from detector.cli.common.assemble import open_bundle, stream_context
 from detector.cli.replay.sources import Range, open_topics
-from detector.outcome import ScoreRows
-from detector.records.values import InputPartition
+from detector.replay import Taken
 from detector.settings import Settings
 from models.architectures import names
 from tests.end_to_end.conftest import CHANNELS, START_NS, telemetry
@@ -194,15 +192,8 @@ class Kept:
 
     scores: dict[tuple[str, int], float] = field(default_factory=dict)
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
-        for rows in scores:
+    def take(self, taken: Taken) -> None:
+        for rows in taken.scores:
             keys = zip(rows.series, rows.time_ns.tolist(), strict=True)
             self.scores.update(zip(keys, rows.score.tolist(), strict=True))
 

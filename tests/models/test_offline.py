@@ -43,8 +43,8 @@ class Kept:
     def __init__(self) -> None:
         self.score: dict[tuple[str, int], float] = {}
 
-    def take(self, partition, threshold, events, dead_letters, scores):
-        for rows in scores:
+    def take(self, taken):
+        for rows in taken.scores:
             self.score |= dict(
                 zip(zip(rows.series, rows.time_ns.tolist(), strict=True), rows.score.tolist(), strict=True)
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from detector.feedback.recalibration import ScoredSeries
     from detector.feedback.verdicts import Verdict
     from detector.model_address import ModelPlace
+    from detector.replay import Taken
     from detector.settings import Settings
 
 
@@ -187,13 +188,10 @@ class _Sink:
         self.parts: dict[str, tuple[array[float], array[int]]] = {}
         self.events: list[Event] = []
 
-    def take(
-        self, partition: Any, threshold: float, events: Sequence[Any], dead_letters: Any, scores: Sequence[Any]
-    ) -> None:  # fmt: skip
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del partition, threshold, dead_letters
-        self.events += [event for _, event in events]
-        for rows in scores:
+        self.events += [event for _, event in taken.events]
+        for rows in taken.scores:
             for name, score, time_ns in zip(rows.series, rows.score.tolist(), rows.time_ns.tolist(), strict=True):
                 part = self.parts.get(name)
                 if part is None:

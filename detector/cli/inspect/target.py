@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event, InvalidEventError, decode
 from detector.alerting.timestamps import parse_time
 from detector.errors import ConfigError
@@ -17,7 +16,7 @@ from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
 from detector.outcome import ScoreRows
-from detector.records.values import InputPartition
+from detector.replay import Taken
 from detector.settings import KafkaSettings
 
 _LEAST_PREFIX = 6
@@ -130,17 +129,9 @@ class HighestScore:
         self._highest = -np.inf
         self.time_ns: int | None = None
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del partition, threshold, events, dead_letters
-        for rows in scores:
+        for rows in taken.scores:
             mine = _scored(rows, self._series)
             if mine.any():
                 index = int(np.argmax(np.where(mine, rows.score, -np.inf)))
@@ -162,17 +153,9 @@ class ScoredTimes:
         self._series = series
         self.found_ns: tuple[int, int] | None = None
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del partition, threshold, events, dead_letters
-        for rows in scores:
+        for rows in taken.scores:
             mine = _scored(rows, self._series)
             if mine.any():
                 times = rows.time_ns[mine]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from detector.alerting.dead_letter import DeadLetter
-from detector.alerting.events import Event, encode
+from detector.alerting.events import encode
 from detector.files.events import LineWriter
 from detector.files.scores import ScoreWriter
 from detector.kafka.writer import TopicWriter
-from detector.outcome import ScoreRows
-from detector.records.values import InputPartition
+from detector.replay import Taken
 
 
 class ScoreFileSink:
@@ -20,18 +17,12 @@ class ScoreFileSink:
     def __init__(self, path: Path) -> None:
         self.writer = ScoreWriter(path)
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del events, dead_letters
-        for rows in scores:
-            self.writer.append(rows.series, rows.time_ns, rows.score, threshold, partition.partition, rows.offset)
+        for rows in taken.scores:
+            self.writer.append(
+                rows.series, rows.time_ns, rows.score, taken.threshold, taken.partition.partition, rows.offset
+            )
 
 
 class EventFileSink:
@@ -40,17 +31,9 @@ class EventFileSink:
     def __init__(self, path: Path) -> None:
         self.writer = LineWriter(path)
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del partition, threshold, dead_letters, scores
-        self.writer.write(encode(event) for _, event in events)
+        self.writer.write(encode(event) for _, event in taken.events)
 
 
 class EventTopicSink:
@@ -59,15 +42,7 @@ class EventTopicSink:
     def __init__(self, writer: TopicWriter) -> None:
         self.writer = writer
 
-    def take(
-        self,
-        partition: InputPartition,
-        threshold: float,
-        events: Sequence[tuple[str, Event]],
-        dead_letters: Sequence[DeadLetter],
-        scores: Sequence[ScoreRows],
-    ) -> None:
+    def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
-        del threshold, dead_letters, scores
-        for series, event in events:
-            self.writer.send(partition.partition, series.encode(), encode(event))
+        for series, event in taken.events:
+            self.writer.send(taken.partition.partition, series.encode(), encode(event))
