@@ -73,6 +73,12 @@ class AuditUndeterminedError(DetectorError):
     exit_code = 9
 
 
+class UnhealthyError(DetectorError):
+    """What was asked for its health is not well, or does not answer."""
+
+    exit_code = 12
+
+
 class InvalidRecordError(Exception):
     """A record that cannot become a sample. It goes to the dead-letter topic, with its reason.
 

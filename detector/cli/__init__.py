@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "inspect": Entry(
             "detector.cli.inspect.command:inspect", "Open up an alert: what the model did inside, in pictures."
         ),
+        "health": _here("health:health", "Ask a worker or a dashboard whether it is well, for health checks."),
         "config": _here("config:app", "Write, check and describe configuration files."),
         "models": Entry(
             "detector.cli.models.command:app", "List, show and verify model bundles; registries and aliases."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from detector.settings import KafkaSettings
 
 _NS_PER_SECOND = 1_000_000_000
+_A_YEAR_NS = 365 * 86_400 * _NS_PER_SECOND
 _SETTLE_SECONDS = 10.0
 _INTERRUPTED = 130
 
@@ -55,9 +56,21 @@ def publish(
     start_at: Annotated[
         str | None,
         typer.Option(
-            help="Shift all times so that the first one is this: ISO 8601, or now.", show_default=False, metavar="TIME"
+            help="Shift all times so that the first one is this: ISO 8601, now, or a duration before now such as 2h.",
+            show_default=False,
+            metavar="TIME",
         ),
     ] = None,
+    compress: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Bring times so many times closer together: with 60, rows of a minute lie a second apart."
+        ),
+    ] = 1,
+    repeat: Annotated[
+        bool,
+        typer.Option("--repeat", help="After the last row begin again, with times that go on, until Ctrl-C."),
+    ] = False,
     create: Annotated[
         bool, typer.Option("--create", help="Create the topic if it is missing; it keeps records for ever.")
     ] = False,
@@ -77,14 +90,17 @@ def publish(
         detector publish machine-*.csv --topic telemetry --speed 60 --start-at now
 
         detector publish events.jsonl -c detector.yaml --topic telemetry --series-column host --rate 500
+
+        detector publish web.parquet --topic telemetry --start-at now --speed 1 --compress 60 --repeat
     """
     import time
 
     from rich.console import Console
 
     from detector.errors import ConfigError
-    from detector.files.merge import json_rows
+    from detector.files.merge import json_rows, json_rows_again_and_again
     from detector.files.table import open_table
+    from detector.files.timescale import TimeScale, usual_step_ns
     from detector.kafka.pacing import AtRate, AtSpeed, Unpaced
     from detector.kafka.preflight import check_cluster
     from detector.kafka.publishing import Publisher, topic_for_history
@@ -95,14 +111,17 @@ def publish(
     for option, value in (("--speed", speed), ("--rate", rate)):
         if value is not None and not 0 < value < float("inf"):
             raise ConfigError(f"{option} must be greater than 0, not {value:g}")
+    if repeat and speed is None and rate is None:
+        raise ConfigError("--repeat would fill the topic as fast as it can, without end; add --speed or --rate")
     names = [name.strip() for name in channels.split(",") if name.strip()] if channels is not None else None
     settings = _kafka_settings(bootstrap_server, config)
     _check_topic_name(topic)
     tables = [open_table(path, time_column, series_column, names, series) for path in files]
     first_ns, last_ns = _time_range_ns(tables)
     now_ns = time.time_ns()
-    shift_ns = 0 if start_at is None else _start_ns(start_at, now_ns) - first_ns
-    first_ns, last_ns = first_ns + shift_ns, last_ns + shift_ns
+    scale = TimeScale(first_ns, first_ns if start_at is None else _start_ns(start_at, now_ns), compress)
+    lap_ns = (last_ns - first_ns + (usual_step_ns(tables) or _NS_PER_SECOND * compress)) // compress
+    first_ns, last_ns = scale.at_one(first_ns), scale.at_one(last_ns)
     pace: Pace = Unpaced()
     if speed is not None:
         pace = AtSpeed(first_ns, speed)
@@ -112,18 +131,20 @@ def publish(
     check_cluster(settings)
     target = topic_for_history(settings, topic, partitions, create=create)
     ahead_ns = _ahead_ns(first_ns, last_ns, now_ns, speed)
+    if repeat and (speed is None or speed > 1):
+        # Nobody knows how long it will go on, and with every round times may be further ahead of the clock.
+        ahead_ns = max(ahead_ns, _A_YEAR_NS)
     check_keeps(target, first_ns, last_ns, now_ns, ahead_ns, ",".join(settings.bootstrap_servers))
 
     console = Console(stderr=True)
     counts = _Counts()
+    rows = json_rows_again_and_again(tables, scale, lap_ns) if repeat else json_rows(tables, scale)
     publisher = Publisher(settings, topic)
     started = time.monotonic()
     try:
         with _progress_bar(console) as bar:
-            task = bar.add_task(f"publish to {topic}", total=_total_rows(tables))
-            publisher.publish(
-                counts.count(json_rows(tables, shift_ns)), pace, lambda done: bar.update(task, completed=done)
-            )
+            task = bar.add_task(f"publish to {topic}", total=None if repeat else _total_rows(tables))
+            publisher.publish(counts.count(rows), pace, lambda done: bar.update(task, completed=done))
     except KeyboardInterrupt:
         done = publisher.settle(_SETTLE_SECONDS)
         typer.echo(f"interrupted: {done:,} records were acknowledged by {topic!r}", err=True)
@@ -209,6 +230,9 @@ def _time_range_ns(tables: Sequence[Table]) -> tuple[int, int]:
 
 
 def _start_ns(text: str, now_ns: int) -> int:
+    from datetime import UTC, datetime
+
+    from detector.cli.common.moments import parse_moment
     from detector.errors import ConfigError, InvalidRecordError
     from detector.records.times import parse_iso_8601
 
@@ -216,8 +240,16 @@ def _start_ns(text: str, now_ns: int) -> int:
         return now_ns // 1_000_000 * 1_000_000
     try:
         return parse_iso_8601(text)
-    except InvalidRecordError as error:
-        raise ConfigError(f"--start-at: {error.detail}; write now, or a time such as 2026-01-02T03:04:05Z") from error
+    except InvalidRecordError:
+        pass
+    try:
+        before_ns = parse_moment(text, "--start-at", datetime.fromtimestamp(now_ns / _NS_PER_SECOND, UTC))
+    except ConfigError:
+        raise ConfigError(
+            f"--start-at: {text!r} is neither now, nor a time such as 2026-01-02T03:04:05Z, nor a duration before now "
+            "such as 2h"
+        ) from None
+    return before_ns // 1_000_000 * 1_000_000
 
 
 def _ahead_ns(first_ns: int, last_ns: int, now_ns: int, speed: float | None) -> int:

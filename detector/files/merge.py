@@ -10,6 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from detector.files.table import Table
+from detector.files.timescale import TimeScale
+
+_AS_IT_IS = TimeScale()
 
 
 class JsonRow(NamedTuple):
@@ -26,7 +29,7 @@ class JsonRow(NamedTuple):
     value: bytes
 
 
-def json_rows(tables: Sequence[Table], shift_ns: int = 0) -> Iterator[JsonRow]:
+def json_rows(tables: Sequence[Table], scale: TimeScale = _AS_IT_IS) -> Iterator[JsonRow]:
     """All rows, by event time; rows of the same time in the order of ``tables``.
 
     Rows within one file keep the file's order even where its times go back, since a record that was late there should
@@ -34,18 +37,34 @@ def json_rows(tables: Sequence[Table], shift_ns: int = 0) -> Iterator[JsonRow]:
 
     Args:
         tables: The files.
-        shift_ns: Added to every time.
+        scale: What becomes of the times.
 
     Raises:
         ConfigError: a file is damaged, or a row lacks its time or its series.
     """
-    return heapq.merge(*(_rows(table, shift_ns) for table in tables), key=itemgetter(0))
+    return heapq.merge(*(_rows(table, scale) for table in tables), key=itemgetter(0))
 
 
-def _rows(table: Table, shift_ns: int) -> Iterator[JsonRow]:
+def json_rows_again_and_again(tables: Sequence[Table], scale: TimeScale, lap_ns: int) -> Iterator[JsonRow]:
+    """All rows as `json_rows` gives them, then all again, so much later, and so on without end.
+
+    Args:
+        tables: The files; there is at least one row in them.
+        scale: What becomes of the times the first time.
+        lap_ns: From the first row of one round to that of the next, in new times.
+
+    Raises:
+        ConfigError: as `json_rows`.
+    """
+    while True:
+        yield from json_rows(tables, scale)
+        scale = scale.later(lap_ns)
+
+
+def _rows(table: Table, scale: TimeScale) -> Iterator[JsonRow]:
     encode = msgspec.json.Encoder().encode
     channels = table.channels
     for chunk in table.chunks():
-        times = (chunk.time_ns + shift_ns).tolist()
+        times = scale.at(chunk.time_ns).tolist()
         for time_ns, series, values in zip(times, chunk.series, chunk.values.tolist(), strict=True):
             yield JsonRow(time_ns, series, encode(dict(zip(channels, values, strict=True))))

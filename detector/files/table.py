@@ -77,11 +77,15 @@ class Table:
         """
         low: int | None = None
         high: int | None = None
-        for chunk in replace(self, columns=Columns(self.columns.time, None, ())).chunks():
+        for chunk in self.times_only().chunks():
             first, last = int(chunk.time_ns.min()), int(chunk.time_ns.max())
             low = first if low is None else min(low, first)
             high = last if high is None else max(high, last)
         return None if low is None or high is None else (low, high)
+
+    def times_only(self) -> Table:
+        """The same rows without series and channels, which is quicker to read."""
+        return replace(self, columns=Columns(self.columns.time, None, ()))
 
     def digest(self) -> str:
         """SHA-256 of the file's bytes, hex: the identity that takes the place of a cluster's id."""

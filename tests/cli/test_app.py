@@ -83,6 +83,7 @@ class TestOverview:
             "evaluate",
             "repartition",
             "inspect",
+            "health",
             "config",
             "models",
         ]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from detector.errors import ConfigError
-from detector.files.merge import json_rows
+from detector.files.merge import json_rows, json_rows_again_and_again
 from detector.files.source import FileSource
 from detector.files.table import open_table
+from detector.files.timescale import TimeScale, usual_step_ns
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.records.values import InputPartition
@@ -83,8 +85,31 @@ def test_files_are_merged_by_time_and_keep_their_own_order(tmp_path: Path) -> No
         (3, "one", {"a": 3.0, "b": 4.0}),
         (1, "one", {"a": 5.0, "b": 6.0}),
     ]
-    shifted = list(json_rows([two], shift_ns=-T0 * NS))
+    shifted = list(json_rows([two], TimeScale(T0 * NS, 0)))
     assert [row.time_ns for row in shifted] == [0, 2 * NS]
+
+
+def test_times_closer_together_keep_order_gaps_and_proportions(tmp_path: Path) -> None:
+    table = open_table(csv(tmp_path / "x.csv", [(T0, 1, 2), (T0 + 60, 3, 4), (T0 + 240, 5, 6)]))
+    scale = TimeScale(first_ns=T0 * NS, start_ns=5 * NS, factor=60)
+    assert [row.time_ns / NS for row in json_rows([table], scale)] == [5, 6, 9]
+    assert scale.at_one((T0 + 240) * NS) == 9 * NS
+
+
+def test_rows_that_begin_again_go_on_in_time(tmp_path: Path) -> None:
+    one = open_table(csv(tmp_path / "one.csv", [(T0, 1, 2), (T0 + 10, 3, 4)]))
+    two = open_table(csv(tmp_path / "two.csv", [(T0 + 10, 5, 6)]))
+    rows = json_rows_again_and_again([one, two], TimeScale(T0 * NS, 0), 20 * NS)
+    assert [(row.time_ns // NS, row.series) for row in islice(rows, 7)] == [
+        (0, "one"), (10, "one"), (10, "two"), (20, "one"), (30, "one"), (30, "two"), (40, "one"),
+    ]  # fmt: skip
+
+
+def test_the_usual_step_is_the_median_of_what_is_no_repetition(tmp_path: Path) -> None:
+    times = [T0, T0, T0 + 10, T0 + 5, T0 + 15, T0 + 900]
+    table = open_table(csv(tmp_path / "x.csv", [(time, 1, 2) for time in times]))
+    assert usual_step_ns([table]) == 5 * NS
+    assert usual_step_ns([open_table(csv(tmp_path / "y.csv", [(T0, 1, 2)]))]) == 0
 
 
 def test_published_numbers_read_back_exactly(tmp_path: Path) -> None:

@@ -190,26 +190,16 @@ def test_a_rate_is_kept(publish: Run, broker: LocalBroker, topic_name: str, tmp_
     assert len(read(broker, topic_name)) == 6
 
 
-def test_ctrl_c_says_what_was_acknowledged(broker: LocalBroker, topic_name: str, tmp_path: Path) -> None:
-    path = write(tmp_path / "x.parquet", [float(YEAR_2000 + index) for index in range(1000)], v=[1.0] * 1000)
-    arguments = [
-        "publish",
-        path,
-        "--topic",
-        topic_name,
-        "--bootstrap-server",
-        broker.bootstrap,
-        "--create",
-        "--rate",
-        "20",
-    ]
+def interrupted_after(count: int, broker: LocalBroker, topic_name: str, path: Path, *options: str) -> list[Any]:
+    """The records of a ``publish`` that got Ctrl-C once there were so many, and which said how many there are."""
+    arguments = ["publish", path, "--topic", topic_name, "--bootstrap-server", broker.bootstrap, "--create", *options]
     process = subprocess.Popen(
         [sys.executable, "-m", "detector", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     try:
         settings = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
-        while not (topic_name in describe_topics(settings, [topic_name]) and read(broker, topic_name)):
+        while not (topic_name in describe_topics(settings, [topic_name]) and len(read(broker, topic_name)) >= count):
             assert process.poll() is None, process.communicate()
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
@@ -217,10 +207,27 @@ def test_ctrl_c_says_what_was_acknowledged(broker: LocalBroker, topic_name: str,
     finally:
         process.kill()
         process.wait()
-    count = len(read(broker, topic_name))
+    records = read(broker, topic_name)
     assert (process.returncode, out) == (130, "")
-    assert 0 < count < 1000
-    assert err == f"interrupted: {count:,} records were acknowledged by '{topic_name}'\n"
+    assert err == f"interrupted: {len(records):,} records were acknowledged by '{topic_name}'\n"
+    return records
+
+
+def test_ctrl_c_says_what_was_acknowledged(broker: LocalBroker, topic_name: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.parquet", [float(YEAR_2000 + index) for index in range(1000)], v=[1.0] * 1000)
+    assert 0 < len(interrupted_after(1, broker, topic_name, path, "--rate", "20")) < 1000
+
+
+def test_rows_that_are_repeated_go_on_in_time(broker: LocalBroker, topic_name: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.parquet", [YEAR_2000, YEAR_2000 + 60, YEAR_2000 + 180], v=[1.0, 2.0, 3.0])
+    options = ["--rate", "20", "--repeat", "--compress", "60", "--start-at", "1h"]
+    before_ms = time.time_ns() // 1_000_000
+    records = interrupted_after(7, broker, topic_name, path, *options)
+    assert [json.loads(record.value)["v"] for record in records[:7]] == [1, 2, 3, 1, 2, 3, 1]
+    # The usual step is a second now, or a minute and a half before: as much lies between two rounds.
+    first_ms = records[0].timestamp
+    assert [record.timestamp - first_ms for record in records[:7]] == [0, 1000, 3000, 4500, 5500, 7500, 9000]
+    assert before_ms <= first_ms + 3_600_000 <= time.time_ns() // 1_000_000
 
 
 def test_an_unreachable_cluster(run: Run, tmp_path: Path) -> None:

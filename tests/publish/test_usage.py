@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.cli.publish import _ahead_ns, publish
+from detector.cli.publish import _ahead_ns, _start_ns, publish
 from detector.errors import ConfigError
 
 NS = 1_000_000_000
@@ -25,6 +25,8 @@ def file(tmp_path: Path) -> Path:
         ({"rate": 2.0, "maximum": True}, "give one of --speed, --rate and --max"),
         ({"speed": 0.0}, "--speed must be greater than 0, not 0"),
         ({"rate": -1.0}, "--rate must be greater than 0, not -1"),
+        ({"repeat": True}, "--repeat would fill the topic as fast as it can, without end; add --speed or --rate"),
+        ({"repeat": True, "maximum": True}, "--repeat would fill the topic as fast as it can, without end; add --spee"),
         ({"rate": float("nan")}, "--rate must be greater than 0, not nan"),
         ({"bootstrap_server": "localhost"}, "--bootstrap-server: 'localhost' is not an address; write host:port"),
         (
@@ -34,7 +36,7 @@ def file(tmp_path: Path) -> Path:
         ({"topic": "a b"}, "--topic: 'a b' is not a topic name"),
         (
             {"start_at": "tomorrow"},
-            "--start-at: 'tomorrow' is neither a number nor ISO 8601; write now, or a time such as 2026-01-02T03:04",
+            "--start-at: 'tomorrow' is neither now, nor a time such as 2026-01-02T03:04:05Z, nor a duration before",
         ),
         ({"channels": "w"}, "{file}: there is no column for the channels w; the columns are ts, v"),
     ],
@@ -61,3 +63,10 @@ def test_how_far_ahead_records_will_lie() -> None:
     assert _ahead_ns(100 * NS, 200 * NS, 100 * NS, 1.0) == 0
     assert _ahead_ns(100 * NS, 200 * NS, 100 * NS, 2.0) == 50 * NS
     assert _ahead_ns(130 * NS, 200 * NS, 100 * NS, 0.5) == 30 * NS
+
+
+def test_where_times_begin() -> None:
+    now_ns = 1_700_000_000_123_456_789
+    assert _start_ns("now", now_ns) == 1_700_000_000_123_000_000
+    assert _start_ns("2h", now_ns) == 1_700_000_000_123_000_000 - 7200 * NS
+    assert _start_ns("2020-09-13T12:26:40Z", now_ns) == 1_600_000_000 * NS
