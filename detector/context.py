@@ -58,6 +58,7 @@ class StreamContext:
         drift: Compares samples with the training data; for metrics alone.
         reach: By series the scored samples after which nothing older has any influence; None: a scorer that carries
             something along remembers for ever.
+        listed: Series whose latest score is noted in the outcome, for metrics.
         shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
     """
 
@@ -77,6 +78,7 @@ class StreamContext:
     frozen: StandingPolicy = USUAL
     reach: Callable[[str], float] | None = None
     drift: FollowsDrift | None = None
+    listed: frozenset[str] = frozenset()
     shaping: Mapping[str, Any] = field(default_factory=dict)
 
     @property

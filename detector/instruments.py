@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import structlog
 
+from detector.alerting.timestamps import parse_time
 from detector.context import WindowScorer
-from detector.observability.metrics import INCIDENT_KINDS, Metrics
+from detector.observability.metrics import INCIDENT_KINDS, SEVERITIES, Metrics
 from detector.outcome import Outcome
 from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition
@@ -131,9 +133,12 @@ class Instruments:
         self._last_poll = self._period_began = monotonic()
         self._longest_now = self._longest_before = 0.0
         self._late = False
+        self._listed: dict[str, set[str]] = {}
+        metrics.loop_timestamp.set(now())
 
     def polled(self) -> None:
         """A poll returned."""
+        self._metrics.loop_timestamp.set(self._now())
         now = self._monotonic()
         interval, self._last_poll = now - self._last_poll, now
         if now - self._period_began > _LONGEST_POLL_PERIOD_SECONDS:
@@ -156,11 +161,12 @@ class Instruments:
         """The next poll asks for so many records at most."""
         self._metrics.poll_records_limit.set(records)
 
-    def processed(self, stream: str, outcome: Outcome) -> None:
+    def processed(self, stream: str, partition: InputPartition, outcome: Outcome) -> None:
         """A batch of one partition went through the pipeline."""
-        metrics = self._metrics
+        metrics, now = self._metrics, self._now()
         metrics.records_consumed.labels(stream).inc(outcome.records)
-        metrics.last_processed_timestamp.labels(stream).set(self._now())
+        metrics.last_processed_timestamp.labels(stream).set(now)
+        metrics.partition_last_record_timestamp.labels(stream, partition.topic, str(partition.partition)).set(now)
         if outcome.ignored:
             metrics.records_ignored.labels(stream).inc(outcome.ignored)
         for reason, count in outcome.rejected.items():
@@ -184,6 +190,9 @@ class Instruments:
             metrics.windows_unscored.labels(stream, "coverage").inc(outcome.unscored)
         for ratios in outcome.ratios:
             metrics.score_threshold_ratio.observe_many(ratios, stream)
+        for series, ratio in outcome.latest.items():
+            self._listed.setdefault(stream, set()).add(series)
+            metrics.series_threshold_ratio.labels(stream, series).set(ratio)
         self._shadowed(stream, outcome.shadow)
 
     def _shadowed(self, stream: str, tally: ShadowTally) -> None:
@@ -208,6 +217,7 @@ class Instruments:
             self._metrics.events.labels(stream, event.event, event.severity).inc()
             if event.event == "opened":
                 self._metrics.anomalies.labels(stream, event.kind, event.severity).inc()
+                self._metrics.last_incident_timestamp.labels(stream).set(parse_time(event.opened_at) * _NS)
         if outcome.dead_letters:
             self._metrics.dead_letters.labels(stream).inc(len(outcome.dead_letters))
 
@@ -217,6 +227,7 @@ class Instruments:
         self._metrics.commit_duration.observe(seconds)
         if result == "committed":
             self._metrics.commit_records.observe(records)
+            self._metrics.last_commit_timestamp.set(self._now())
 
     def assigned(self, live: int, restoring: int) -> None:
         """So many partitions are live here, and so many are on their way."""
@@ -231,9 +242,13 @@ class Instruments:
         """The assignment changed."""
         self._metrics.rebalances.inc()
 
-    def dropped(self, partition: InputPartition) -> None:
+    def dropped(self, stream: str, partition: InputPartition) -> None:
         """A partition went away."""
-        self._metrics.remove_partition(partition.topic, partition.partition)
+        self._metrics.remove_partition(stream, partition.topic, partition.partition)
+
+    def restore_failed(self, stream: str) -> None:
+        """A restoration failed and is begun anew."""
+        self._metrics.restore_failures.labels(stream).inc()
 
     def restored(self, stream: str, records: int, seconds: float) -> None:
         """A partition is live again."""
@@ -241,10 +256,9 @@ class Instruments:
         self._metrics.restore_records.labels(stream).inc(records)
         self._metrics.restore_duration.observe(seconds, stream)
 
-    def lag(self, lags: Mapping[InputPartition, int]) -> None:
-        """How far partitions are behind their last stable offset."""
-        for partition, records in lags.items():
-            self._metrics.set_lag(partition.topic, partition.partition, records)
+    def lag(self, stream: str, partition: InputPartition, records: int, seconds: float) -> None:
+        """How far, and for how long, a partition has been behind its last stable offset."""
+        self._metrics.set_lag(stream, partition.topic, partition.partition, records, seconds)
 
     def spread(self, stream: str, series: int) -> None:
         """So many series are in several of the partitions that are live here."""
@@ -264,9 +278,22 @@ class Instruments:
         if shadows := [found for pipeline in pipelines if (found := pipeline.shadow_bytes) is not None]:
             metrics.shadow_memory_bytes.labels(stream).set(sum(shadows))
         metrics.series_file_bytes.labels(stream).set(sum(pipeline.store.file_bytes() for pipeline in pipelines))
+        incidents = [pipeline.open_incidents() for pipeline in pipelines]
         for kind in INCIDENT_KINDS:
-            count = sum(pipeline.open_incidents()[kind] for pipeline in pipelines)
-            metrics.incidents_open.labels(stream, kind).set(count)
+            for severity in SEVERITIES:
+                count = sum(found[kind, severity] for found in incidents)
+                metrics.incidents_open.labels(stream, kind, severity).set(count)
+        self._observe_listed(stream, pipelines)
         watermarks = [p.store.watermark_ns for p in pipelines if p.store.watermark_ns is not None]
         if watermarks:
             metrics.event_time.labels(stream).set(max(watermarks) * _NS)
+
+    def _observe_listed(self, stream: str, pipelines: Sequence[PartitionPipeline]) -> None:
+        present: Counter[str] = Counter()
+        for pipeline in pipelines:
+            present.update(pipeline.listed())
+        for series, count in present.items():
+            self._metrics.series_incidents_open.labels(stream, series).set(count)
+        for series in self._listed.get(stream, set()) - present.keys():
+            self._metrics.remove_series(stream, series)
+        self._listed[stream] = set(present)

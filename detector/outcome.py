@@ -43,6 +43,7 @@ class Outcome:
         touched: Series that emitted an event or were forgotten; their snapshot goes into the same transaction.
         rejected: Number of records by reason.
         ratios: float64; score / threshold of every scored window.
+        latest: Latest known score / threshold of the series that the stream's context lists, as far as they had one.
         active: Series whose first record since their last snapshot is among the records; all new series are.
         evictions: Series that went to the local file and came back, since the last outcome.
         shadow: What a challenger came to.
@@ -63,6 +64,7 @@ class Outcome:
     scored: int = 0
     unscored: int = 0
     ratios: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    latest: dict[str, float] = field(default_factory=dict)
     scores: list[ScoreRows] = field(default_factory=list)
     longest_bad_run: int = 0
     active: list[str] = field(default_factory=list)

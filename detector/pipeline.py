@@ -6,14 +6,16 @@ cuts its batches. That is what makes a restart, a replay and an audit agree with
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from detector.alerting.dead_letter import dead_letter
-from detector.alerting.events import Event
+from detector.alerting.events import Event, Kind
 from detector.alerting.incidents import IncidentTracker, ScoredSample
+from detector.alerting.policy import Severity
 from detector.alerting.silence import Moment
 from detector.alerting.telling import KIND
 from detector.alerting.watch import SeriesWatch
@@ -77,9 +79,20 @@ class PartitionPipeline:
         """The incidents that scores open; for metrics and summaries."""
         return self._tracker
 
-    def open_incidents(self) -> dict[str, int]:
-        """How many incidents are open now, by kind."""
-        return {KIND: self._tracker.open_count(), **self._watch.open_count()}
+    def open_incidents(self) -> Counter[tuple[Kind, Severity]]:
+        """How many incidents are open now, by kind and present severity."""
+        found: Counter[tuple[Kind, Severity]] = self._watch.open_incidents()
+        found.update((KIND, severity) for severity in self._tracker.open_severities())
+        return found
+
+    def listed(self) -> dict[str, int]:
+        """How many incidents are open on each of the partition's series that the context lists."""
+        store, tracker, watch = self._store, self._tracker, self._watch
+        return {
+            series: int(tracker.is_open(series)) + watch.open_on(series)
+            for series in self._context.listed
+            if series in store
+        }
 
     @property
     def shadow_bytes(self) -> int | None:
@@ -184,9 +197,17 @@ class PartitionPipeline:
         outcome.scored += int(known.sum())
         outcome.unscored += int((~known).sum())
         outcome.ratios.append(scores.score[known] / self._context.policy.threshold)
+        if self._context.listed:
+            self._note_latest(batch, scores, outcome)
         if self._context.keep_scores:
             rows = ScoreRows(batch.series, batch.time_ns, batch.offsets, scores.score, batch.steps == 0)
             outcome.scores.append(rows)
+
+    def _note_latest(self, batch: WindowBatch, scores: Scores, outcome: Outcome) -> None:
+        listed, threshold = self._context.listed, self._context.policy.threshold
+        for index, series in enumerate(batch.series):
+            if series in listed and not np.isnan(scores.score[index]):
+                outcome.latest[series] = float(scores.score[index] / threshold)
 
     def _between(self, resets: Sequence[Reset]) -> list[Reset | FreezeNotice | Moment]:
         """What lies between the pending windows, in the order of the records, wherever batches are cut."""

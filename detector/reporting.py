@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
+from detector.end_trail import EndTrail
 from detector.instruments import Instruments
 from detector.kafka.errors import TransientKafkaError
 from detector.live_partition import LivePartition
@@ -48,6 +49,7 @@ class Reporter:
         self._placement = placement
         self._ends = ends
         self._monotonic = monotonic
+        self._trails: dict[InputPartition, EndTrail] = {}
         self._last_report = monotonic() - _REPORT_EVERY_SECONDS
         self._last_lag = monotonic() - _LAG_EVERY_SECONDS
 
@@ -87,10 +89,13 @@ class Reporter:
         except TransientKafkaError as error:
             _log.debug("lag is unknown", error=str(error))
             return
-        self._instruments.lag(
-            {
-                partition: max(0, ends[partition] - (at.next_offset if at.committed is None else at.committed))
-                for partition, at in live.items()
-                if partition in ends
-            }
-        )
+        now = self._monotonic()
+        self._trails = {partition: self._trails.get(partition) or EndTrail() for partition in live}
+        for partition, at in live.items():
+            if partition not in ends:
+                continue
+            end, position = ends[partition], at.next_offset if at.committed is None else at.committed
+            trail = self._trails[partition]
+            trail.note(end, now)
+            behind = trail.seconds_behind(position, now)
+            self._instruments.lag(at.context.name, partition, max(0, end - position), behind)

@@ -130,6 +130,7 @@ class Restorations:
 
     def _try_again(self, partition: InputPartition, error: Exception) -> None:
         _log.warning("restoring failed, trying again", partition=partition.partition, error=str(error))
+        self._instruments.restore_failed(self._contexts[partition.topic].name)
         self._now = None
         self._waiting.appendleft(partition)
         self._retry_at = self._monotonic() + _RETRY_SECONDS

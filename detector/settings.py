@@ -82,6 +82,20 @@ def _model_place(value: object) -> ModelPlace:
     raise PydanticCustomError("path_type", "neither a directory nor a registry reference")
 
 
+def _repeated(names: Sequence[str]) -> str | None:
+    """The first name that occurs a second time."""
+    return next((name for place, name in enumerate(names) if name in names[:place]), None)
+
+
+def _check_listed(names: tuple[str, ...]) -> tuple[str, ...]:
+    name = _repeated(names)
+    if name is not None:
+        raise ValueError(f"{name!r} is listed twice; remove one of the two")
+    if "" in names:
+        raise ValueError("a name is empty; write the series as events name it")
+    return names
+
+
 def _check_retention(seconds: float) -> float:
     if seconds != -1 and seconds <= 0:
         raise ValueError(f"{seconds:g} s keeps nothing; write a longer time, or -1 for ever")
@@ -472,6 +486,14 @@ class DriftSettings(Section):
     """Event time over which samples are counted before they are compared."""
 
 
+class MetricsSettings(Section):
+    """Series that have metrics of their own; it shapes no outcome."""
+
+    series: Annotated[tuple[str, ...], Field(max_length=200), AfterValidator(_check_listed)] = ()
+    """Names of series, 200 at most, whose latest score over threshold and open incidents are exported with a label
+    ``series``. All others are in events only: each of them would cost two time series in Prometheus."""
+
+
 class StreamSettings(Section):
     """One input topic with its model."""
 
@@ -496,6 +518,8 @@ class StreamSettings(Section):
     """How far the stream has come from the training data."""
     frozen: FrozenSettings = FrozenSettings()
     """Channels that stop moving."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Series that have metrics of their own."""
     shadow: ShadowSettings | None = None
     """A challenger that scores the same windows and reports nothing but metrics."""
 
@@ -603,8 +627,3 @@ class Settings(Section):
                 "and the streams' topics must all differ"
             )
         return self
-
-
-def _repeated(names: Sequence[str]) -> str | None:
-    """The first name that occurs a second time."""
-    return next((name for place, name in enumerate(names) if name in names[:place]), None)

@@ -197,7 +197,7 @@ class Worker:
         if live is None:
             return
         outcome = live.pipeline.process(records)
-        self._instruments.processed(live.context.name, outcome)
+        self._instruments.processed(live.context.name, partition, outcome)
         self._guard.observe(partition, outcome)
         self._placement.observe(live.context.name, partition, outcome.active)
         live.outputs.extend(
@@ -269,9 +269,10 @@ class Worker:
     def _drop(self, partition: InputPartition) -> None:
         """Let go of a partition: pending outcomes, windows and incidents are its next owner's business."""
         self._live.pop(partition, None)
-        self._placement.drop(self._contexts[partition.topic].name, partition)
+        stream = self._contexts[partition.topic].name
+        self._placement.drop(stream, partition)
         self._restorations.discard(partition)
-        self._instruments.dropped(partition)
+        self._instruments.dropped(stream, partition)
 
     def _restore_anew(self, partition: InputPartition) -> None:
         """Read back what is committed of a partition that this worker keeps."""

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
 from detector.instruments import Instruments
 from detector.observability.metrics import Metrics
+from detector.outcome import Outcome
 from detector.pipeline import PartitionPipeline
-from detector.records.values import PlainRecord
+from detector.records.values import InputPartition, PlainRecord
 from detector.shadow import Shadow, ShadowModel
 from tests.worker.support import START_MS, MagnitudeScorer, Nowhere, make_context, make_settings
 
@@ -89,3 +90,83 @@ def test_what_a_challenger_carries_is_shown_until_it_goes(registry: CollectorReg
         instruments.observe("pumps", [pipeline])
         shown.append(registry.get_sample_value("reconstream_shadow_memory_bytes", {"stream": "pumps"}))
     assert shown == [64 * 8000, 0]
+
+
+def listed_value(registry: CollectorRegistry, name: str, series: str = "pump") -> float | None:
+    return registry.get_sample_value(f"reconstream_series_{name}", {"stream": "pumps", "series": series})
+
+
+def test_only_listed_series_have_metrics_of_their_own_and_only_while_they_are_here(registry: CollectorRegistry) -> None:
+    made = make_context(make_settings(Nowhere("localhost:1", "none")), "cluster")
+    here, there = (PartitionPipeline(replace(made, listed=frozenset({"pump", "fan"})), number) for number in range(2))
+    instruments = Instruments(Metrics(registry), 100.0)
+    instruments.observe("pumps", [here, there])
+    assert b"reconstream_series_score_threshold_ratio{" not in generate_latest(registry)
+
+    levels = [0.1, 0.1, 0.5, 3.0, 3.0]
+    for number, (pipeline, names) in enumerate(((here, ("pump", "other")), (there, ("fan",)))):
+        records = [
+            PlainRecord(
+                "none.input", number, second * len(names) + place, START_MS + second * 1000, name.encode(),
+                json.dumps({"a": level, "b": 0.0}).encode(),
+            )
+            for second, level in enumerate(levels)
+            for place, name in enumerate(names)
+        ]  # fmt: skip
+        instruments.processed("pumps", InputPartition("none.input", number), pipeline.process(records))
+    instruments.observe("pumps", [here, there])
+    for series in ("pump", "fan"):
+        assert listed_value(registry, "score_threshold_ratio", series) == 3.0
+        assert listed_value(registry, "incidents_open", series) == 1
+    assert b'series="other"' not in generate_latest(registry)
+
+    # The partition of one goes away, with its series.
+    instruments.observe("pumps", [there])
+    assert listed_value(registry, "score_threshold_ratio", "pump") is None
+    assert listed_value(registry, "incidents_open", "pump") is None
+    assert listed_value(registry, "incidents_open", "fan") == 1
+    instruments.observe("pumps", [])
+    assert b"reconstream_series_incidents_open{" not in generate_latest(registry)
+
+
+def test_open_incidents_are_shown_by_kind_and_severity(registry: CollectorRegistry) -> None:
+    pipeline = PartitionPipeline(make_context(make_settings(Nowhere("localhost:1", "none")), "cluster"), 0)
+    instruments = Instruments(Metrics(registry), 100.0)
+
+    def open_now(severity: str) -> float | None:
+        labels = {"stream": "pumps", "kind": "reconstruction", "severity": severity}
+        return registry.get_sample_value("reconstream_incidents_open", labels)
+
+    for start, level, expected in ((0, 3.0, "warning"), (6, 9.0, "critical")):
+        values = [json.dumps({"a": level, "b": 0.0}).encode()] * 6
+        pipeline.process(
+            [
+                PlainRecord("none.input", 0, start + i, START_MS + (start + i) * 1000, b"pump", value)
+                for i, value in enumerate(values)
+            ]
+        )
+        instruments.observe("pumps", [pipeline])
+        assert {severity: open_now(severity) for severity in ("info", "warning", "critical")} == {
+            "info": 0, "warning": 0, "critical": 0, expected: 1,
+        }  # fmt: skip
+
+
+def test_times_of_the_loop_of_commits_and_of_records_are_those_of_the_wall_clock(registry: CollectorRegistry) -> None:
+    now, where = Clock(), InputPartition("t", 3)
+    instruments = Instruments(Metrics(registry), 100.0, monotonic=Clock(), now=now)
+    assert registry.get_sample_value("reconstream_loop_timestamp_seconds") == 1000
+    assert registry.get_sample_value("reconstream_last_commit_timestamp_seconds") == 0
+    now.seconds = 1100.0
+    instruments.polled()
+    instruments.committed("refused", 1, 0.1)
+    assert registry.get_sample_value("reconstream_loop_timestamp_seconds") == 1100
+    assert registry.get_sample_value("reconstream_last_commit_timestamp_seconds") == 0
+    instruments.committed("committed", 1, 0.1)
+    assert registry.get_sample_value("reconstream_last_commit_timestamp_seconds") == 1100
+    labels = {"stream": "pumps", "topic": "t", "partition": "3"}
+    name = "reconstream_partition_last_record_timestamp_seconds"
+    assert registry.get_sample_value(name, labels) is None
+    instruments.processed("pumps", where, Outcome(records=1))
+    assert registry.get_sample_value(name, labels) == 1100
+    instruments.dropped("pumps", where)
+    assert registry.get_sample_value(name, labels) is None

@@ -17,7 +17,7 @@ from detector.alerting.events import ChannelDetail, CloseReason, Event
 from detector.alerting.evidence import Evidence, Opened, bounded, top_channels
 from detector.alerting.identity import Identity, incident_id
 from detector.alerting.lifecycle import NEVER_NS, Lifecycle, Step
-from detector.alerting.policy import SEVERITIES, IncidentPolicy
+from detector.alerting.policy import SEVERITIES, IncidentPolicy, Severity
 from detector.alerting.snapshot import TrackState, decode_track, encode_track
 from detector.alerting.summaries import IncidentSummary
 from detector.alerting.telling import KIND, Teller
@@ -185,6 +185,15 @@ class IncidentTracker:
     def open_count(self) -> int:
         """How many incidents are open now."""
         return sum(track.opened is not None for track in self._tracks.values())
+
+    def is_open(self, series: str) -> bool:
+        """Whether an incident is open on the series."""
+        track = self._tracks.get(series)
+        return track is not None and track.opened is not None
+
+    def open_severities(self) -> list[Severity]:
+        """The present severity of each open incident."""
+        return [track.opened.severity for track in self._tracks.values() if track.opened is not None]
 
     def open_incidents(self) -> list[IncidentSummary]:
         """The open incidents as of their latest samples, in the order in which they opened."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from detector.alerting.events import Event
+from detector.alerting.events import Event, Kind
 from detector.alerting.freezes import FreezeTracker
 from detector.alerting.identity import Identity
+from detector.alerting.policy import Severity
 from detector.alerting.silence import Moment, SilencePolicy, SilenceTracker
 from detector.alerting.standing import StandingPolicy, StandingState, decode_standing, encode_standing
 from detector.series.frozen import FreezeNotice
@@ -95,9 +97,16 @@ class SeriesWatch:
         self._held = False
         self._silence.begin()
 
-    def open_count(self) -> dict[str, int]:
-        """How many incidents of each kind are open."""
-        return {"silence": len(self._silence.open), "frozen": len(self._freezes.open)}
+    def open_incidents(self) -> Counter[tuple[Kind, Severity]]:
+        """How many incidents are open, by kind and present severity."""
+        found: Counter[tuple[Kind, Severity]] = Counter()
+        found.update(("silence", standing.severity) for standing in self._silence.open.values())
+        found.update(("frozen", standing.severity) for standing in self._freezes.open.values())
+        return found
+
+    def open_on(self, series: str) -> int:
+        """How many incidents are open on a series."""
+        return (series in self._silence.open) + (series in self._freezes.open)
 
     def snapshot(self, series: str) -> bytes | None:
         """What has to be kept of a series; None when there is nothing."""

@@ -9,7 +9,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from detector.observability.metrics import MetricDescription, Metrics
+from detector.observability.factory import MetricDescription
+from detector.observability.metrics import Metrics
 
 _HEAD: Final = """\
 # Metrics
@@ -21,8 +22,10 @@ as Prometheus text or, when the scraper asks for it, as OpenMetrics. `/healthz` 
 makes progress and `/readyz` once models are loaded and partitions assigned; otherwise both answer 503 with the reason
 in a JSON body.
 
-Each worker reports what it does itself: sum over the instances for the whole. Series, keys and offsets are never
-labels.
+Each worker reports what it does itself: sum over the instances for the whole. Keys and offsets are never labels, and
+series are only those that `streams[].metrics.series` lists. Times are in seconds, sizes in bytes. Rules for alerts, and
+for what dashboards share, are in [deploy/prometheus](../deploy/prometheus); [runbooks](runbooks/README.md) have a page
+for every alert.
 """
 
 _QUESTIONS: Final = """

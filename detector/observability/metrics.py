@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Info, disable_created_metrics
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from detector.observability.histogram import BulkHistogram
-
-PREFIX: Final = "reconstream_"
+from detector.observability.factory import MetricDescription, MetricFactory
 
 # Dense near 1, where the decision is made. The ratio survives retraining, raw errors would not.
 RATIO_BOUNDS: Final = (
     0.1, 0.25, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0,
 )  # fmt: skip
 SCORING_SECONDS_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-COMMIT_SECONDS_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
-RESTORE_SECONDS_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+# To the longest that a commit with the default deadlines can take: `WorkerSettings.longest_commit_seconds`.
+COMMIT_SECONDS_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+RESTORE_SECONDS_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 LAG_SECONDS_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 BATCH_WINDOWS_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 COMMIT_RECORDS_BOUNDS: Final = (1, 10, 100, 500, 1000, 2500, 5000, 10_000, 20_000, 50_000, 100_000)
@@ -36,54 +34,12 @@ SHADOW_VERDICTS: Final = ("neither", "both", "champion_only", "challenger_only")
 COMMIT_OUTCOMES: Final = ("committed", "refused", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class MetricDescription:
-    """What the documentation says about a metric."""
-
-    section: str
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    documentation: str
-    bounds: tuple[float, ...] = ()
-
-
-class _Factory:
-    """Makes metrics with the common prefix and remembers what it made, for the documentation."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-        self._section = ""
-        self.descriptions: list[MetricDescription] = []
-
-    def section(self, title: str) -> None:
-        self._section = title
-
-    def _describe(self, name: str, kind: str, text: str, labels: Sequence[str], bounds: Sequence[float] = ()) -> None:
-        self.descriptions.append(MetricDescription(self._section, name, kind, tuple(labels), text, tuple(bounds)))
-
-    def counter(self, name: str, text: str, *labels: str) -> Counter:
-        self._describe(f"{PREFIX}{name}", "counter", text, labels)
-        return Counter(f"{PREFIX}{name}", text, labels, registry=self._registry)
-
-    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        self._describe(f"{PREFIX}{name}", "gauge", text, labels)
-        return Gauge(f"{PREFIX}{name}", text, labels, registry=self._registry)
-
-    def histogram(self, name: str, text: str, bounds: Sequence[float], *labels: str) -> BulkHistogram:
-        self._describe(f"{PREFIX}{name}", "histogram", text, labels, bounds)
-        return BulkHistogram(f"{PREFIX}{name}", text, labels, bounds, self._registry)
-
-    def info(self, name: str, text: str, labels: Sequence[str], fields: Sequence[str]) -> Info:
-        self._describe(f"{PREFIX}{name}_info", "info", text, (*labels, *fields))
-        return Info(f"{PREFIX}{name}", text, labels, registry=self._registry)
-
-
 class Metrics:
-    """The worker's metrics. Series, keys, offsets and exception texts are never labels: their number has no bound.
+    """The worker's metrics.
 
-    The attributes are prometheus_client's own counters and gauges, and `BulkHistogram`; ``docs/metrics.md`` is
-    generated from this class (``python -m detector.observability.document``).
+    Keys, offsets and exception texts are never labels, since their number has no bound; a series is one only where the
+    settings list it. The attributes are prometheus_client's own counters and gauges, and `BulkHistogram`;
+    ``docs/metrics.md`` is generated from this class (``python -m detector.observability.document``).
 
     Args:
         registry: Where they are registered; a fresh one in tests.
@@ -93,7 +49,7 @@ class Metrics:
         # Each counter and histogram would have a second series with the time of its birth, which nothing here reads.
         # The library knows this setting for the whole process only.
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        make = _Factory(registry)
+        make = MetricFactory(registry)
         self.registry = registry
 
         make.section("Records in")
@@ -113,11 +69,25 @@ class Metrics:
             "records_duplicate_total", "Samples dropped because their series had one of the same time.", "stream"
         )
         self.dead_letters = make.counter("dead_letters_total", "Records committed to the dead-letter topic.", "stream")
+        partition = ("stream", "topic", "partition")
         self.consumer_lag = make.gauge(
             "consumer_lag_records",
-            "Records between the position and the last stable offset; only for partitions that this worker owns.",
-            "topic",
-            "partition",
+            "Records between what is committed and the last stable offset; only for partitions that this worker owns.",
+            *partition,
+        )
+        self.consumer_lag_seconds = make.gauge(
+            "consumer_lag_seconds",
+            "For how long the last stable offset has been beyond what is committed, by the worker's clock and since it "
+            "began to look; 0 when nothing waits. It needs no timestamps of records, which may be of another time.",
+            *partition,
+        )
+        self.partition_last_record_timestamp = make.gauge(
+            "partition_last_record_timestamp_seconds",
+            "Wall-clock time at which the partition last gave this worker a record; absent until it gives one.",
+            *partition,
+        )
+        self.input_partitions = make.gauge(
+            "input_partitions", "Partitions of the stream's topic, whichever worker owns them.", "stream"
         )
         self.last_processed_timestamp = make.gauge(
             "last_processed_timestamp_seconds", "Wall-clock time at which records were last processed.", "stream"
@@ -178,6 +148,9 @@ class Metrics:
         )
 
         make.section("Scores and incidents")
+        self.score_threshold = make.gauge(
+            "score_threshold", "Threshold in force; scores above it are anomalous.", "stream"
+        )
         self.score_threshold_ratio = make.histogram(
             "score_threshold_ratio",
             "Score over threshold of every scored window; above 1 is anomalous.",
@@ -213,7 +186,25 @@ class Metrics:
             "kind",
             "severity",
         )
-        self.incidents_open = make.gauge("incidents_open", "Incidents that are open now, by kind.", "stream", "kind")
+        self.incidents_open = make.gauge(
+            "incidents_open", "Incidents that are open now, by kind and present severity.",
+            "stream", "kind", "severity",
+        )  # fmt: skip
+        self.last_incident_timestamp = make.gauge(
+            "last_incident_timestamp_seconds",
+            "Event time at which the latest incident opened that this worker has committed; absent until it has.",
+            "stream",
+        )
+        self.series_threshold_ratio = make.gauge(
+            "series_score_threshold_ratio",
+            "Latest score over threshold of a series that streams[].metrics.series lists, while this worker has it.",
+            "stream", "series",
+        )  # fmt: skip
+        self.series_incidents_open = make.gauge(
+            "series_incidents_open",
+            "Incidents, of whatever kind, that are open on a series that streams[].metrics.series lists.",
+            "stream", "series",
+        )  # fmt: skip
         self.scoring_duration = make.histogram(
             "scoring_duration_seconds",
             "Time that one batch of windows took to score.",
@@ -238,6 +229,14 @@ class Metrics:
         self.commit_records = make.histogram(
             "commit_records", "Input records covered by one commit.", COMMIT_RECORDS_BOUNDS
         )
+        self.last_commit_timestamp = make.gauge(
+            "last_commit_timestamp_seconds",
+            "Wall-clock time of the last commit that succeeded; 0 when there was none since the start.",
+        )
+        self.loop_timestamp = make.gauge(
+            "loop_timestamp_seconds",
+            "Wall-clock time at which the loop last came round to a poll that was answered; at first, of the start.",
+        )
         self.poll_interval_ratio = make.gauge(
             "poll_interval_ratio", "Longest recent time between polls over the limit at which the group gives up on us."
         )
@@ -260,6 +259,9 @@ class Metrics:
         self.rebalances = make.counter("rebalances_total", "Times that this worker's assignment changed.")
         self.restore_records = make.counter(
             "restore_records_total", "Records read again, silently, to restore state.", "stream"
+        )
+        self.restore_failures = make.counter(
+            "restore_failures_total", "Restorations of a partition that failed and were begun anew.", "stream"
         )
         self.restore_duration = make.histogram(
             "restore_duration_seconds", "From the assignment of a partition until it was live.",
@@ -318,6 +320,12 @@ class Metrics:
             "became the stream's model and rests).",
             "stream", "role", "outcome",
         )  # fmt: skip
+        self.model_refused = make.gauge(
+            "model_refused",
+            "1 while the bundle that the settings name for a role is refused, so that an older one goes on or, for a "
+            "challenger, perhaps none; otherwise 0.",
+            "stream", "role",
+        )  # fmt: skip
         self.registry_checks = make.counter(
             "registry_checks_total",
             "Times that a registry was asked what an alias names, by outcome: answered or failed.",
@@ -325,6 +333,9 @@ class Metrics:
         )  # fmt: skip
         self.model_info = make.info(
             "model", "The model that scores a stream; always 1.", ("stream",), ("model", "version", "runtime")
+        )
+        self.memory_limit = make.gauge(
+            "memory_limit_bytes", "Memory that this process may use: of its control group, or all of the machine's."
         )
         self.build_info = make.info("build", "The program; always 1.", (), ("version", "python"))
         self.descriptions: tuple[MetricDescription, ...] = tuple(make.descriptions)
@@ -341,7 +352,8 @@ class Metrics:
         for counter in (
             self.records_consumed, self.records_ignored, self.records_late, self.records_duplicate, self.dead_letters,
             self.series_forgotten, self.samples_filled, self.samples_incomplete, self.windows_scored,
-            self.restore_records, self.series_evicted, self.series_reloaded, self.series_eviction_failures,
+            self.restore_records, self.restore_failures, self.series_evicted, self.series_reloaded,
+            self.series_eviction_failures,
         ):  # fmt: skip
             counter.labels(stream)
         for histogram in (
@@ -364,9 +376,10 @@ class Metrics:
         ):
             for value in values:
                 counter.labels(stream, value)
+        self.model_refused.labels(stream, "champion")
         for kind in INCIDENT_KINDS:
-            self.incidents_open.labels(stream, kind)
             for severity in SEVERITIES:
+                self.incidents_open.labels(stream, kind, severity)
                 self.anomalies.labels(stream, kind, severity)
         for event in EVENT_KINDS:
             for severity in SEVERITIES:
@@ -380,6 +393,7 @@ class Metrics:
         for verdict in SHADOW_VERDICTS:
             self.shadow_windows.labels(stream, verdict)
         self.shadow_memory_bytes.labels(stream)
+        self.model_refused.labels(stream, "challenger")
         for counter in (self.shadow_windows_unscored, self.shadow_incidents, self.shadow_failures):
             counter.labels(stream)
         for histogram in (self.shadow_threshold_ratio, self.shadow_scoring_duration):
@@ -404,10 +418,17 @@ class Metrics:
         """
         self.model_info.labels(stream).info({"model": model, "version": version, "runtime": runtime})
 
-    def set_lag(self, topic: str, partition: int, records: int) -> None:
-        """How far an owned partition is behind its last stable offset."""
-        self.consumer_lag.labels(topic, str(partition)).set(records)
+    def set_lag(self, stream: str, topic: str, partition: int, records: int, seconds: float) -> None:
+        """How far, and for how long, an owned partition has been behind its last stable offset."""
+        self.consumer_lag.labels(stream, topic, str(partition)).set(records)
+        self.consumer_lag_seconds.labels(stream, topic, str(partition)).set(seconds)
 
-    def remove_partition(self, topic: str, partition: int) -> None:
+    def remove_partition(self, stream: str, topic: str, partition: int) -> None:
         """Stop reporting a partition that was taken away; its next owner reports it. Unknown ones are fine."""
-        self.consumer_lag.remove(topic, str(partition))
+        for gauge in (self.consumer_lag, self.consumer_lag_seconds, self.partition_last_record_timestamp):
+            gauge.remove(stream, topic, str(partition))
+
+    def remove_series(self, stream: str, series: str) -> None:
+        """Stop reporting a listed series that went away with its partition, or was forgotten. Unknown ones are fine."""
+        for gauge in (self.series_threshold_ratio, self.series_incidents_open):
+            gauge.remove(stream, series)

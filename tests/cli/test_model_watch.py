@@ -64,6 +64,9 @@ class Watched:
         labels = {"stream": "web", "role": role, "outcome": outcome}
         return self.metrics.get_sample_value("reconstream_model_swaps_total", labels) or 0.0
 
+    def is_refused(self, role: str = "champion") -> float | None:
+        return self.metrics.get_sample_value("reconstream_model_refused", {"stream": "web", "role": role})
+
     def checks(self, outcome: str) -> float:
         labels = {"stream": "web", "outcome": outcome}
         return self.metrics.get_sample_value("reconstream_registry_checks_total", labels) or 0.0
@@ -125,10 +128,12 @@ def test_a_bad_one_is_tried_once_and_again_only_when_asked_or_moved(watched):
     found.move("champion", 2)
     assert found.look() == ["the new bundle is refused, the old model goes on"]
     assert (found.look(), found.look(), found.swaps("refused")) == ([], [], 1)
+    assert found.is_refused() == 1
     assert "the new bundle is refused, the old model goes on" in found.look(asked=True)
     assert found.swaps("refused") == 2
     found.move("champion", 0)
     assert (found.look(), found.ready()) == ([], [])
+    assert found.is_refused() == 0
     found.move("champion", 2)
     assert found.look() == ["the new bundle is refused, the old model goes on"]
     assert found.swaps("refused") == 3
@@ -207,8 +212,10 @@ def test_a_challenger_comes_and_goes(watched):
     assert found.look() == ["the challenger is refused"]
     assert found.shadow.model is not None
     assert (found.look(), found.swaps("refused", "challenger")) == ([], 1)
+    assert (found.is_refused("challenger"), found.is_refused()) == (1, 0)
     found.move("challenger", None)
     assert found.look() == ["the alias names nothing; there is no challenger"]
+    assert found.is_refused("challenger") == 0
     assert found.shadow.model is None
     assert "reconstream_shadow_model_info{" not in generate_latest(found.metrics).decode()
     assert found.swaps("removed", "challenger") == 1

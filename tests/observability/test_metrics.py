@@ -93,13 +93,13 @@ def test_a_stream_is_exposed_at_zero(registry: CollectorRegistry) -> None:
 
 def test_lag_of_a_partition_that_was_taken_away_is_gone(registry: CollectorRegistry) -> None:
     metrics = Metrics(registry)
-    metrics.set_lag("t", 0, 5)
-    metrics.set_lag("t", 1, 7)
-    metrics.remove_partition("t", 0)
-    metrics.remove_partition("t", 9)
-    name = "reconstream_consumer_lag_records"
-    assert registry.get_sample_value(name, {"topic": "t", "partition": "0"}) is None
-    assert registry.get_sample_value(name, {"topic": "t", "partition": "1"}) == 7
+    metrics.set_lag("s", "t", 0, 5, 1.5)
+    metrics.set_lag("s", "t", 1, 7, 2.5)
+    metrics.remove_partition("s", "t", 0)
+    metrics.remove_partition("s", "t", 9)
+    for name, value in (("reconstream_consumer_lag_records", 7), ("reconstream_consumer_lag_seconds", 2.5)):
+        assert registry.get_sample_value(name, {"stream": "s", "topic": "t", "partition": "0"}) is None
+        assert registry.get_sample_value(name, {"stream": "s", "topic": "t", "partition": "1"}) == value
 
 
 def test_a_new_model_takes_the_place_of_the_old(registry: CollectorRegistry) -> None:
@@ -135,8 +135,13 @@ def test_no_series_tells_when_another_was_born(registry: CollectorRegistry) -> N
 
 
 def test_no_label_is_unbounded(registry: CollectorRegistry) -> None:
-    labels = {label for metric in Metrics(registry).descriptions for label in metric.labels}
-    assert not labels & {"key", "offset", "error", "exception", "series"}
+    descriptions = Metrics(registry).descriptions
+    labels = {label for metric in descriptions for label in metric.labels}
+    assert not labels & {"key", "offset", "error", "exception"}
+    # Of these the settings bound the number of values.
+    assert {metric.name for metric in descriptions if "series" in metric.labels} == {
+        "reconstream_series_score_threshold_ratio", "reconstream_series_incidents_open",
+    }  # fmt: skip
 
 
 def test_the_document_is_up_to_date(registry: CollectorRegistry) -> None:

@@ -49,7 +49,7 @@ def test_a_restart_goes_on_with_both_and_a_replay_tells_the_same(cluster: Cluste
             cluster.send(series, [record(second, level if series == "one" else second / 1000)])
     worker = start(cluster, settings)
     worker.wait_committed(cluster, {0: 41})
-    worker.wait_for(lambda: worker.value("incidents_open", stream="pumps", kind="silence") == 1)
+    worker.wait_for(lambda: worker.value("incidents_open", stream="pumps", kind="silence", severity="critical") == 1)
     assert worker.value("anomalies_total", stream="pumps", kind="frozen", severity="warning") == 1
     getattr(worker, end)()
     assert told(cluster.events()) == [
@@ -60,8 +60,8 @@ def test_a_restart_goes_on_with_both_and_a_replay_tells_the_same(cluster: Cluste
 
     again = start(cluster, settings)
     try:
-        again.wait_for(lambda: again.value("incidents_open", stream="pumps", kind="frozen") == 1)
-        assert again.value("incidents_open", stream="pumps", kind="silence") == 1
+        again.wait_for(lambda: again.value("incidents_open", stream="pumps", kind="frozen", severity="critical") == 1)
+        assert again.value("incidents_open", stream="pumps", kind="silence", severity="critical") == 1
         for second in range(20, 25):
             for series in ("one", "two"):
                 cluster.send(series, [record(second, second / 100)])

@@ -32,6 +32,7 @@ class Seat:
         load: Opens and checks a bundle and puts it into the seat, and says what became of it, or raises.
         clear: Empties the seat, when its alias names nothing any more; None: it is never empty.
         source: Opens bundles.
+        is_refused: Whether what the settings name was bad when it was last looked at.
         refused: What the alias named when its bundle turned out to be bad; not tried again until it names another.
     """
 
@@ -42,6 +43,7 @@ class Seat:
     load: Callable[[Bundle], Outcome]
     clear: Callable[[], None] | None
     source: BundleSource
+    is_refused: bool = False
     refused: Named | None = None
     _told_nothing: bool = field(default=False, repr=False)
 
@@ -73,7 +75,7 @@ class Seat:
             return self._nothing()
         self._told_nothing = False
         if named.digest == self.digest:
-            self.refused = None
+            self.refused, self.is_refused = None, False
             return self._same() if asked else None
         if named == self.refused and not asked:
             return None
@@ -83,6 +85,7 @@ class Seat:
         return outcome
 
     def _nothing(self) -> Outcome | None:
+        self.is_refused = False
         there_was = self.digest is not None
         if self.clear is not None:
             self.clear()
@@ -96,6 +99,7 @@ class Seat:
         return "removed" if there_was and self.clear is not None else None
 
     def _same(self) -> Outcome:
+        self.is_refused = False
         _log.info("the bundle is the one that runs already", **self._about())
         return "unchanged"
 
@@ -113,10 +117,11 @@ class Seat:
             Exception
         ) as error:  # whatever libraries make of a bad bundle: the model that runs is none of its business
             return self._refuse(f"{type(error).__name__}: {str(error)[:500]}")
-        self.digest = bundle.digest
+        self.digest, self.is_refused = bundle.digest, False
         return outcome
 
     def _refuse(self, reason: str) -> Outcome:
+        self.is_refused = True
         if self.role == "champion":
             _log.error("the new bundle is refused, the old model goes on", reason=reason, **self._about())
         else:

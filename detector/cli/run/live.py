@@ -93,16 +93,20 @@ def open_live(
         check_group(settings.kafka, settings.worker.group, transactional_id(settings) if exactly_once else None)
         metrics = Metrics(registry)
         metrics.build_info.info({"version": __version__, "python": python_version()})
+        metrics.memory_limit.set(memory_limit())
         health = Health(monotonic, settings.http.stalled_after_seconds, ("model", "assignment"))
         health.set_ready("model")
         server = HttpServer(settings.http, registry, health)
         server.start()
         stack.callback(server.stop)
 
+        listed = {stream.topic: frozenset(stream.metrics.series) for stream in settings.streams}
+
         def ready(context: StreamContext) -> StreamContext:
-            most = settings.worker.state.max_resident_series
-            tell_footprint(context, counts[context.identity.topic], most, memory_limit())
-            return replace(measured(context, metrics), residency=series_residency)
+            topic, most = context.identity.topic, settings.worker.state.max_resident_series
+            tell_footprint(context, counts[topic], most, memory_limit())
+            metrics.input_partitions.labels(context.name).set(counts[topic])
+            return replace(measured(context, metrics), residency=series_residency, listed=listed[topic])
 
         shadowed = {stream.topic for stream in settings.streams if stream.shadow is not None}
         streams = {

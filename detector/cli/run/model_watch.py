@@ -29,6 +29,7 @@ def measured(context: StreamContext, metrics: Metrics) -> StreamContext:
     metrics.add_stream(context.name, REASONS)
     identity = context.identity
     metrics.set_model(context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime)
+    metrics.score_threshold.labels(context.name).set(context.policy.threshold)
     return replace(context, scorer=TimedScorer(context.scorer, metrics, context.name, drift=context.drift))
 
 
@@ -177,6 +178,7 @@ class ModelWatch:
                 )  # fmt: skip
             return
         self._complaints.pop(key, None)
+        self._metrics.model_refused.labels(seat.stream, seat.role).set(seat.is_refused)
         if seat.follows:
             self._metrics.registry_checks.labels(seat.stream, "answered").inc()
         if outcome is not None:
