@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict
 
@@ -17,7 +17,7 @@ from detector.series.carried import MemoryLayout, States, StateType, memory_layo
 from detector.series.eviction import Residency
 from detector.series.frozen import FreezeLimits
 from detector.series.spec import WindowSpec
-from detector.series.values import WindowBatch
+from detector.series.values import Reset, WindowBatch
 from detector.shadow import Shadow
 
 
@@ -42,6 +42,22 @@ class WindowScorer(Protocol):
         """
 
 
+class Observer(Protocol):
+    """Sees what the pipelines of a stream score, and changes nothing."""
+
+    def observe(
+        self, partition: int, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset]
+    ) -> None:
+        """Take note of windows with their scores, and of what lies between them.
+
+        Args:
+            partition: Number of the partition.
+            batch: The windows, in the order of their completion; None for none.
+            scores: Of the windows, row by row.
+            resets: In order, each with how many of the windows precede it.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class StreamContext:
     """What all partitions of a stream share.
@@ -59,6 +75,7 @@ class StreamContext:
         reach: By series the scored samples after which nothing older has any influence; None: a scorer that carries
             something along remembers for ever.
         listed: Series whose latest score is noted in the outcome, for metrics.
+        observer: Sees what is scored, for pictures of it; None: nobody does.
         shaping: The settings that ``identity.fingerprint`` stands for, to be written down with an epoch.
     """
 
@@ -79,6 +96,7 @@ class StreamContext:
     reach: Callable[[str], float] | None = None
     drift: FollowsDrift | None = None
     listed: frozenset[str] = frozenset()
+    observer: Observer | None = None
     shaping: Mapping[str, Any] = field(default_factory=dict)
 
     @property

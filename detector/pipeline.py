@@ -170,6 +170,8 @@ class PartitionPipeline:
         self._judge(batch, scores, between, outcome)
         if self._shadow is not None:
             self._shadow.observe(batch, scores, resets, outcome.shadow)
+        if self._context.observer is not None:
+            self._context.observer.observe(self._partition, batch, scores, resets)
 
     def _judge(
         self,
