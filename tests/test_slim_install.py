@@ -50,7 +50,11 @@ def test_what_a_worker_needs_can_be_imported(slim, module):
 
 
 # Modules that a user reaches only with an extra, and which say so themselves before they are imported.
-OF_AN_EXTRA = {"detector.inspection.picture": "matplotlib"}
+OF_AN_EXTRA = {
+    "detector.inspection.picture": "matplotlib",
+    "detector.pages.render": "jinja2",
+    "detector.pictures": "bokeh",
+}
 
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil

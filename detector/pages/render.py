@@ -1,0 +1,87 @@
+"""From a report to one HTML file that needs nothing else: style, scripts and data are all within."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from detector.pages import assets
+from detector.pages.blocks import Block, Fold, Pair, Picture, Report
+
+
+def render_report(report: Report) -> str:
+    """The page, as HTML.
+
+    Its content security policy allows the scripts that it was written with and nothing else: neither a request nor a
+    script that somebody slipped into the name of a series.
+
+    Raises:
+        ValueError: two sections or folds have one name.
+    """
+    names = [section.name for section in report.sections]
+    names += [block.name for block in _all_blocks(report) if isinstance(block, Fold)]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"places of one name: {', '.join(sorted(twice))}")
+    pictures = [block for block in _all_blocks(report) if isinstance(block, Picture)]
+    numbers = {id(picture): number for number, picture in enumerate(pictures)}
+    scripts = [assets.theme_script(), assets.report_script()]
+    if pictures:
+        scripts.insert(0, assets.bokeh_script())
+    allowed = " ".join(f"'{assets.fingerprint(script)}'" for script in scripts)
+    # Bokeh writes style elements into the shadow roots of its pictures.
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            policy=policy,
+            style=Markup(assets.style()),  # noqa: S704 - our own files, not the user's data
+            scripts=[Markup(script) for script in scripts],  # noqa: S704
+            favicon=Markup(assets.favicon()),  # noqa: S704
+            favicon_address=assets.favicon_address(),
+            item_name=lambda picture: f"item-{numbers[id(picture)]}",
+            items=[(f"item-{number}", in_script(picture.item)) for number, picture in enumerate(pictures)],
+            has_folds=any(isinstance(block, Fold) for block in _all_blocks(report)),
+        )
+    )
+
+
+def in_script(data: Mapping[str, Any]) -> Markup:
+    """Data as JSON that may stand within a script element: no text in it can end the element, or begin another."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704 - what HTML could take for its own is gone
+
+
+@cache
+def environment() -> Environment:
+    """Templates of this package; whatever is put into them is escaped."""
+    return Environment(
+        loader=PackageLoader("detector.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _all_blocks(report: Report) -> Iterator[Block]:
+    for section in report.sections:
+        yield from _within(section.blocks)
+
+
+def _within(blocks: Sequence[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        if isinstance(block, Fold | Pair):
+            yield from _within(block.blocks)
