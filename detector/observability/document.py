@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from detector.observability.factory import MetricDescription
 from detector.observability.metrics import Metrics
+from detector.observability.replay_metrics import FAMILIES, Family
 
 _HEAD: Final = """\
 # Metrics
@@ -45,6 +46,47 @@ sum(rate(reconstream_score_threshold_ratio_count[1d]))` |
 | Is a poll about to come too late? | `reconstream_poll_interval_ratio > 0.5` |
 """
 
+_REPLAY: Final = """
+## A replay, in Prometheus and Grafana
+
+`detector replay --openmetrics replay.om` writes what a replay comes to under names of its own, which no worker exports,
+at the event times of the data. Prometheus does not scrape the past; its `promtool` makes blocks of its database from
+the file, and a Prometheus of its own serves them:
+
+```
+detector replay -c detector.yaml --since 30d --openmetrics replay.om
+promtool tsdb create-blocks-from openmetrics --max-block-duration=768h replay.om replay-data
+touch empty.yaml
+prometheus --config.file=empty.yaml --storage.tsdb.path=replay-data --storage.tsdb.retention.time=100y \\
+  --web.listen-address=127.0.0.1:9091
+```
+
+Without a long retention Prometheus deletes old blocks when it starts. `--max-block-duration` is optional; with the
+usual blocks of two hours `promtool` reads the file once for each of them. The blocks may also be moved into the data
+directory of the Prometheus that scrapes the workers, if its retention reaches back that far.
+
+{table}
+
+Each value stands for a step, `--openmetrics-step`, and carries the time at which the step ends. Steps are a minute long
+without the option, or as long as the period of the model, up to the five minutes for which Prometheus takes a value to
+last; for longer steps or periods give it `--query.lookback-delta`. A value is there for every step in which a score or
+an event of its stream is.
+
+In Grafana, add this Prometheus as a data source, with the step as its *scrape interval*, which is what `rate()` in
+panels goes by. Behind the prefix, names and labels are those of the live metrics, so a query for live ones, written
+with `reconstream_replay_` for `reconstream_`, is one for a replay.
+
+| question | query |
+|---|---|
+| What was open when? | `sum by (stream, severity) (reconstream_replay_incidents_open)` |
+| How far was each series from its threshold? | `reconstream_replay_series_score_threshold_ratio` |
+| Which had the worst of it? | `topk(10, max_over_time(reconstream_replay_series_score_threshold_ratio[1d]))` |
+| How many incidents a day? | `sum by (stream, kind) (increase(reconstream_replay_anomalies_total[1d]))` |
+| How much was above the threshold? | \
+`1 - sum(increase(reconstream_replay_score_threshold_ratio_bucket{{le="1.0"}}[1d])) / \
+sum(increase(reconstream_replay_score_threshold_ratio_count[1d]))` |
+"""
+
 _TABLE_HEAD: Final = ("| metric | kind | labels | meaning |", "|---|---|---|---|")
 
 
@@ -56,12 +98,18 @@ def _row(metric: MetricDescription) -> str:
     return f"| `{metric.name}` | {metric.kind} | {labels} | {text} |"
 
 
+def _replay_row(family: Family) -> str:
+    labels = ", ".join(f"`{label}`" for label in family.labels)
+    return f"| `{family.sample}` | {family.kind} | {labels} | {family.documentation} |"
+
+
 def document(metrics: Iterable[MetricDescription]) -> str:
     """The whole of ``docs/metrics.md``, one table a section in the order in which they are declared."""
     lines = [_HEAD]
     for section, group in itertools.groupby(metrics, key=lambda metric: metric.section):
         lines += [f"## {section}", "", *_TABLE_HEAD, *map(_row, group), ""]
-    return "\n".join(lines).rstrip("\n") + "\n" + _QUESTIONS
+    replay = _REPLAY.format(table="\n".join([*_TABLE_HEAD, *map(_replay_row, FAMILIES)]))
+    return "\n".join(lines).rstrip("\n") + "\n" + _QUESTIONS + replay
 
 
 def main() -> None:

@@ -70,6 +70,17 @@ def replay(
     events_topic: Annotated[
         str | None, typer.Option(help="Write every event to this topic, which is created if need be.")
     ] = None,
+    openmetrics: Annotated[
+        Path | None,
+        typer.Option(help="Write scores and incidents to this file, for promtool tsdb create-blocks-from openmetrics."),
+    ] = None,
+    openmetrics_step: Annotated[
+        str | None,
+        typer.Option(
+            help="One value for each series in so long, the greatest; a minute, or the model's period up to 5m.",
+            show_default=False,
+        ),
+    ] = None,
     time_column: Annotated[str | None, typer.Option(help="Files: column of the event time.")] = None,
     series_column: Annotated[str | None, typer.Option(help="Files: column that names the series.")] = None,
     series: Annotated[str | None, typer.Option(help="Files: name of the series of the whole file.")] = None,
@@ -92,6 +103,8 @@ def replay(
 
         detector replay -c detector.yaml --since 30d --what-if
 
+        detector replay -c detector.yaml --since 30d --openmetrics replay.om
+
         detector replay quarter.parquet --model models/servers --scores scores.parquet --json
     """
     import sys
@@ -99,6 +112,7 @@ def replay(
     from detector.cli.common.bundles import place_of
     from detector.cli.common.progress import RecordProgress
     from detector.cli.replay.comparison_summary import comparison_document, print_comparison
+    from detector.cli.replay.openmetrics import OpenMetricsSink, step_ms
     from detector.cli.replay.sinks import EventFileSink, EventTopicSink, ScoreFileSink
     from detector.cli.replay.sources import Range, open_files, open_lived, open_topics
     from detector.cli.replay.summary import as_document, print_summary
@@ -123,6 +137,8 @@ def replay(
         )
     if registry and not as_lived:
         raise ConfigError("--registry finds the bundles of another time; it belongs to --as-lived")
+    if openmetrics_step is not None and openmetrics is None:
+        raise ConfigError("--openmetrics-step is about the file of --openmetrics; name that as well")
     if shadow is not None and as_lived:
         raise ConfigError("--shadow compares two models over one stretch of history; leave out --as-lived")
     challenger = None if shadow is None else place_of(shadow, "--shadow")
@@ -149,6 +165,17 @@ def replay(
             sinks.append(ScoreFileSink(scores))
         if events is not None:
             sinks.append(EventFileSink(events))
+        if openmetrics is not None:
+            periods = [context.spec.period_ns for context in opened.contexts.values()]
+            stream_names = {item.topic: item.name for item in settings.streams}
+            of_files = settings.streams[0].name
+            sinks.append(
+                OpenMetricsSink(
+                    openmetrics,
+                    step_ms(openmetrics_step, periods),
+                    lambda name: of_files if files else stream_names[name],
+                )
+            )
         if events_topic is not None:
             sinks.append(EventTopicSink(_topic_writer(settings, events_topic, opened.partitions)))
         with RecordProgress("replaying", opened.records) as progress:
