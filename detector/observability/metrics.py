@@ -418,6 +418,11 @@ class Metrics:
         """
         self.model_info.labels(stream).info({"model": model, "version": version, "runtime": runtime})
 
+    def remove_drift(self, stream: str) -> None:
+        """Stop reporting how far a stream has come from the training of a model that is not in force any more."""
+        for gauge in (self.input_drift, self.input_drift_limit, self.score_drift, self.score_drift_limit):
+            gauge.remove(stream)
+
     def set_lag(self, stream: str, topic: str, partition: int, records: int, seconds: float) -> None:
         """How far, and for how long, an owned partition has been behind its last stable offset."""
         self.consumer_lag.labels(stream, topic, str(partition)).set(records)

@@ -94,6 +94,8 @@ def open_live(
         metrics = Metrics(registry)
         metrics.build_info.info({"version": __version__, "python": python_version()})
         metrics.memory_limit.set(memory_limit())
+        # Before anybody can ask: it says since when the loop has not gone round.
+        instruments = Instruments(metrics, settings.worker.max_poll_interval_seconds)
         health = Health(monotonic, settings.http.stalled_after_seconds, ("model", "assignment"))
         health.set_ready("model")
         server = HttpServer(settings.http, registry, health)
@@ -136,7 +138,6 @@ def open_live(
             counts,
             announce=announce,
         )
-        instruments = Instruments(metrics, worker_settings.max_poll_interval_seconds)
         watch = ModelWatch(
             settings.streams,
             streams,

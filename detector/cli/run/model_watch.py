@@ -29,6 +29,7 @@ def measured(context: StreamContext, metrics: Metrics) -> StreamContext:
     metrics.add_stream(context.name, REASONS)
     identity = context.identity
     metrics.set_model(context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime)
+    metrics.remove_drift(context.name)  # it was against another model's training
     metrics.score_threshold.labels(context.name).set(context.policy.threshold)
     return replace(context, scorer=TimedScorer(context.scorer, metrics, context.name, drift=context.drift))
 
