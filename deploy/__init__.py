@@ -1,0 +1,1 @@
+"""What runs reconstream in production: rules, dashboards, images, manifests."""
