@@ -10,8 +10,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from detector.observability.factory import MetricDescription
+from detector.observability.library import LIBRARY
 from detector.observability.metrics import Metrics
 from detector.observability.replay_metrics import FAMILIES, Family
+from detector.observability.replay_run import descriptions as of_replay_run
 
 _HEAD: Final = """\
 # Metrics
@@ -87,6 +89,18 @@ with `reconstream_replay_` for `reconstream_`, is one for a replay.
 sum(increase(reconstream_replay_score_threshold_ratio_count[1d]))` |
 """
 
+_REPLAY_RUN: Final = """
+## How a replay ended
+
+`detector replay --metrics nightly.prom` leaves this for the textfile collector of Prometheus's node_exporter, whether
+the replay succeeded or not; put the file into the directory that the collector reads
+(`--collector.textfile.directory`). The label `replay` is the file's name, here `nightly`.
+
+{table}
+
+The alert [ReconstreamReplayFailed](runbooks/ReconstreamReplayFailed.md) goes by the first of them.
+"""
+
 _TABLE_HEAD: Final = ("| metric | kind | labels | meaning |", "|---|---|---|---|")
 
 
@@ -106,10 +120,11 @@ def _replay_row(family: Family) -> str:
 def document(metrics: Iterable[MetricDescription]) -> str:
     """The whole of ``docs/metrics.md``, one table a section in the order in which they are declared."""
     lines = [_HEAD]
-    for section, group in itertools.groupby(metrics, key=lambda metric: metric.section):
+    for section, group in itertools.groupby([*metrics, *LIBRARY], key=lambda metric: metric.section):
         lines += [f"## {section}", "", *_TABLE_HEAD, *map(_row, group), ""]
+    ended = _REPLAY_RUN.format(table="\n".join([*_TABLE_HEAD, *map(_row, of_replay_run())]))
     replay = _REPLAY.format(table="\n".join([*_TABLE_HEAD, *map(_replay_row, FAMILIES)]))
-    return "\n".join(lines).rstrip("\n") + "\n" + _QUESTIONS + replay
+    return "\n".join(lines).rstrip("\n") + "\n" + _QUESTIONS + ended + replay
 
 
 def main() -> None:

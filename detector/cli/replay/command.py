@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detector.cli.replay.ending import leaves_metrics
+
 if TYPE_CHECKING:
     from detector.kafka.writer import TopicWriter
     from detector.model_address import ModelPlace
     from detector.settings import Settings
 
 
+@leaves_metrics
 def replay(
     files: Annotated[
         list[Path] | None,
@@ -84,8 +87,14 @@ def replay(
     time_column: Annotated[str | None, typer.Option(help="Files: column of the event time.")] = None,
     series_column: Annotated[str | None, typer.Option(help="Files: column that names the series.")] = None,
     series: Annotated[str | None, typer.Option(help="Files: name of the series of the whole file.")] = None,
+    metrics: Annotated[  # noqa: ARG001 - for `leaves_metrics`
+        Path | None,
+        typer.Option(
+            help="When it is over, leave in this .prom file how it ended, for node_exporter's textfile collector."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-) -> None:
+) -> dict[str, Any]:
     """Send history through the pipeline of the live worker and tell what it would have alerted on.
 
     Reads a topic by time or offset range, up to the end offsets taken at start, or files. Joins no group and commits
@@ -104,6 +113,8 @@ def replay(
         detector replay -c detector.yaml --since 30d --what-if
 
         detector replay -c detector.yaml --since 30d --openmetrics replay.om
+
+        detector replay -c detector.yaml --since 1d --metrics /var/lib/node_exporter/nightly.prom
 
         detector replay quarter.parquet --model models/servers --scores scores.parquet --json
     """
@@ -203,6 +214,7 @@ def replay(
             print_what_if(document["what_if"], sys.stdout)
         if opened.shadow is not None:
             print_comparison(document["shadow"], sys.stdout)
+    return document
 
 
 def replay_settings(
