@@ -20,7 +20,7 @@ from detector.context import StreamContext
 from detector.outcome import Outcome
 from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, Record
-from detector.replay import Chunk, EventTimeRange, Taken
+from detector.replay import Chunk, EventTimeRange, ReplaySink, Taken
 from detector.shadow import ShadowTally
 
 _NS = 1e-9
@@ -133,6 +133,7 @@ class ShadowReplay:
         contexts: The challenger as the stream's model, by input topic; scores are kept.
         counted: Which outcomes count.
         adapt: Makes of the replay's records those that the challenger reads.
+        sinks: Get what the challenger finds, after the replay's own have what the model found in the same records.
     """
 
     def __init__(
@@ -140,13 +141,14 @@ class ShadowReplay:
         contexts: Mapping[str, StreamContext],
         counted: EventTimeRange,
         adapt: Callable[[Sequence[Record]], Sequence[Record]] = lambda records: records,
+        sinks: Sequence[ReplaySink] = (),
     ) -> None:
         self.contexts = contexts
         self.tally = ShadowTally()
         self.correlation = Correlation()
         self.unmatched = 0
         self._counted = counted
-        self._adapt = adapt
+        self._adapt, self._sinks = adapt, sinks
         self._pipelines: dict[InputPartition, PartitionPipeline] = {}
         self._outcome = Outcome()
         self._champion, self._challenger = IncidentFold(), IncidentFold()
@@ -169,10 +171,16 @@ class ShadowReplay:
         """See `detector.replay.ReplaySink`."""
         for _, event in taken.events:
             self._champion.add(event)
-        for _, event in self._outcome.events:
-            if self._counted.holds(taken.partition, parse_time(event.updated_at), event.source.last_offset):
-                self._challenger.add(event)
+        events = [
+            (series, event)
+            for series, event in self._outcome.events
+            if self._counted.holds(taken.partition, parse_time(event.updated_at), event.source.last_offset)
+        ]
+        for _, event in events:
+            self._challenger.add(event)
         own = self.contexts[taken.partition.topic].policy.threshold
+        for sink in self._sinks:
+            sink.take(Taken(taken.partition, own, events, (), self._outcome.scores))
         found = {
             key: score / own
             for rows in self._outcome.scores

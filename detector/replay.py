@@ -17,6 +17,7 @@ from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
 from detector.context import StreamContext
 from detector.lived.certainty import Certainty
+from detector.lived.past import Begun
 from detector.lived.walk import Walk
 from detector.outcome import Outcome, ScoreRows
 from detector.pipeline import PartitionPipeline
@@ -72,19 +73,6 @@ class ReplaySink(Protocol):
 
     def take(self, taken: Taken) -> None:
         """Take the outcomes of one chunk, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What a partition's replay begins with, where that is not simply nothing.
-
-    Attributes:
-        pipeline: As of the first record that will come.
-        certainty: Which series the unknown past can have no influence on.
-    """
-
-    pipeline: PartitionPipeline
-    certainty: Certainty
 
 
 @dataclass(slots=True)

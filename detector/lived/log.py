@@ -93,34 +93,59 @@ class _Reading:
     first_parts: dict[int, int] = field(default_factory=dict)
 
 
-def read_log(history: History, topic: str, partition: InputPartition, stream: str) -> EpochLog:
-    """Read a partition of the epochs topic; snapshots of checkpoints are passed over, whatever their size.
+class LogReader:
+    """Reads what the epochs topic tells of a partition, and each time again only what has come since.
+
+    Snapshots of checkpoints are passed over, whatever their size.
 
     Args:
         history: Nobody else reads with it meanwhile.
         topic: The epochs topic.
         partition: Of the input.
         stream: Name of the stream.
-
-    Raises:
-        StateMismatchError: a record is damaged, of a newer version, or somebody else's.
-        KafkaUnavailableError: the topic does not exist, or the cluster does not answer.
     """
-    where = InputPartition(topic, partition.partition)
-    if where not in history.partitions(topic):
-        raise StateMismatchError(
-            f"topic {topic} has no partition {partition.partition}, which {partition.topic} has; it is not the epochs "
-            "topic of this stream: check topics.epochs"
+
+    def __init__(self, history: History, topic: str, partition: InputPartition, stream: str) -> None:
+        self._history, self._topic, self._partition, self._stream = history, topic, partition, stream
+        self._found = _Reading()
+        self._next = 0
+
+    def read(self) -> EpochLog:
+        """What it tells now.
+
+        Raises:
+            StateMismatchError: a record is damaged, of a newer version, or somebody else's.
+            KafkaUnavailableError: the topic does not exist, or the cluster does not answer.
+        """
+        partition, found = self._partition, self._found
+        where = InputPartition(self._topic, partition.partition)
+        if where not in self._history.partitions(self._topic):
+            raise StateMismatchError(
+                f"topic {self._topic} has no partition {partition.partition}, which {partition.topic} has; it is not "
+                "the epochs topic of this stream: check topics.epochs"
+            )
+        first, end = self._history.first_offsets([where])[where], self._history.end_offsets([where])[where]
+        if end < self._next:  # the topic was made anew
+            self._found = found = _Reading()
+            self._next = 0
+        for chunk in self._history.read({where: (max(first, self._next), end)}):
+            for record in () if chunk is None else chunk[1]:
+                _note(found, record.key or b"", record.value, record.offset, self._stream, partition)
+        self._next = end
+        return EpochLog(
+            tuple(sorted(found.epochs.values(), key=lambda epoch: epoch.from_offset)),
+            tuple(
+                sorted(
+                    (place for place in found.checkpoints.values() if place.parts_from >= first),
+                    key=lambda place: place.next_offset,
+                )
+            ),
         )
-    first, end = history.first_offsets([where])[where], history.end_offsets([where])[where]
-    found = _Reading()
-    for chunk in history.read({where: (first, end)}):
-        for record in () if chunk is None else chunk[1]:
-            _note(found, record.key or b"", record.value, record.offset, stream, partition)
-    return EpochLog(
-        tuple(sorted(found.epochs.values(), key=lambda epoch: epoch.from_offset)),
-        tuple(sorted(found.checkpoints.values(), key=lambda place: place.next_offset)),
-    )
+
+
+def read_log(history: History, topic: str, partition: InputPartition, stream: str) -> EpochLog:
+    """What the epochs topic tells of a partition; see `LogReader`, whose arguments and errors they are."""
+    return LogReader(history, topic, partition, stream).read()
 
 
 def _note(found: _Reading, key: bytes, value: bytes, offset: int, stream: str, partition: InputPartition) -> None:

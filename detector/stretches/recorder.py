@@ -2,8 +2,8 @@
 
 Memory is bounded, whatever the replay reads. Of each series the last samples are at hand, so that an incident can begin
 with what was before it: `BEFORE` of them and a few more, fewer where so many series would take more than `RING_BYTES`,
-and none for series beyond that. A sample takes 32 bytes and 20 for each channel. Of incidents, the `MOST_CLIPS` that matter most are
-kept, severity first, within `CLIP_BYTES`; a long one is thinned, see `detector.stretches.clip`.
+and none for series beyond that. A sample takes 32 bytes and 20 for each channel. Of incidents, the `MOST_CLIPS` that
+matter most are kept, severity first, within `CLIP_BYTES`; a long one is thinned, see `detector.stretches.clip`.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from kafka.admin import KafkaAdminClient
 from kafka.structs import TopicPartition
 
 from detector.audit.report import AuditReport
-from detector.cli.replay.start import Past
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
+from detector.lived.past import Past
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, replay
 from tests.audit.support import FIRST, SECOND, Start, audit, changed, context_of

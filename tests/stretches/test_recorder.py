@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
+from detector.alerting.timestamps import format_time
 from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
 from detector.replay import EventTimeRange, ReplayResult, Taken, replay
@@ -137,12 +139,12 @@ def test_a_silent_series_is_shown_up_to_its_last_sample():
     # Incidents of other kinds have no scores of their own; what came before them is shown.
     recorder = Recorder(before=5, after=5)
     run(recorder, cut(records("a", [0.1] * 30), 10))
-    silent = made()
+    silent = structs.replace(made(), started_at=format_time((START_MS + 29_000) * 1_000_000))
     recorder.note(PARTITION, [silent])
     recorder.take(Taken(PARTITION, 1.0, [], [], []))
     found = recorder.stretch(silent.incident_id, {})
     assert found is not None
-    assert found.offsets.tolist() == list(range(25, 30))
+    assert found.offsets.tolist() == list(range(24, 30))
 
 
 def test_what_is_read_silently_does_not_gather():

@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.cli.common.assemble import for_source, open_bundle, residency, stream_context
 from detector.cli.common.listening import Listener
 from detector.cli.common.moments import NS_PER_SECOND, parse_span
-from detector.cli.replay.start import LivedReplay, Past, unknown
+from detector.cli.replay.as_lived import LivedReplay
 from detector.comparison import ShadowReplay
 from detector.context import StreamContext
 from detector.files.source import FileSource
@@ -17,9 +17,10 @@ from detector.files.table import open_table
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
+from detector.lived.past import Begun, Past, unknown
 from detector.model_address import ModelPlace
 from detector.records.values import InputPartition, PlainRecord, Record
-from detector.replay import Begun, Chunk, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
+from detector.replay import Chunk, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
 from detector.settings import Settings
 from models.bundle import Bundle
 
@@ -55,6 +56,15 @@ class Range:
         return self.since_ns is not None or bool(self.from_offset)
 
 
+Watch = Callable[[StreamContext], StreamContext]
+"""Lets somebody see what the pipelines of a context score."""
+
+
+def unwatched(context: StreamContext) -> StreamContext:
+    """The context as it is."""
+    return context
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A replay that is ready to run.
@@ -87,6 +97,9 @@ def open_files(
     wanted: Range,
     challenger: ModelPlace | None = None,
     listener: Listener | None = None,
+    watch: Watch = unwatched,
+    watch_challenger: Watch = unwatched,
+    found: Sequence[ReplaySink] = (),
 ) -> Opened:
     """Files, with the first stream's model, and a challenger beside it if one is named.
 
@@ -106,13 +119,13 @@ def open_files(
         }
     )
     context = stream_context(row_stream, bundle, "", keep_scores=True, listener=listener)
-    contexts = {name: for_source(context, source.digest(name), name) for name in source.topics}
+    contexts = {name: watch(for_source(context, source.digest(name), name)) for name in source.topics}
     counted = EventTimeRange(wanted.since_ns, wanted.until_ns)
     shadow = None
     if other is not None:
         beside = stream_context(row_stream, other, "", keep_scores=True)
-        of_other = {name: for_source(beside, source.digest(name), name) for name in source.topics}
-        shadow = ShadowReplay(of_other, counted, _columns(channels, other.spec.channels))
+        of_other = {name: watch_challenger(for_source(beside, source.digest(name), name)) for name in source.topics}
+        shadow = ShadowReplay(of_other, counted, _columns(channels, other.spec.channels), found)
     return Opened(
         lambda sinks, progress: _replay(
             shadow, source.chunks(), contexts, counted, sinks, progress, own=_columns(channels, bundle.spec.channels)
@@ -169,7 +182,13 @@ def _replay(
 
 
 def open_topics(
-    settings: Settings, wanted: Range, challenger: ModelPlace | None = None, listener: Listener | None = None
+    settings: Settings,
+    wanted: Range,
+    challenger: ModelPlace | None = None,
+    listener: Listener | None = None,
+    watch: Watch = unwatched,
+    watch_challenger: Watch = unwatched,
+    found: Sequence[ReplaySink] = (),
 ) -> Opened:
     """The streams' topics, with one model each for the whole range, and a challenger beside it if one is named.
 
@@ -185,9 +204,11 @@ def open_topics(
     other = None if challenger is None else open_bundle(challenger, settings.registry)
     resident = residency(settings.worker.state)
     contexts = {
-        item.topic: replace(
-            stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True, listener=listener),
-            residency=resident,
+        item.topic: watch(
+            replace(
+                stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True, listener=listener),
+                residency=resident,
+            )
         )
         for item in settings.streams
     }
@@ -224,10 +245,12 @@ def open_topics(
     shadow = None
     if other is not None:
         beside = {
-            item.topic: replace(stream_context(item, other, cluster.cluster_id, keep_scores=True), residency=resident)
+            item.topic: watch_challenger(
+                replace(stream_context(item, other, cluster.cluster_id, keep_scores=True), residency=resident)
+            )
             for item in settings.streams
         }
-        shadow = ShadowReplay(beside, counted)
+        shadow = ShadowReplay(beside, counted, sinks=found)
     return Opened(
         lambda sinks, progress: _replay(shadow, history.read(ranges), contexts, counted, sinks, progress, begun),
         sum(max(0, stop - start) for start, stop in ranges.values()),
@@ -239,7 +262,13 @@ def open_topics(
     )
 
 
-def open_lived(settings: Settings, models: Sequence[ModelPlace], registries: Sequence[str], wanted: Range) -> Opened:
+def open_lived(
+    settings: Settings,
+    models: Sequence[ModelPlace],
+    registries: Sequence[str],
+    wanted: Range,
+    watch: Watch = unwatched,
+) -> Opened:
     """The streams' topics, with the models and settings that were in force.
 
     Raises:
@@ -250,7 +279,7 @@ def open_lived(settings: Settings, models: Sequence[ModelPlace], registries: Seq
     check_topics(settings.kafka, [*(item.topic for item in settings.streams), settings.topics.epochs])
     config, most = consumer_config(settings.kafka), settings.worker.max_poll_records
     history, notes = History(config, most), History(config, most)
-    lived = LivedReplay(settings, models, registries, cluster.cluster_id, history, Past(settings, notes))
+    lived = LivedReplay(settings, models, registries, cluster.cluster_id, history, Past(settings, notes), watch)
     counted_from: dict[InputPartition, int] = {}
     for item in settings.streams:
         partitions = history.partitions(item.topic)

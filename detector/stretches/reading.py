@@ -1,0 +1,305 @@
+"""What happened around an incident, recomputed from the input topic as the worker computed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detector.alerting.events import Event
+from detector.alerting.timestamps import parse_time
+from detector.context import StreamContext
+from detector.errors import StateMismatchError
+from detector.kafka.history import History
+from detector.lived.log import EpochLog
+from detector.lived.past import Past
+from detector.lived.plan import Plan, Stage, make_plan
+from detector.lived.walk import Walk
+from detector.pipeline import PartitionPipeline
+from detector.records.values import InputPartition, Record
+from detector.state import Epoch
+from detector.stretches.agreement import agreement
+from detector.stretches.clip import Clip
+from detector.stretches.samples import Samples, as_stretch
+from detector.stretches.single import Around, Gatherer, SingleScorer, Unscored
+from detector.stretches.stretch import Course, Stretch
+
+BEFORE = 64
+AFTER = 32
+MOST_SAMPLES = 512
+MOST_RECORDS = 500_000
+"""Records of a partition that are read at most for one stretch, so that it takes seconds; half of them before it."""
+_NS = 1_000_000_000
+# Record timestamps may differ from event times by this much.
+_MARGIN_NS = 600 * _NS
+_STEP_WITHOUT_PERIOD_NS = 60 * _NS
+
+
+@dataclass(frozen=True, slots=True)
+class Standin:
+    """What is used where nobody knows how an event was made.
+
+    Attributes:
+        context: Of the stream.
+        note: For people: what it is.
+        same_model: Whether its model is that of the event.
+    """
+
+    context: StreamContext
+    note: str
+    same_model: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a stretch is read."""
+
+    stages: tuple[Stage, ...]
+    context_of: Callable[[Epoch], StreamContext]
+    note: str
+    same_model: bool
+
+
+class StretchReading:
+    """Reads one topic again.
+
+    Args:
+        history: Of the input; nobody else reads with it meanwhile.
+        past: Epochs and checkpoints, with a reader of its own.
+        look_back: Records to read where nothing better is known.
+        lived: What the records of an epoch were processed with, or what is missing, for people.
+        standin: For an event whose epoch does not tell.
+        before: Samples before an incident's start that are wanted.
+        after: Samples behind its end.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        past: Past,
+        look_back: int,
+        lived: Callable[[Epoch], StreamContext | str],
+        standin: Callable[[Event], Standin],
+        before: int = BEFORE,
+        after: int = AFTER,
+    ) -> None:
+        self._history, self._past, self._look_back = history, past, look_back
+        self._lived, self._standin = lived, standin
+        self._before, self._after = before, after
+
+    def stretch(self, event: Event) -> Stretch:
+        """What happened around the incident of an event.
+
+        Only its series is scored. Of an incident that has not closed it goes on to the end of the topic.
+
+        Raises:
+            StateMismatchError: the records are gone, or are not those of the event.
+            KafkaUnavailableError: there is no such topic, or the cluster does not answer.
+        """
+        partition = InputPartition(event.source.topic, event.source.partition)
+        retained, end = self._bounds(partition, event)
+        standin = self._standin(event)
+        step_ns = standin.context.spec.period_ns or _STEP_WITHOUT_PERIOD_NS
+        wanted_ns = parse_time(event.started_at) - self._before * step_ns
+        first = min(event.source.first_offset, self._at(partition, wanted_ns - _MARGIN_NS, end))
+        first = max(retained, first, event.source.opened_offset - MOST_RECORDS // 2)
+        stop = min(end, event.source.opened_offset + MOST_RECORDS // 2)
+        way = self._way(partition, event, first, stop, retained, standin)
+        clip = Clip(event, self._after, MOST_SAMPLES, self._before)
+        around = Around(clip, self._before)
+        begun, last = self._walk(partition, way, event, clip, around)
+        cut = "" if clip.complete or stop == end else f"it goes on behind offset {stop}, which is not read"
+        around.begin()
+        if not len(clip):
+            raise StateMismatchError(
+                f"series {event.series!r} has no sample around {event.started_at} in {partition.topic}/"
+                f"{partition.partition}, offsets {first} to {stop}; was the topic made anew since?"
+            )
+        samples = clip.samples()
+        context = last or standin.context
+        return as_stretch(
+            samples,
+            stream=event.stream,
+            series=event.series,
+            channels=context.policy.channels,
+            model=context.identity.model_version,
+            begun="; ".join(filter(None, [begun, way.note, cut])),
+            left_out=clip.left_out,
+            agreement=agreement(event, samples, way.same_model, from_look_back=way.stages[0].entry == "look_back"),
+        )
+
+    def earlier(self, event: Event, shift_seconds: float, span_ns: tuple[int, int] | None = None) -> Course:
+        """What the series was like some time before the incident; empty where the topic holds nothing of then.
+
+        Args:
+            event: Of the incident.
+            shift_seconds: How much earlier, by record timestamps.
+            span_ns: First and last event time of the stretch that it is to be compared with, if it is known; else as
+                far as the incident reaches, and some samples more.
+
+        Raises:
+            KafkaUnavailableError: there is no such topic, or the cluster does not answer.
+        """
+        partition = InputPartition(event.source.topic, event.source.partition)
+        (retained, end), shift_ns = self._bounds(partition), round(shift_seconds * _NS)
+        context = self._standin(event).context
+        if span_ns is None:
+            step_ns = context.spec.period_ns or _STEP_WITHOUT_PERIOD_NS
+            until_ns = parse_time(event.closed_at or event.updated_at)
+            span_ns = parse_time(event.started_at) - self._before * step_ns, until_ns + self._after * step_ns
+        low_ns, high_ns = span_ns[0] - shift_ns, span_ns[1] - shift_ns
+        first = max(retained, self._at(partition, low_ns - _MARGIN_NS, end))
+        stop = min(end, self._at(partition, high_ns + _MARGIN_NS, end), first + MOST_RECORDS)
+        parts: list[Samples] = []
+        pipeline = PartitionPipeline(
+            replace(
+                context,
+                scorer=Unscored(),
+                # Rows are wanted, and a window of one is a row.
+                spec=replace(context.spec, length=1, stride=1),
+                observer=Gatherer(event.series, context.policy.threshold, parts.append),
+                silence=None,
+                freezes=None,
+                residency=None,
+                shadow=None,
+                keep_scores=False,
+            ),
+            partition.partition,
+        )
+        for chunk in self._history.read({partition: (first, stop)}):
+            if chunk is not None:
+                pipeline.process(chunk[1])
+        if not parts:
+            return Course(np.zeros(0, np.int64), np.zeros((0, len(context.policy.channels))))
+        samples = np.concatenate(parts)
+        inside = samples[(samples["time_ns"] >= low_ns) & (samples["time_ns"] <= high_ns)]
+        return Course(inside["time_ns"].copy(), inside["seen"].copy())
+
+    def _bounds(self, partition: InputPartition, event: Event | None = None) -> tuple[int, int]:
+        """Oldest offset that is retained, and end; with an event, whose records must be there.
+
+        Raises:
+            StateMismatchError: they are not.
+            KafkaUnavailableError: there is no such topic.
+        """
+        where = f"{partition.topic}/{partition.partition}"
+        if partition not in self._history.partitions(partition.topic):
+            raise StateMismatchError(f"there is no partition {where} any more: the topic was made anew")
+        retained = self._history.first_offsets([partition])[partition]
+        end = self._history.end_offsets([partition])[partition]
+        if event is None:
+            return retained, end
+        opened = event.source.opened_offset
+        if opened < retained:
+            raise StateMismatchError(
+                f"retention has deleted the records of this incident: it opened at offset {opened} of {where}, and "
+                f"{f'the oldest record left is at {retained}' if retained < end else 'nothing is left'}; raise the "
+                "topic's retention to look back further"
+            )
+        if event.source.last_offset >= end:
+            raise StateMismatchError(
+                f"{where} ends at offset {end}, and the event is of offset {event.source.last_offset}: the topic was "
+                "made anew, or the event is from another cluster"
+            )
+        return retained, end
+
+    def _at(self, partition: InputPartition, time_ns: int, end: int) -> int:
+        """First offset whose record is stamped at or after a time."""
+        found = self._history.offsets_at([partition], max(0, time_ns // 1_000_000))[partition]
+        return end if found is None else found
+
+    def _way(
+        self, partition: InputPartition, event: Event, first: int, stop: int, retained: int, standin: Standin
+    ) -> _Way:
+        """As it was lived, if that is known as far as the event reaches; else from a look-back."""
+        found: dict[int, StreamContext] = {}
+
+        def unresolved(epoch: Epoch) -> str | None:
+            context = self._lived(epoch)
+            if isinstance(context, str):
+                return context
+            found[epoch.from_offset] = context
+            return None
+
+        why = ""
+        try:
+            log = self._past.log(partition, event.stream)
+            plan = make_plan(
+                log.completed(None, event.stream, partition), first, stop, retained, self._look_back, unresolved
+            )
+        except StateMismatchError as error:
+            log, plan, why = EpochLog(), Plan((), ()), str(error)
+        model = self._model_at(plan, event.source.last_offset, found)
+        if (
+            plan.stages
+            and model == event.model.digest
+            and plan.stages[0].first <= max(event.source.first_offset, first)
+        ):
+            # A hole behind the event ends what is shown.
+            return _Way(plan.stages, lambda epoch: found[epoch.from_offset], "", same_model=True)
+        why = why or next((hole.reason for hole in plan.holes), "")
+        if not why and model is not None and model != event.model.digest:
+            why = f"the event came from model {event.model.version}, which was never in force there"
+        stage = Stage(_unknown(event, partition), "look_back", max(retained, first - self._look_back), first, stop)
+        note = "; ".join(filter(None, [standin.note, why]))
+        return _Way((stage,), lambda _: standin.context, note, standin.same_model)
+
+    def _model_at(self, plan: Plan, offset: int, found: dict[int, StreamContext]) -> str | None:
+        for stage in plan.stages:
+            if stage.first <= offset < stage.stop:
+                return found[stage.epoch.from_offset].identity.model
+        return None
+
+    def _walk(
+        self, partition: InputPartition, way: _Way, event: Event, clip: Clip, around: Around
+    ) -> tuple[str, StreamContext | None]:
+        """Fill the clip; what it began with, and the model in force at the event."""
+        contexts: dict[int, StreamContext] = {}
+
+        def context_of(epoch: Epoch) -> StreamContext:
+            if epoch.from_offset not in contexts:
+                context = way.context_of(epoch)
+                contexts[epoch.from_offset] = replace(
+                    context,
+                    scorer=SingleScorer(context.scorer, event.series),
+                    observer=Gatherer(event.series, context.policy.threshold, around.take),
+                    drift=None,
+                    shadow=None,
+                )
+            return contexts[epoch.from_offset]
+
+        def read(start: int, stop: int) -> Iterator[Sequence[Record] | None]:
+            for chunk in self._history.read({partition: (start, stop)}) if start < stop else ():
+                yield None if chunk is None else chunk[1]
+
+        walk = Walk(partition, way.stages, read, context_of, lambda place: self._past.load(partition, place))
+        context = None
+        for passage in walk.passages():
+            if passage is None:
+                continue
+            if context is None or passage.reached <= event.source.last_offset + 1:
+                context = passage.context
+            if clip.complete:
+                break
+        return _begun(way.stages[0]), context
+
+
+def _unknown(event: Event, partition: InputPartition) -> Epoch:
+    """An epoch that stands for what is not written down."""
+    return Epoch(
+        version=1,
+        stream=event.stream,
+        topic=partition.topic,
+        partition=partition.partition,
+        from_offset=0,
+        model=event.model.digest,
+        model_version=event.model.version,
+        fingerprint="",
+    )
+
+
+def _begun(stage: Stage) -> str:
+    if stage.entry == "look_back" and stage.read_from > 0:
+        return f"from a {stage.begun()}: what was known before it is lost"
+    return f"from the {stage.begun().removeprefix('the ').removeprefix('look-back from ')}"
