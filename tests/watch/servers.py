@@ -173,22 +173,48 @@ class Webhook:
 def listening_webhook() -> Iterator[Webhook]:
     webhook = Webhook()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_Quiet):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             webhook.told.append({**json.loads(body), "path": self.path})
-            self.send_response(200)
-            self.end_headers()
+            self.answer(b"")
 
-        def log_message(self, *_: Any) -> None:
-            pass
+    with _serving(Handler) as target:
+        webhook.url = f"http://{target}"
+        yield webhook
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+@contextmanager
+def served(text: bytes) -> Iterator[str]:
+    """host:port where ``/metrics`` is this text."""
+
+    class Handler(_Quiet):
+        def do_GET(self) -> None:
+            self.answer(text)
+
+    with _serving(Handler) as target:
+        yield target
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    webhook.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield webhook
+        yield f"127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
