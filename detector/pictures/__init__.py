@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from detector.pictures.incident import incident_picture
 from detector.pictures.item import as_item
+from detector.pictures.thresholds import score_histogram, what_if_curve
+from detector.pictures.timeline import alerts_per_day, compared, timeline
+from detector.pictures.training import gradient_norms, layer_norms, losses
 
-__all__ = ["as_item"]
+__all__ = [
+    "alerts_per_day",
+    "as_item",
+    "compared",
+    "gradient_norms",
+    "incident_picture",
+    "layer_norms",
+    "losses",
+    "score_histogram",
+    "timeline",
+    "what_if_curve",
+]

@@ -16,5 +16,5 @@ def as_item(layout: LayoutDOM, target: str | None = None) -> Mapping[str, Any]:
         layout: The picture. It can be turned into an item once.
         target: Id of the element that it is meant for, where one was chosen already.
     """
-    item: Mapping[str, Any] = json_item(layout, target)  # type: ignore[arg-type]  # a name of text, to Bokeh
+    item: Mapping[str, Any] = json_item(layout, target)
     return item

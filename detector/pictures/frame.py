@@ -1,0 +1,248 @@
+"""What all pictures have in common: fonts, axes in UTC, tools, and colours by role rather than by name.
+
+Colours belong to the page: a model that is tagged ``role:seen`` is drawn in ``--fig-seen`` of the page's style, light
+or dark (``detector/pages/static/theme.js``).
+
+Names of channels and series come from outside. Where Bokeh takes text for mathematics between dollar signs, and would
+load a program for it from a network, they are handed on as plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from bokeh.layouts import gridplot
+from bokeh.models import (
+    BasicTickFormatter,
+    BoxAnnotation,
+    BoxZoomTool,
+    CrosshairTool,
+    DatetimeTickFormatter,
+    GlyphRenderer,
+    GridPlot,
+    HoverTool,
+    InlineStyleSheet,
+    Label,
+    Legend,
+    LegendItem,
+    PanTool,
+    PlainText,
+    Range1d,
+    Renderer,
+    ResetTool,
+    SaveTool,
+    Span,
+    Title,
+    Tool,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Scale = Literal["linear", "log"]
+
+MS_NS = 1_000_000
+_SMALL = "11px"
+_LEGEND_ROW = 22
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
+_DATE = "%a %d %b %Y"
+
+TOOLTIP_STYLE = """
+.bk-Tooltip {
+  --tooltip-color: var(--surface, #fff); --tooltip-text: var(--ink, #171b21);
+  --tooltip-border: var(--line-strong, #c9ced7);
+  border-radius: 6px; box-shadow: 0 4px 14px rgb(0 0 0 / 18%); font-variant-numeric: tabular-nums;
+}
+"""
+
+
+def milliseconds(times_ns: Int64) -> Float64:
+    """float64[n]; the unit of Bokeh's time axes, from int64[n] nanoseconds since the epoch."""
+    ms: Float64 = times_ns / MS_NS
+    return ms
+
+
+def panel(
+    title: str,
+    height: int,
+    *,
+    x_range: Any = None,
+    y_range: Any = None,
+    x_scale: Scale = "linear",
+    y_scale: Scale = "linear",
+    time: bool = False,
+    last: bool = True,
+    taps: Sequence[Tool] = (),
+) -> figure:
+    """An empty picture, as wide as there is room.
+
+    Args:
+        title: Above it.
+        height: In pixels, the axis at its foot not included.
+        x_range: That it shares with other panels.
+        y_range: Instead of one that follows the data.
+        x_scale: Of the axis at its foot.
+        y_scale: Of the axis on its left.
+        time: Whether the axis at its foot is one of times.
+        last: Whether it has the axis at its foot; other panels below it may.
+        taps: Further tools.
+    """
+    zoom = BoxZoomTool(dimensions="width")
+    tools: list[Tool] = [
+        zoom, PanTool(dimensions="width"), WheelZoomTool(dimensions="width"), ResetTool(), SaveTool(), *taps,
+    ]  # fmt: skip
+    ranges = {name: value for name, value in (("x_range", x_range), ("y_range", y_range)) if value is not None}
+    found = figure(
+        height=height + (24 if last else 0),
+        sizing_mode="stretch_width",
+        x_axis_type="datetime" if time else x_scale,
+        y_axis_type=y_scale if y_range is None else "auto",
+        tools=tools,
+        toolbar_location="above",
+        background_fill_color=None,
+        border_fill_color=None,
+        min_border_left=58,
+        min_border_right=8,
+        min_border_top=2,
+        min_border_bottom=2,
+        title=Title(text=PlainText(text=title), text_font_size="12px", text_font_style="bold", offset=0),
+        stylesheets=[InlineStyleSheet(css=TOOLTIP_STYLE)],
+        lod_threshold=None,
+        **ranges,
+    )
+    found.toolbar.logo = None
+    found.toolbar.active_drag = zoom
+    found.title.text_font = _FONT
+    for axis in (*found.xaxis, *found.yaxis):
+        axis.major_label_text_font = axis.axis_label_text_font = _FONT
+        axis.major_label_text_font_size = axis.axis_label_text_font_size = _SMALL
+        axis.axis_label_text_font_style = "normal"
+        axis.minor_tick_line_color = None
+        axis.major_tick_in, axis.major_tick_out = 0, 4
+    found.xaxis.visible = last
+    if time:
+        found.xaxis.formatter = DatetimeTickFormatter(
+            milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M",
+            hours="%H:%M", days="%d %b", months="%b %Y", years="%Y",
+            context=DatetimeTickFormatter(
+                seconds=_DATE, minsec=_DATE, minutes=_DATE, hourmin=_DATE, hours=_DATE, days="%Y", months="", years="",
+                milliseconds=_DATE, microseconds=_DATE,
+            ),
+            context_which="start", hide_repeats=True, context_location="below",
+        )  # fmt: skip
+    if y_scale == "linear" and y_range is None:
+        found.yaxis.ticker.desired_num_ticks = max(2, min(6, height // 30))
+        found.yaxis.formatter = BasicTickFormatter(precision="auto", power_limit_high=6, power_limit_low=-4)
+    return found
+
+
+def stacked(panels: Sequence[figure]) -> GridPlot:
+    """Panels below each other, with one set of tools for all."""
+    grid = gridplot(
+        [[one] for one in panels],
+        sizing_mode="stretch_width",
+        toolbar_location="above",
+        toolbar_options={"logo": None},
+        merge_tools=True,
+    )
+    grid.toolbar.stylesheets = [InlineStyleSheet(css=":host { --divider-color: var(--line, #ddd); }")]
+    zoom = next((tool for tool in grid.toolbar.tools if "BoxZoom" in str(getattr(tool, "tools", tool))), None)
+    if zoom is not None:
+        grid.toolbar.active_drag = zoom
+    return grid
+
+
+def shared_crosshair(panels: Sequence[figure]) -> None:
+    """One upright line through all panels at the pointer."""
+    line = Span(dimension="height", line_dash="dotted", line_width=1, tags=["role:text"])
+    for one in panels:
+        one.add_tools(CrosshairTool(overlay=(Span(dimension="width", visible=False), line), visible=False))
+
+
+def hover(
+    panel_: figure,
+    renderers: Sequence[GlyphRenderer],
+    rows: Sequence[tuple[str, str]],
+    formats: dict[str, str] | None = None,
+    mode: Literal["mouse", "vline", "hline"] = "mouse",
+) -> None:
+    """Tell what is at the pointer.
+
+    Args:
+        panel_: Where.
+        renderers: Of what.
+        rows: Names, and what stands for the value, such as ``@seen``.
+        formats: By field: how it is written. Without one, numbers have seven digits.
+        mode: What counts as being at the pointer.
+    """
+    panel_.add_tools(
+        HoverTool(
+            renderers=list(renderers), tooltips=list(rows), formatters=dict(formats or {}), mode=mode,
+            point_policy="snap_to_data", line_policy="nearest", attachment="horizontal", visible=False,
+        )
+    )  # fmt: skip
+
+
+def mark(panel_: figure, role: str, left_ns: int | None, right_ns: int | None, alpha: float = 0.25) -> None:
+    """Shade a span of time behind what is drawn; None: without end."""
+    panel_.add_layout(
+        BoxAnnotation(
+            left=None if left_ns is None else left_ns / MS_NS,
+            right=None if right_ns is None else right_ns / MS_NS,
+            fill_alpha=alpha, line_color=None, level="underlay", tags=[f"role:{role}"],
+        )
+    )  # fmt: skip
+
+
+def upright(panel_: figure, role: str, place: float, dash: str = "solid", width: float = 1.2) -> None:
+    """An upright line at a value of the axis at the foot."""
+    panel_.add_layout(Span(location=place, dimension="height", line_dash=dash, line_width=width, tags=[f"role:{role}"]))
+
+
+def level(panel_: figure, role: str, height: float, text: str = "", dash: str = "dashed") -> None:
+    """A line across at a value of the axis on the left, with what it is."""
+    panel_.add_layout(Span(location=height, dimension="width", line_dash=dash, line_width=1.2, tags=[f"role:{role}"]))
+    if text:
+        say(panel_, role, text, y=height)
+
+
+def say(panel_: figure, role: str, text: str, *, y: float, x: float | None = None) -> None:
+    """Text just above a value of the axis on the left; at its very left, or right of a value at the foot."""
+    panel_.add_layout(
+        Label(
+            x=6 if x is None else x, y=y, x_units="screen" if x is None else "data", y_units="data",
+            x_offset=0 if x is None else 5, y_offset=2, text=PlainText(text=text), text_font=_FONT,
+            text_font_size=_SMALL, tags=[f"role:{role}"],
+        )
+    )  # fmt: skip
+
+
+def legend(panel_: figure, items: Sequence[tuple[str, Sequence[Renderer]]], columns: int = 3) -> None:
+    """Names of what is drawn, above it, where they hide nothing."""
+    panel_.height += _LEGEND_ROW * -(-len(items) // columns)
+    panel_.add_layout(
+        Legend(
+            items=[LegendItem(label=name, renderers=list(renderers)) for name, renderers in items],
+            orientation="horizontal", ncols=columns, location="left", border_line_color=None,
+            background_fill_alpha=0, label_text_font=_FONT, label_text_font_size=_SMALL, label_height=14,
+            glyph_height=14, glyph_width=18, padding=2, margin=2, spacing=10, label_standoff=4,
+        ),
+        "above",
+    )  # fmt: skip
+
+
+def hold(panel_: figure, *columns: Float64) -> None:
+    """Give the axis on the left a range if there is nothing finite that it could follow: Bokeh complains of that."""
+    if not any(np.isfinite(column).any() for column in columns):
+        panel_.y_range = Range1d(0.0, 1.0)
+
+
+def span_of(start_ns: int, end_ns: int, margin: float = 0.01) -> Range1d:
+    """A range of times with a little room on both sides; the reader can go no further out than that."""
+    room = max((end_ns - start_ns) * margin, 1e9)
+    start, end = (start_ns - room) / MS_NS, (end_ns + room) / MS_NS
+    return Range1d(start, end, bounds=(start, end))

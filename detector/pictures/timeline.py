@@ -1,0 +1,184 @@
+"""Incidents over time, over every series."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from bokeh.models import CategoricalColorMapper, ColumnDataSource, FactorRange, GridPlot, TapTool
+from bokeh.plotting import figure
+
+from detector.alerting.policy import SEVERITIES
+from detector.alerting.summaries import IncidentSummary
+from detector.pictures.frame import MS_NS, hover, legend, panel, span_of, stacked
+from detector.pictures.words import duration, number
+
+MARKERS = {"info": "circle", "warning": "triangle", "critical": "diamond"}
+"""Shapes tell severities apart where colours do not."""
+MOST_ROWS = 150
+"""Series with a row of their own; what befell others is in one row together, at the foot."""
+_ROW, _NARROW_ROW, _WIDE_ENOUGH, _LEAST = 22, 13, 40, 60
+_DAY_NS = 86_400 * 10**9
+_HOUR_NS = 3600 * 10**9
+_HOURLY_DAYS = 4
+ROLES = f"role:{','.join(SEVERITIES)}"
+
+
+def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int) -> figure:
+    """Incidents as bars, a row for each series, those with the gravest at the top.
+
+    What the reader picks is told by an event of the page, ``reconstream:select``, with ids of incidents.
+
+    Args:
+        incidents: In any order; none is fine.
+        since_ns: Event time at the left.
+        until_ns: Event time at the right; open incidents last up to it.
+    """
+    rows, row_of, left_out = _rows(incidents)
+    height = max(_LEAST, (_ROW if len(rows) <= _WIDE_ENOUGH else _NARROW_ROW) * len(rows) + 24)
+    some = "1 incident" if len(incidents) == 1 else f"{len(incidents):,} incidents"
+    title = f"{some} of {len(rows) + max(left_out - 1, 0):,} series"
+    found = panel(
+        title if incidents else "No incident in this time",
+        height,
+        x_range=span_of(since_ns, max(until_ns, since_ns + 1)),
+        y_range=FactorRange(*reversed(rows), factor_padding=0.0),
+        time=True,
+        taps=[TapTool()],
+    )
+    if len(rows) > _WIDE_ENOUGH:
+        found.yaxis.major_label_text_font_size = "9px"
+    found.xgrid.visible = True
+    found.ygrid.grid_line_alpha = 0.6
+    mapper = CategoricalColorMapper(factors=list(SEVERITIES), palette=["#888888"] * len(SEVERITIES), tags=[ROLES])
+    colour = {"field": "severity", "transform": mapper}
+    shown = []
+    for severity in SEVERITIES:  # the gravest last, on top of the others
+        source = _source([one for one in incidents if one.severity == severity], row_of, until_ns)
+        bars = found.hbar(
+            y="row", left="start", right="end", height=0.62, source=source, fill_color=colour, fill_alpha=0.45,
+            line_color=colour, line_alpha=0.9, nonselection_fill_alpha=0.15, nonselection_line_alpha=0.25,
+        )  # fmt: skip
+        peaks = found.scatter(
+            "peak", "row", marker=MARKERS[severity], size=9, source=source, fill_color=colour, line_color=None,
+            fill_alpha=1.0, nonselection_fill_alpha=0.3,
+        )  # fmt: skip
+        shown.append((severity, bars, peaks))
+    hover(
+        found, [renderer for _, bars, peaks in shown for renderer in (bars, peaks)],
+        [("", "@series"), ("severity", "@severity @kind"), ("started", "@start{%d %b %Y %H:%M:%S}"),
+         ("lasted", "@lasted"), ("peak", "@ratio times the threshold"), ("blames", "@blames")],
+        {"@start": "datetime"},
+    )  # fmt: skip
+    legend(found, [(severity, [peaks]) for severity, _, peaks in reversed(shown)])
+    return found
+
+
+def alerts_per_day(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int) -> figure:
+    """How many incidents opened on each day, by severity; each hour, where the time is short.
+
+    Args:
+        incidents: In any order.
+        since_ns: Event time at the left.
+        until_ns: Event time at the right.
+    """
+    until_ns = max(until_ns, since_ns + 1)
+    unit, name = (_HOUR_NS, "hour") if until_ns - since_ns < _HOURLY_DAYS * _DAY_NS else (_DAY_NS, "day")
+    first, last = since_ns // unit, (until_ns - 1) // unit
+    places = np.arange(first, last + 1)
+    counts: dict[str, Counter[int]] = {
+        severity: Counter(one.opened_ns // unit for one in incidents if one.severity == severity)
+        for severity in SEVERITIES
+    }
+    total = np.array([sum(counts[severity][place] for severity in SEVERITIES) for place in places.tolist()])
+    source = ColumnDataSource(
+        {
+            "time": (places + 0.5) * unit / MS_NS,
+            "begin": places * unit / MS_NS,
+            "total": total,
+            **{one: np.array([counts[one][place] for place in places.tolist()]) for one in SEVERITIES},
+        },
+        name="alerts",
+    )
+    found = panel(f"Incidents that opened, by {name}", 150, x_range=span_of(first * unit, (last + 1) * unit), time=True)
+    found.y_range.start = 0
+    found.yaxis.ticker.min_interval = 1
+    bars = found.vbar_stack(
+        list(reversed(SEVERITIES)), x="time", width=0.84 * unit / MS_NS, source=source, line_color=None
+    )
+    for renderer, severity in zip(bars, reversed(SEVERITIES), strict=True):
+        renderer.glyph.tags = renderer.nonselection_glyph.tags = renderer.muted_glyph.tags = [f"role:{severity}"]
+    if not total.any():
+        found.y_range.end = 1
+    rows = [(severity, f"@{severity}") for severity in reversed(SEVERITIES)]
+    when = "@begin{%d %b %Y %H:%M}" if unit == _HOUR_NS else "@begin{%a %d %b %Y}"
+    hover(found, bars[-1:], [("", when), *rows], {"@begin": "datetime"}, "vline")
+    legend(found, [(severity, [bar]) for bar, severity in zip(bars, reversed(SEVERITIES), strict=True)])
+    return found
+
+
+def compared(
+    first: Sequence[IncidentSummary],
+    second: Sequence[IncidentSummary],
+    names: tuple[str, str],
+    since_ns: int,
+    until_ns: int,
+) -> GridPlot:
+    """What two models, or two thresholds, reported: one above the other over the same time.
+
+    Args:
+        first: Incidents of the first.
+        second: Incidents of the second.
+        names: What to call them.
+        since_ns: Event time at the left.
+        until_ns: Event time at the right.
+    """
+    panels = [timeline(one, since_ns, until_ns) for one in (first, second)]
+    for found, name in zip(panels, names, strict=True):
+        found.title.text.text = f"{name}   {found.title.text.text}"
+    panels[1].x_range = panels[0].x_range
+    return stacked(panels)
+
+
+def _rows(incidents: Sequence[IncidentSummary]) -> tuple[list[str], dict[tuple[str, str], str], int]:
+    """Names of the rows from the top, the row of each stream and series, and how many series share the last one."""
+    worst: dict[tuple[str, str], tuple[int, float]] = {}
+    for one in incidents:
+        rank = SEVERITIES.index(one.severity), one.peak_ratio
+        key = one.stream, one.series
+        worst[key] = max(worst.get(key, rank), rank)
+    order = sorted(worst, key=lambda key: (-worst[key][0], -worst[key][1], key))
+    several = len({stream for stream, _ in order}) > 1
+    row_of = {key: f"{key[0]} / {key[1]}" if several else key[1] for key in order[:MOST_ROWS]}
+    rest = order[MOST_ROWS:]
+    names = list(row_of.values())
+    if rest:
+        names.append(f"{len(rest):,} other series")
+        row_of |= dict.fromkeys(rest, names[-1])
+    return names, row_of, len(rest)
+
+
+def _source(
+    incidents: Sequence[IncidentSummary], row_of: dict[tuple[str, str], str], until_ns: int
+) -> ColumnDataSource:
+    def end(one: IncidentSummary) -> int:
+        return max(until_ns, one.updated_ns) if one.ended_ns is None else one.ended_ns
+
+    return ColumnDataSource(
+        {
+            "incident": [one.incident_id for one in incidents],
+            "row": [row_of[one.stream, one.series] for one in incidents],
+            "series": [one.series for one in incidents],
+            "severity": [one.severity for one in incidents],
+            "kind": ["" if one.kind == "reconstruction" else one.kind for one in incidents],
+            "start": np.array([one.started_ns / MS_NS for one in incidents]),
+            "end": np.array([end(one) / MS_NS for one in incidents]),
+            "peak": np.array([one.peak_ns / MS_NS for one in incidents]),
+            "lasted": [duration(one.duration_seconds) + (", still open" if one.is_open else "") for one in incidents],
+            "ratio": [number(one.peak_ratio, 3) for one in incidents],
+            "blames": [one.blames() or "no channel" for one in incidents],
+        },
+        tags=["selects:incident"],
+        name="incidents",
+    )
