@@ -50,7 +50,8 @@ def usual_step_ns(tables: Sequence[Table]) -> int:
     for table in tables:
         chunk = next(table.times_only().chunks(), None)
         if chunk is not None:
-            distances = np.diff(np.sort(chunk.time_ns))
+            times_ns = np.sort(chunk.time_ns)
+            distances = times_ns[1:] - times_ns[:-1]
             steps.append(distances[distances > 0])
     found = np.concatenate(steps) if steps else np.empty(0, np.int64)
     return int(np.median(found)) if found.size else 0

@@ -9,6 +9,7 @@ load a program for it from a network, they are handed on as plain text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from bokeh.models import (
     BoxZoomTool,
     CrosshairTool,
     DatetimeTickFormatter,
+    FixedTicker,
     GlyphRenderer,
     GridPlot,
     HoverTool,
@@ -48,6 +50,7 @@ Scale = Literal["linear", "log"]
 MS_NS = 1_000_000
 _SMALL = "11px"
 _LEGEND_ROW = 22
+_FEW_DECADES = 2.2
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 _DATE = "%a %d %b %Y"
 
@@ -233,6 +236,23 @@ def legend(panel_: figure, items: Sequence[tuple[str, Sequence[Renderer]]], colu
         ),
         "above",
     )  # fmt: skip
+
+
+def log_ticks(axis: Any, low: float, high: float) -> None:
+    """Put ticks on a logarithmic axis where people look for them: at 1, 2 and 5 of each decade, or at 1 of many."""
+    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    many = math.log10(high / low) > _FEW_DECADES
+    ticks = [float(f"{first}e{decade}") for decade in decades for first in ((1,) if many else (1, 2, 5))]
+    axis.ticker = FixedTicker(ticks=ticks)
+    axis.formatter = BasicTickFormatter(precision="auto", power_limit_high=6, power_limit_low=-4)
+
+
+def log_range(panel_: figure, *columns: Float64, room: float = 1.25) -> None:
+    """Fit a logarithmic axis on the left to columns, whose values are above 0 or NaN."""
+    values = np.concatenate([column[np.isfinite(column) & (column > 0)] for column in columns])
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.1, 1.0)
+    panel_.y_range = Range1d(low / room, high * room)
+    log_ticks(panel_.yaxis[0], low / room, high * room)
 
 
 def hold(panel_: figure, *columns: Float64) -> None:

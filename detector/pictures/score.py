@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bokeh.models import ColumnDataSource, FactorRange, LinearColorMapper
 from bokeh.plotting import figure
 
-from detector.pictures.frame import MS_NS, Scale, hold, hover, legend, milliseconds, panel
+from detector.pictures.frame import MS_NS, Scale, hold, hover, legend, log_range, milliseconds, panel
 from detector.pictures.lines import breaks, broken, outline, thinned
 from detector.stretches.stretch import Stretch
 
@@ -59,7 +59,10 @@ def draw_score(found: figure, stretch: Stretch, scale: Scale) -> None:
         "vline",
     )  # fmt: skip
     legend(found, [("score", [main]), ("threshold", [limit])])
-    hold(found, score, stretch.threshold)
+    if scale == "log":
+        log_range(found, score, stretch.threshold)
+    else:
+        hold(found, score, stretch.threshold)
 
 
 def origin(stretch: Stretch, order: Sequence[int], x_range: Any, *, last: bool) -> figure:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
-from detector.pictures.frame import hover, legend, panel, say, upright
+from detector.pictures.frame import hover, log_range, log_ticks, panel, upright
 from detector.pictures.words import number
 
 Float64 = npt.NDArray[np.float64]
@@ -33,7 +33,9 @@ def score_histogram(scores: Float64, threshold: float, *, title: str = "Scores")
     most = max(float(known.max()) if known.size else threshold, threshold)
     edges = np.geomspace(least * 0.98, most * 1.02, _BINS + 1)
     counts, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
-    found = panel(f"{title}   {above:,} of {known.size:,} above the threshold", _HEIGHT, x_scale="log", y_scale="log")
+    found = panel(
+        f"{title}   {above:,} of {known.size:,} above {number(threshold)}", _HEIGHT, x_scale="log", y_scale="log"
+    )
     shown = counts > 0
     source = ColumnDataSource(
         {"left": edges[:-1][shown], "right": edges[1:][shown], "count": counts[shown].astype(np.float64)},
@@ -46,16 +48,11 @@ def score_histogram(scores: Float64, threshold: float, *, title: str = "Scores")
         )
         for role, rows in (("bar", edges[:-1][shown] < threshold), ("residual", edges[:-1][shown] >= threshold))
     )  # fmt: skip
-    found.y_range.start, found.y_range.end = 0.5, max(2.0, float(counts.max(initial=0)) * 1.6)
-    found.x_range.start, found.x_range.end = edges[0], edges[-1]
+    found.x_range = Range1d(edges[0], edges[-1])
+    log_ticks(found.xaxis[0], edges[0], edges[-1])
+    log_range(found, np.array([0.5, max(2.0, float(counts.max(initial=0)))]), room=1.0)
+    found.y_range.end *= 1.5
     upright(found, "threshold", threshold, "dashed")
-    say(
-        found,
-        "threshold",
-        f"threshold {number(threshold)}",
-        x=threshold,
-        y=max(2.0, float(counts.max(initial=0)) * 0.8),
-    )
     found.xaxis.axis_label, found.yaxis.axis_label = "score", "samples"
     formats = {"@left": "printf", "@right": "printf", "@count": "printf"}
     hover(found, [usual, anomalous], [("score", "@left{%.4g} to @right{%.4g}"), ("samples", "@count{%.0f}")], formats)
@@ -88,19 +85,13 @@ def what_if_curve(document: Mapping[str, Any]) -> figure:
         name="what-if",
     )
     unit = "incidents a day" if days else "incidents"
-    found = panel(f"Alerts with another threshold, over {days:.3g} days", _HEIGHT, x_scale="log", y_scale="log")
-    line = found.line("threshold", "drawn", source=source, line_width=1.8, tags=["role:first"])
+    title = f"Incidents{' a day' if days else ''}, by threshold   {number(present['threshold'])} in force"
+    found = panel(title, _HEIGHT, x_scale="log", y_scale="log")
+    found.line("threshold", "drawn", source=source, line_width=1.8, tags=["role:first"])
     dots = found.scatter("threshold", "drawn", source=source, size=7, line_color=None, tags=["role:first"])
-    top = float(rates.max(initial=floor))
-    found.y_range.start, found.y_range.end = floor * 0.8, max(top, floor * 2) * 1.6
+    log_range(found, source.data["drawn"])
+    log_ticks(found.xaxis[0], float(thresholds.min()), float(thresholds.max()))
     upright(found, "threshold", present["threshold"], "dashed")
-    say(
-        found,
-        "threshold",
-        f"in force: {number(present['threshold'])}",
-        x=present["threshold"],
-        y=max(top, floor * 2) * 0.9,
-    )
     found.xaxis.axis_label, found.yaxis.axis_label = "threshold", unit
     formats = {f"@{name}": "printf" for name in ("threshold", "rate", "incidents", "ratio", "series")}
     hover(
@@ -109,7 +100,6 @@ def what_if_curve(document: Mapping[str, Any]) -> figure:
          ("incidents", "@incidents{%.0f}"), ("in series", "@series{%.0f}")],
         formats, "vline",
     )  # fmt: skip
-    legend(found, [("alerts", [line])])
     return found
 
 

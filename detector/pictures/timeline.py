@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from bokeh.models import CategoricalColorMapper, ColumnDataSource, FactorRange, GridPlot, TapTool
@@ -16,6 +18,7 @@ from detector.pictures.words import duration, number
 
 MARKERS = {"info": "circle", "warning": "triangle", "critical": "diamond"}
 """Shapes tell severities apart where colours do not."""
+_SIZES = {"info": 8, "warning": 9, "critical": 12}
 MOST_ROWS = 150
 """Series with a row of their own; what befell others is in one row together, at the foot."""
 _ROW, _NARROW_ROW, _WIDE_ENOUGH, _LEAST = 22, 13, 40, 60
@@ -35,19 +38,23 @@ def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int)
         since_ns: Event time at the left.
         until_ns: Event time at the right; open incidents last up to it.
     """
-    rows, row_of, left_out = _rows(incidents)
-    height = max(_LEAST, (_ROW if len(rows) <= _WIDE_ENOUGH else _NARROW_ROW) * len(rows) + 24)
+    return _draw(incidents, _rows(incidents), since_ns, until_ns)
+
+
+def _draw(incidents: Sequence[IncidentSummary], rows: _Rows, since_ns: int, until_ns: int, name: str = "") -> figure:
+    height = max(_LEAST, (_ROW if len(rows.names) <= _WIDE_ENOUGH else _NARROW_ROW) * len(rows.names) + 24)
     some = "1 incident" if len(incidents) == 1 else f"{len(incidents):,} incidents"
-    title = f"{some} of {len(rows) + max(left_out - 1, 0):,} series"
+    of = len({(one.stream, one.series) for one in incidents})
+    said = f"{some} of {of:,} series" if incidents else "No incident in this time"
     found = panel(
-        title if incidents else "No incident in this time",
+        f"{name}   {said}" if name else said,
         height,
         x_range=span_of(since_ns, max(until_ns, since_ns + 1)),
-        y_range=FactorRange(*reversed(rows), factor_padding=0.0),
+        y_range=FactorRange(*reversed(rows.names)),
         time=True,
         taps=[TapTool()],
     )
-    if len(rows) > _WIDE_ENOUGH:
+    if len(rows.names) > _WIDE_ENOUGH:
         found.yaxis.major_label_text_font_size = "9px"
     found.xgrid.visible = True
     found.ygrid.grid_line_alpha = 0.6
@@ -55,14 +62,14 @@ def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int)
     colour = {"field": "severity", "transform": mapper}
     shown = []
     for severity in SEVERITIES:  # the gravest last, on top of the others
-        source = _source([one for one in incidents if one.severity == severity], row_of, until_ns)
+        source = _source([one for one in incidents if one.severity == severity], rows.of, until_ns)
         bars = found.hbar(
             y="row", left="start", right="end", height=0.62, source=source, fill_color=colour, fill_alpha=0.45,
             line_color=colour, line_alpha=0.9, nonselection_fill_alpha=0.15, nonselection_line_alpha=0.25,
         )  # fmt: skip
         peaks = found.scatter(
-            "peak", "row", marker=MARKERS[severity], size=9, source=source, fill_color=colour, line_color=None,
-            fill_alpha=1.0, nonselection_fill_alpha=0.3,
+            "peak", "row", marker=MARKERS[severity], size=_SIZES[severity], source=source, line_color=None,
+            fill_color=colour, fill_alpha=1.0, nonselection_fill_alpha=0.3,
         )  # fmt: skip
         shown.append((severity, bars, peaks))
     hover(
@@ -71,7 +78,8 @@ def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int)
          ("lasted", "@lasted"), ("peak", "@ratio times the threshold"), ("blames", "@blames")],
         {"@start": "datetime"},
     )  # fmt: skip
-    legend(found, [(severity, [peaks]) for severity, _, peaks in reversed(shown)])
+    if incidents:
+        legend(found, [(severity, [peaks]) for severity, _, peaks in reversed(shown)])
     return found
 
 
@@ -87,20 +95,18 @@ def alerts_per_day(incidents: Sequence[IncidentSummary], since_ns: int, until_ns
     unit, name = (_HOUR_NS, "hour") if until_ns - since_ns < _HOURLY_DAYS * _DAY_NS else (_DAY_NS, "day")
     first, last = since_ns // unit, (until_ns - 1) // unit
     places = np.arange(first, last + 1)
-    counts: dict[str, Counter[int]] = {
-        severity: Counter(one.opened_ns // unit for one in incidents if one.severity == severity)
-        for severity in SEVERITIES
+    opened = Counter((one.severity, one.opened_ns // unit) for one in incidents)
+    counts: dict[str, Any] = {
+        severity: np.array([opened[severity, place] for place in places.tolist()]) for severity in SEVERITIES
     }
-    total = np.array([sum(counts[severity][place] for severity in SEVERITIES) for place in places.tolist()])
-    source = ColumnDataSource(
-        {
-            "time": (places + 0.5) * unit / MS_NS,
-            "begin": places * unit / MS_NS,
-            "total": total,
-            **{one: np.array([counts[one][place] for place in places.tolist()]) for one in SEVERITIES},
-        },
-        name="alerts",
-    )
+    total = np.sum(list(counts.values()), axis=0)
+    columns: dict[str, Any] = {
+        "time": (places + 0.5) * unit / MS_NS,
+        "begin": places * unit / MS_NS,
+        "total": total,
+        **counts,
+    }
+    source = ColumnDataSource(columns, name="alerts")
     found = panel(f"Incidents that opened, by {name}", 150, x_range=span_of(first * unit, (last + 1) * unit), time=True)
     found.y_range.start = 0
     found.yaxis.ticker.min_interval = 1
@@ -134,15 +140,29 @@ def compared(
         since_ns: Event time at the left.
         until_ns: Event time at the right.
     """
-    panels = [timeline(one, since_ns, until_ns) for one in (first, second)]
-    for found, name in zip(panels, names, strict=True):
-        found.title.text.text = f"{name}   {found.title.text.text}"
+    rows = _rows([*first, *second])  # the same for both, so that one sees where they differ
+    panels = [
+        _draw(incidents, rows, since_ns, until_ns, name) for incidents, name in zip((first, second), names, strict=True)
+    ]
     panels[1].x_range = panels[0].x_range
     return stacked(panels)
 
 
-def _rows(incidents: Sequence[IncidentSummary]) -> tuple[list[str], dict[tuple[str, str], str], int]:
-    """Names of the rows from the top, the row of each stream and series, and how many series share the last one."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a timeline.
+
+    Attributes:
+        names: From the top.
+        of: The row of each stream and series.
+    """
+
+    names: Sequence[str]
+    of: Mapping[tuple[str, str], str]
+
+
+def _rows(incidents: Sequence[IncidentSummary]) -> _Rows:
+    """A row for each series, the gravest first; what is too many shares the last one."""
     worst: dict[tuple[str, str], tuple[int, float]] = {}
     for one in incidents:
         rank = SEVERITIES.index(one.severity), one.peak_ratio
@@ -156,11 +176,11 @@ def _rows(incidents: Sequence[IncidentSummary]) -> tuple[list[str], dict[tuple[s
     if rest:
         names.append(f"{len(rest):,} other series")
         row_of |= dict.fromkeys(rest, names[-1])
-    return names, row_of, len(rest)
+    return _Rows(names, row_of)
 
 
 def _source(
-    incidents: Sequence[IncidentSummary], row_of: dict[tuple[str, str], str], until_ns: int
+    incidents: Sequence[IncidentSummary], row_of: Mapping[tuple[str, str], str], until_ns: int
 ) -> ColumnDataSource:
     def end(one: IncidentSummary) -> int:
         return max(until_ns, one.updated_ns) if one.ended_ns is None else one.ended_ns

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
-from detector.pictures.frame import hover, legend, level, panel, say, upright
+from detector.pictures.frame import hold, hover, legend, level, log_range, panel, upright
 
 Float64 = npt.NDArray[np.float64]
 
@@ -30,9 +30,14 @@ def losses(epochs: Sequence[Mapping[str, Any]], best_epoch: int) -> figure:
     """
     data = {name: _column(epochs, name) for name in ("epoch", "loss", "val_loss", "learning_rate", "seconds")}
     values = np.concatenate([data["loss"], data["val_loss"]])
-    values = values[np.isfinite(values) & (values > 0)]
-    wide = bool(values.size) and values.max() > _WIDE * values.min()
-    found = panel(f"Loss{', logarithmic' if wide else ''}", _HEIGHT, y_scale="log" if wide else "linear")
+    positive = values[np.isfinite(values) & (values > 0)]
+    wide = 0 < positive.size == values.size and positive.max() > _WIDE * positive.min()
+    kept = f"   epoch {best_epoch} was kept" if best_epoch else ""
+    found = panel(f"Loss{', logarithmic' if wide else ''}{kept}", _HEIGHT, y_scale="log" if wide else "linear")
+    if wide:
+        log_range(found, values)
+    else:
+        hold(found, values)
     source = ColumnDataSource(data, name="losses")
     trained = found.line("epoch", "loss", source=source, line_width=1.6, tags=["role:fifth"])
     held_out = found.line("epoch", "val_loss", source=source, line_width=2, tags=["role:first"])
@@ -40,7 +45,6 @@ def losses(epochs: Sequence[Mapping[str, Any]], best_epoch: int) -> figure:
         found.scatter("epoch", name, source=source, size=4.5, line_color=None, tags=[f"role:{role}"])
     if best_epoch:
         upright(found, "expected", best_epoch, "dashed")
-        say(found, "expected", f"kept: epoch {best_epoch}", x=best_epoch, y=float(values.max()) if values.size else 1.0)
     formats = {f"@{name}": "printf" for name in data}
     hover(
         found, [held_out],
@@ -86,6 +90,7 @@ def gradient_norms(epochs: Sequence[Mapping[str, Any]], bound: float | None, cli
          ("steps clipped", "@share{0%}")],
         formats, "vline",
     )  # fmt: skip
+    log_range(found, data["median"], data["largest"], data["after"], np.array([bound or np.nan]))
     _epochs(found, len(epochs))
     legend(found, [("median", [before]), ("up to the largest", [band]), ("median after clipping", [after])])
     return found
@@ -99,7 +104,7 @@ def layer_norms(epochs: Sequence[Mapping[str, Any]]) -> figure:
     """
     names = [layer["layer"] for layer in epochs[-1]["layers"]]
     found = panel("Gradient norm by layer, median, logarithmic", _HEIGHT, y_scale="log")
-    lines = []
+    lines, drawn = [], []
     for number, name in enumerate(names):
         layers = [one["layers"][number] for one in epochs]
         source = ColumnDataSource(
@@ -116,6 +121,7 @@ def layer_norms(epochs: Sequence[Mapping[str, Any]]) -> figure:
         line = found.line("epoch", "median", source=source, line_width=1.8, line_dash=dash, tags=[f"role:{role}"])
         found.scatter("epoch", "median", source=source, size=4, line_color=None, tags=[f"role:{role}"])
         lines.append((name, line))
+        drawn.append(source.data["median"])
     formats = {f"@{name}": "printf" for name in ("epoch", "median", "largest", "after")}
     hover(
         found, [line for _, line in lines],
@@ -123,6 +129,7 @@ def layer_norms(epochs: Sequence[Mapping[str, Any]]) -> figure:
          ("median after clipping", "@after{%.4g}")],
         formats,
     )  # fmt: skip
+    log_range(found, *drawn)
     _epochs(found, len(epochs))
     legend(found, [(name, [line]) for name, line in lines], columns=2)
     return found

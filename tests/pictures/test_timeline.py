@@ -1,0 +1,96 @@
+"""Incidents over time: which bars there are, and where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pictures_made import DAY_NS, START_NS, incident
+
+from detector.pictures import alerts_per_day, compared, timeline
+from detector.pictures.frame import MS_NS
+from detector.pictures.timeline import MOST_ROWS
+
+HOUR_NS = 3600 * 10**9
+
+
+def bars(picture):
+    """By severity: the source of its bars."""
+    found = {}
+    for renderer in picture.renderers:
+        data = renderer.data_source.data
+        if len(data["severity"]):
+            found[data["severity"][0]] = data
+    return found
+
+
+def test_a_bar_for_each_incident_by_severity():
+    incidents = [incident(1), incident(2, severity="critical"), incident(3)]
+    found = bars(timeline(incidents, START_NS, START_NS + DAY_NS))
+    assert found["warning"]["incident"] == [incident(1).incident_id, incident(3).incident_id]
+    assert found["critical"]["series"] == ["web-2"]
+    np.testing.assert_array_equal(found["critical"]["start"], [incident(2).started_ns / MS_NS])
+    np.testing.assert_array_equal(found["critical"]["end"], [incident(2).ended_ns / MS_NS])
+    assert found["critical"]["blames"] == ["cpu 50%"]
+    assert found["critical"]["lasted"] == ["30 min"]
+
+
+def test_the_gravest_series_is_at_the_top():
+    incidents = [incident(1), incident(2, severity="critical", peak_ratio=6.0), incident(3, peak_ratio=4.0)]
+    picture = timeline(incidents, START_NS, START_NS + DAY_NS)
+    assert list(reversed(picture.y_range.factors)) == ["web-2", "web-3", "web-1"]
+
+
+def test_an_open_incident_lasts_to_the_right_edge():
+    until = START_NS + DAY_NS
+    found = bars(timeline([incident(1, ended_ns=None, closed_ns=None)], START_NS, until))
+    assert found["warning"]["end"].tolist() == [until / MS_NS]
+    assert found["warning"]["lasted"] == ["30 min, still open"]
+
+
+def test_series_of_two_streams_are_told_apart():
+    incidents = [incident(1, series="a"), incident(2, series="a", stream="pumps")]
+    picture = timeline(incidents, START_NS, START_NS + DAY_NS)
+    assert set(picture.y_range.factors) == {"servers / a", "pumps / a"}
+
+
+def test_too_many_series_share_the_last_row():
+    picture = timeline([incident(number) for number in range(MOST_ROWS + 20)], START_NS, START_NS + 9 * DAY_NS)
+    assert len(picture.y_range.factors) == MOST_ROWS + 1
+    assert picture.y_range.factors[0] == "20 other series"
+    assert picture.title.text.text == f"{MOST_ROWS + 20} incidents of {MOST_ROWS + 20} series"
+    assert bars(picture)["warning"]["row"].count("20 other series") == 20
+
+
+def test_what_is_picked_is_told_by_id():
+    picture = timeline([incident(1)], START_NS, START_NS + DAY_NS)
+    assert all("selects:incident" in renderer.data_source.tags for renderer in picture.renderers)
+
+
+def test_no_incident_is_a_picture_too():
+    picture = timeline([], START_NS, START_NS)
+    assert picture.title.text.text == "No incident in this time"
+
+
+@pytest.mark.parametrize(("days", "unit_ns", "name"), [(10, DAY_NS, "day"), (2, HOUR_NS, "hour")])
+def test_alerts_are_counted_when_they_opened(days, unit_ns, name):
+    incidents = [incident(1), incident(1, severity="critical"), incident(30)]
+    picture = alerts_per_day(incidents, START_NS, START_NS + days * DAY_NS)
+    assert picture.title.text.text.endswith(name)
+    data = picture.renderers[0].data_source.data
+    counted = dict(
+        zip((data["begin"] * MS_NS / unit_ns).round().astype(int).tolist(), data["total"].tolist(), strict=True)
+    )
+    expected = {}
+    for one in incidents:
+        expected[one.opened_ns // unit_ns] = expected.get(one.opened_ns // unit_ns, 0) + 1
+    assert {place: count for place, count in counted.items() if count} == expected
+    assert data["critical"].sum() == 1
+    assert len(data["total"]) >= days * DAY_NS // unit_ns
+
+
+def test_two_models_have_the_same_rows_over_the_same_time():
+    grid = compared([incident(1), incident(2)], [incident(2)], ("champion", "challenger"), START_NS, START_NS + DAY_NS)
+    first, second = (child for child, _, _ in grid.children)
+    assert first.y_range.factors == second.y_range.factors
+    assert first.x_range is second.x_range
+    assert second.title.text.text == "challenger   1 incident of 1 series"
