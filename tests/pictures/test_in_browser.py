@@ -115,8 +115,8 @@ def test_the_pointer_tells_what_is_there(open_page, screenshot, page_file):
         page.wait_for_selector("#incident .drawing[data-state=drawn]")
         box = page.locator("#incident .drawing").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 130)
-        tip = page.locator(".bk-Tooltip", has_text="residual").first
+        tip = page.locator(".bk-tooltip-content", has_text="residual").first
         tip.wait_for()
-        said = tip.text_content() or ""
+        said = tip.inner_text()
         assert all(word in said for word in ("seen", "expected", "contribution", "offset")), said
         screenshot(page, "pictures-hover")
