@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -29,13 +30,23 @@ from models.bundle import load_bundle
 from models.registry import open_registry
 from tests.end_to_end.conftest import CHANNELS, PERIOD_SECONDS, bundle_dir, settings_document, telemetry
 from tests.end_to_end.test_hot_reload import put
-from tests.watch.servers import Prometheus, running_prometheus, served, wait_until
-from tests.watch.shipped import PROMETHEUS
+from tests.watch.servers import (
+    Alertmanager,
+    Prometheus,
+    Webhook,
+    listening_webhook,
+    running_alertmanager,
+    running_prometheus,
+    served,
+    wait_until,
+)
+from tests.watch.shipped import ALERTMANAGER, PROMETHEUS
 from tests.worker.support import Cluster
 
 __all__ = ["bundle_dir"]
 
 SCRAPE_SECONDS = 1
+NOTIFICATIONS = "http://notifications:9099"
 BEHIND_SECONDS = 7200  # event time runs faster than the clock, and must not overtake it
 FAULTY, QUIET, MUTE = "pump-1", "pump-2", "pump-3"
 _PAUSE_SECONDS = 0.1
@@ -276,13 +287,57 @@ class Stack:
         return {line.split("{")[0].split(" ")[0] for line in lines if line and not line.startswith("#")}
 
 
+def alertmanager_configuration(folder: Path, webhook: Webhook) -> dict[str, Any]:
+    """The shipped configuration, but for the webhook's address and for how long it gathers.
+
+    Args:
+        folder: Where the templates go.
+        webhook: Who is told.
+    """
+    document = yaml.safe_load((ALERTMANAGER / "alertmanager.yaml").read_text())
+    for route in (document["route"], *document["route"]["routes"]):
+        route |= {"group_wait": "1s", "group_interval": "1s", "repeat_interval": "1h"}
+    for receiver in document["receivers"]:
+        (target,) = receiver["webhook_configs"]
+        assert target["url"].startswith(NOTIFICATIONS)
+        target["url"] = target["url"].replace(NOTIFICATIONS, webhook.url)
+    for path in ALERTMANAGER.glob("*.tmpl"):
+        shutil.copy(path, folder)
+    return document
+
+
+@dataclass(frozen=True)
+class Alerting:
+    """An Alertmanager, and whom it tells."""
+
+    alertmanager: Alertmanager
+    webhook: Webhook
+
+
+@pytest.fixture(scope="session")
+def alerting(alertmanager: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alerting]:
+    """Told by the Prometheus of `stack`."""
+    folder = tmp_path_factory.mktemp("alerting")
+    with (
+        listening_webhook() as webhook,
+        running_alertmanager(alertmanager, folder, alertmanager_configuration(folder, webhook)) as server,
+    ):
+        yield Alerting(server, webhook)
+
+
 @pytest.fixture(scope="session")
 def stack(
-    live_worker: LiveWorker, node_exporter: str, prometheus: Path, tmp_path_factory: pytest.TempPathFactory
+    live_worker: LiveWorker,
+    node_exporter: str,
+    alerting: Alerting,
+    prometheus: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     """With the shipped rules; several scrapes and evaluations are through."""
     folder = tmp_path_factory.mktemp("prometheus")
-    configuration = shipped_configuration(folder / "rules", {"reconstream": live_worker.target})
+    configuration = shipped_configuration(
+        folder / "rules", {"reconstream": live_worker.target}, urlsplit(alerting.alertmanager.url).netloc
+    )
     configuration["scrape_configs"].append(
         {"job_name": "node", "scrape_interval": "1s", "scrape_timeout": "1s",
          "static_configs": [{"targets": [node_exporter]}]}
