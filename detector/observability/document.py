@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from detector.observability.factory import MetricDescription
 from detector.observability.library import LIBRARY
 from detector.observability.metrics import Metrics
-from detector.observability.replay_metrics import FAMILIES, Family
+from detector.observability.replay_metrics import FAMILIES, REPLAY_PREFIX, Family
 from detector.observability.replay_run import descriptions as of_replay_run
 
 _HEAD: Final = """\
@@ -74,9 +74,14 @@ without the option, or as long as the period of the model, up to the five minute
 last; for longer steps or periods give it `--query.lookback-delta`. A value is there for every step in which a score or
 an event of its stream is.
 
-In Grafana, add this Prometheus as a data source, with the step as its *scrape interval*, which is what `rate()` in
-panels goes by. Behind the prefix, names and labels are those of the live metrics, so a query for live ones, written
-with `reconstream_replay_` for `reconstream_`, is one for a replay.
+Every sample has the labels `job="reconstream-replay"` and `instance`, the name of the file without its suffix: so the
+files of several replays, such as `champion.om` and `candidate.om`, go into one Prometheus and are told apart.
+
+Behind the prefix, names and labels are those of the live metrics. With `--openmetrics-prefix reconstream_` the names
+are the live ones altogether, and the shipped dashboard *Anomalies*, like any of yours, shows the replay as it shows
+workers, for its panels but the series by state, the time of the latest incident and the model. Do this only with a
+Prometheus of its own, or the two are mixed. In Grafana add it as a data source, with the step as its *scrape interval*
+(which is what rates in panels go by), and choose it, and the time of the replay, on top of the dashboard.
 
 | question | query |
 |---|---|
@@ -114,7 +119,7 @@ def _row(metric: MetricDescription) -> str:
 
 def _replay_row(family: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in family.labels)
-    return f"| `{family.sample}` | {family.kind} | {labels} | {family.documentation} |"
+    return f"| `{family.sample(REPLAY_PREFIX)}` | {family.kind} | {labels} | {family.documentation} |"
 
 
 def document(metrics: Iterable[MetricDescription]) -> str:

@@ -27,10 +27,11 @@ def label_set(names: Iterable[str], values: Iterable[str]) -> str:
     return ",".join(f'{name}="{escaped(value)}"' for name, value in zip(names, values, strict=True))
 
 
-def head(family: Family) -> str:
+def head(family: Family, prefix: str) -> str:
     """The lines before the samples of a family."""
-    unit = f"# UNIT {family.name} {family.unit}\n" if family.unit else ""
-    return f"# TYPE {family.name} {family.kind}\n{unit}# HELP {family.name} {escaped(family.documentation)}\n"
+    name = f"{prefix}{family.stem}"
+    unit = f"# UNIT {name} {family.unit}\n" if family.unit else ""
+    return f"# TYPE {name} {family.kind}\n{unit}# HELP {name} {escaped(family.documentation)}\n"
 
 
 def number(value: float) -> str:

@@ -17,8 +17,10 @@ from detector.observability.replay_metrics import (
     ANOMALIES,
     EVENTS,
     FAMILIES,
+    JOB,
     OPEN,
     RATIO,
+    REPLAY_PREFIX,
     SCORED,
     SERIES_OPEN,
     SERIES_RATIO,
@@ -46,14 +48,25 @@ class ReplayMetrics:
     Args:
         path: Of the file.
         step_ms: Length of a step, milliseconds.
+        instance: What tells this replay from others; a label of all samples, beside the job.
+        prefix: Of all names.
         directory: For what is gathered, in a local file; the temporary directory without it.
 
     Raises:
         ConfigError: the file cannot be created, or the local file cannot be used (any method).
     """
 
-    def __init__(self, path: Path, step_ms: int, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        step_ms: int,
+        instance: str,
+        prefix: str = REPLAY_PREFIX,
+        directory: Path | None = None,
+    ) -> None:
         self._step_ms = step_ms
+        self._prefix = prefix
+        self._common = label_set(("job", "instance"), (JOB, instance))
         self._file = WholeFile(path)
         try:
             self._spool = Spool(directory)
@@ -85,12 +98,12 @@ class ReplayMetrics:
             number = self._born(stream)
             self._spool.note_steps(number, np.unique(steps).tolist())
             self._count(SCORED, number, label_set(SCORED.labels, (stream,)), steps[known])
-            self._count(UNSCORED, number, label_set(UNSCORED.labels, (stream,)), steps[~known])
+            self._count(UNSCORED, number, label_set(UNSCORED.labels, (stream, "coverage")), steps[~known])
             self._spread(number, steps[known], ratio[known])
             names, which = np.unique(np.asarray(series, object)[known], return_inverse=True)
             ids = np.array(
                 [
-                    self._spool.label_set(SERIES_RATIO.name, number, label_set(SERIES_RATIO.labels, (stream, name)))
+                    self._spool.label_set(SERIES_RATIO.stem, number, label_set(SERIES_RATIO.labels, (stream, name)))
                     for name in names.tolist()
                 ],
                 np.int64,
@@ -128,7 +141,7 @@ class ReplayMetrics:
             return
         try:
             for family in FAMILIES:
-                self._write(head(family))
+                self._write(head(family, self._prefix))
                 for number, stream in self._spool.streams():
                     if family is RATIO:
                         self._write_histogram(number, stream)
@@ -161,15 +174,15 @@ class ReplayMetrics:
         self._streams.add(stream)
         for family in (OPEN, ANOMALIES, EVENTS, SCORED, UNSCORED):
             for values in family.born:
-                self._spool.label_set(family.name, known, label_set(family.labels, (stream, *values)))
+                self._spool.label_set(family.stem, known, label_set(family.labels, (stream, *values)))
         return known
 
     def _change(self, family: Family, number: int, values: Sequence[str], step: int, at: float, behind: float) -> None:
-        labels = self._spool.label_set(family.name, number, label_set(family.labels, values))
+        labels = self._spool.label_set(family.stem, number, label_set(family.labels, values))
         self._spool.note_changes([(labels, step, at, behind)])
 
     def _count(self, family: Family, number: int, labels: str, steps: Int64) -> None:
-        found = self._spool.label_set(family.name, number, labels)
+        found = self._spool.label_set(family.stem, number, labels)
         which, counts = np.unique(steps, return_counts=True)
         self._spool.note_changes(
             (found, step, float(count), 0.0) for step, count in zip(which.tolist(), counts.tolist(), strict=True)
@@ -180,7 +193,7 @@ class ReplayMetrics:
         bucket = np.searchsorted(RATIO_BOUNDS, ratio, side="left")
         for place in np.unique(bucket).tolist():
             self._count(RATIO, number, _BUCKETS[place], steps[bucket == place])
-        found = self._spool.label_set(RATIO.name, number, _SUM)
+        found = self._spool.label_set(RATIO.stem, number, _SUM)
         self._spool.note_changes(
             (found, step, value, 0.0) for step, value in zip(steps.tolist(), ratio.tolist(), strict=True)
         )
@@ -189,7 +202,8 @@ class ReplayMetrics:
         self._file.file.write(text.encode())
 
     def _write_family(self, family: Family, number: int) -> None:
-        for found, labels in self._spool.label_sets(family.name, number):
+        name = family.sample(self._prefix)
+        for found, labels in self._spool.label_sets(family.stem, number):
             if family is SERIES_RATIO:
                 rows = self._spool.greatest(found)
             elif family is SERIES_OPEN:
@@ -197,21 +211,22 @@ class ReplayMetrics:
             else:
                 rows = self._spool.running(number, found)
             self._file.file.writelines(
-                sample(family.sample, labels, value, step * self._step_ms).encode() for step, value in rows
+                sample(name, f"{self._common},{labels}", value, step * self._step_ms).encode() for step, value in rows
             )
 
     def _write_histogram(self, number: int, stream: str) -> None:
-        labels = label_set(RATIO.labels, (stream,))
+        name = RATIO.sample(self._prefix)
+        labels = f"{self._common},{label_set(RATIO.labels, (stream,))}"
         parts = [
-            self._spool.running(number, self._spool.label_set(RATIO.name, number, part)) for part in (*_BUCKETS, _SUM)
+            self._spool.running(number, self._spool.label_set(RATIO.stem, number, part)) for part in (*_BUCKETS, _SUM)
         ]
         for row in zip(*parts, strict=True):
             time_ms = row[0][0] * self._step_ms
             below = np.cumsum([value for _, value in row[:-1]]).tolist()
             for bound, count in zip(_BUCKETS, below, strict=True):
-                self._write(sample(f"{RATIO.name}_bucket", f'{labels},le="{bound}"', count, time_ms))
-            self._write(sample(f"{RATIO.name}_count", labels, below[-1], time_ms))
-            self._write(sample(f"{RATIO.name}_sum", labels, row[-1][1], time_ms))
+                self._write(sample(f"{name}_bucket", f'{labels},le="{bound}"', count, time_ms))
+            self._write(sample(f"{name}_count", labels, below[-1], time_ms))
+            self._write(sample(f"{name}_sum", labels, row[-1][1], time_ms))
 
 
 def _while_open(rows: Iterable[tuple[int, float]]) -> Iterator[tuple[int, float]]:

@@ -7,17 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from detector.alerting.events import Event
 from detector.alerting.incidents import IncidentTracker
-from detector.cli.replay.openmetrics import step_ms
+from detector.cli.replay.openmetrics import OpenMetricsSink, step_ms
 from detector.errors import ConfigError
+from detector.observability import replay_run
+from detector.observability.metrics import Metrics
+from detector.observability.replay_metrics import FAMILIES, REPLAY_PREFIX
 from detector.openmetrics import ReplayMetrics
 from tests.alerting.conftest import IDENTITY, POLICY, START_NS, scored
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
+COMMON = {"job", "instance", "stream"}
 T0 = 1_700_000_040  # a whole minute
 
 
@@ -32,7 +37,8 @@ def told(path: Path) -> dict[tuple[str, str], dict[float, float]]:
     for document in documents(path.read_text(encoding="utf-8")):
         for family in text_string_to_metric_families(document):
             for sample in family.samples:
-                labels = " ".join(value for name, value in sample.labels.items() if name != "stream")
+                assert (sample.labels["job"], sample.labels["instance"]) == ("reconstream-replay", "replay")
+                labels = " ".join(value for name, value in sample.labels.items() if name not in COMMON)
                 name = sample.name.removeprefix("reconstream_replay_")
                 values = found.setdefault((name, labels), {})
                 assert sample.timestamp is not None
@@ -61,7 +67,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def metrics(path: Path, tmp_path: Path) -> Iterator[ReplayMetrics]:
-    made = ReplayMetrics(path, 60_000, tmp_path)
+    made = ReplayMetrics(path, 60_000, "replay", directory=tmp_path)
     yield made
     made.discard()
 
@@ -85,7 +91,7 @@ def test_the_greatest_of_each_step_carries_the_time_of_its_end(metrics, path):
     assert found["series_score_threshold_ratio", "a"] == {0: 0.5, 60: 3.0, 120: 1.5}
     assert found["series_score_threshold_ratio", "b"] == {60: 1.0}
     assert found["windows_scored_total", ""] == {0: 1, 60: 5, 120: 6}
-    assert found["windows_unscored_total", ""] == {0: 1, 60: 1, 120: 1}
+    assert found["windows_unscored_total", "coverage"] == {0: 1, 60: 1, 120: 1}
 
 
 def test_the_histogram_is_that_of_all_scores(metrics, path):
@@ -107,7 +113,7 @@ def test_an_incident_is_open_in_every_step_that_it_touches(path, tmp_path):
     assert [(event.event, event.severity) for event in events] == [
         ("opened", "warning"), ("updated", "critical"), ("closed", "critical"),
     ]  # fmt: skip
-    metrics = ReplayMetrics(path, 1000, tmp_path)
+    metrics = ReplayMetrics(path, 1000, "replay", directory=tmp_path)
     times = START_NS + np.arange(10) * SECOND_NS
     metrics.append_scores("servers", ["web-1"] * 10, times, np.ones(10), 1.0)
     metrics.append_events(events)
@@ -152,7 +158,7 @@ def test_partitions_in_any_order_give_the_same_text(path, tmp_path):
     ]
     texts = []
     for order in (chunks, chunks[::-1]):
-        metrics = ReplayMetrics(path, 60_000, tmp_path)
+        metrics = ReplayMetrics(path, 60_000, "replay", directory=tmp_path)
         for series, seconds, values in order:
             scores(metrics, series, seconds, [round(value, 1) for value in values])
         metrics.close()
@@ -194,8 +200,41 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, missing):
     nowhere = tmp_path / "nowhere"
     file, directory = (nowhere / "replay.om", tmp_path) if missing == "file" else (tmp_path / "replay.om", nowhere)
     with pytest.raises(ConfigError, match="check the directory" if missing == "file" else "name another directory in"):
-        ReplayMetrics(file, 60_000, directory)
+        ReplayMetrics(file, 60_000, "replay", directory=directory)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_prefix(path, tmp_path):
+    metrics = ReplayMetrics(path, 60_000, "replay", "reconstream_", tmp_path)
+    scores(metrics, "a", [0], [1.0])
+    metrics.close()
+    names = {line.split("{")[0] for line in path.read_text().splitlines() if not line.startswith("#")}
+    assert {"reconstream_series_score_threshold_ratio", "reconstream_windows_scored_total"} <= names
+    assert not any("replay" in name for name in names)
+
+
+@pytest.mark.parametrize("prefix", ["", "9x", "a b", "a:b", "a-"])
+def test_a_prefix_that_begins_no_name(path, prefix):
+    with pytest.raises(ConfigError, match=r"--openmetrics-prefix: .* cannot begin a name of Prometheus; use letters"):
+        OpenMetricsSink(path, 60_000, prefix, str)
+    assert not path.exists()
+
+
+def test_names_that_no_worker_and_no_other_file_of_a_replay_uses():
+    """What a worker exports, and what a replay leaves about itself, are other names with the prefix of replays."""
+    others = {one.name for one in (*Metrics(CollectorRegistry()).descriptions, *replay_run.descriptions())}
+    assert others
+    assert not others & {family.sample(REPLAY_PREFIX) for family in FAMILIES}
+
+
+def test_behind_the_prefix_names_and_labels_are_the_live_ones():
+    live = {one.name: one for one in Metrics(CollectorRegistry()).descriptions}
+    shared = [family for family in FAMILIES if family.sample("reconstream_") in live]
+    assert len(shared) == len(FAMILIES)
+    for family in shared:
+        one = live[family.sample("reconstream_")]
+        assert one.kind == family.kind
+        assert set(one.labels) <= set(family.labels), family
 
 
 @pytest.mark.parametrize(

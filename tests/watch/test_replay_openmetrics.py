@@ -18,7 +18,9 @@ from detector.alerting.events import Event, decode
 from detector.alerting.timestamps import parse_time
 from detector.cli import main
 from tests.cli.conftest import Made, made
+from tests.watch.promql import metric_names, operands
 from tests.watch.servers import Prometheus, running_prometheus
+from tests.watch.shipped import dashboard_expressions, dashboards
 
 __all__ = ["made"]
 pytestmark = [pytest.mark.watch, pytest.mark.keras]
@@ -64,15 +66,21 @@ def replayed(
 ) -> Iterator[Replayed]:
     folder = tmp_path_factory.mktemp("replayed")
     telemetry(folder / "hosts.jsonl")
+    common = [folder / "hosts.jsonl", "--model", made.path, "--stream", "hosts", "--series-column", "host"]
     ran(
-        "replay", folder / "hosts.jsonl", "--model", made.path, "--stream", "hosts", "--series-column", "host",
-        "--scores", folder / "scores.parquet", "--events", folder / "events.jsonl",
+        "replay", *common, "--scores", folder / "scores.parquet", "--events", folder / "events.jsonl",
         "--openmetrics", folder / "replay.om",
     )  # fmt: skip
-    subprocess.run(
-        [promtool, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=768h",
-         folder / "replay.om", folder / "data"], check=True, capture_output=True,
+    # Another one beside it, with the names of live metrics.
+    ran(
+        "replay", *common, "--threshold", "0.01", "--openmetrics", folder / "strict.om",
+        "--openmetrics-prefix", "reconstream_",
     )  # fmt: skip
+    for name in ("replay.om", "strict.om"):
+        subprocess.run(
+            [promtool, "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=768h",
+             folder / name, folder / "data"], check=True, capture_output=True,
+        )  # fmt: skip
     rows = pq.read_table(folder / "scores.parquet").to_pylist()
     ratios: dict[str, dict[float, float]] = {}
     for row in rows:
@@ -134,4 +142,28 @@ def test_the_queries_of_the_documentation_answer(replayed: Replayed) -> None:
     assert found == []  # nothing of it is at the present time
     names = replayed.prometheus.label_values("__name__")
     assert names
-    assert all(name.startswith("reconstream_replay_") for name in names)
+    assert all(name.startswith("reconstream_") for name in names)
+
+
+# Of the dashboard for workers, what a replay cannot tell.
+NOT_OF_A_REPLAY = {
+    "reconstream_series", "reconstream_last_incident_timestamp_seconds", "reconstream_model_info",
+}  # fmt: skip
+
+
+def test_the_shipped_dashboard_of_anomalies_shows_a_replay_with_live_names(replayed: Replayed) -> None:
+    (board,) = (one for one in dashboards().values() if one["uid"] == "reconstream-anomalies")
+    # The 30 seconds for which Grafana would take a rate are shorter than a step of five minutes.
+    expressions = [
+        expression.text.replace("[30s]", "[15m]") for expression in dashboard_expressions("anomalies", board)
+    ]
+    shown, not_shown = 0, set()
+    for expression in expressions:
+        if replayed.prometheus.query(operands(expression)[0], replayed.end):
+            shown += 1
+        else:
+            not_shown |= metric_names(expression)
+    assert not_shown == NOT_OF_A_REPLAY
+    assert shown > 15
+    jobs = replayed.prometheus.query("count by (job, instance) (reconstream_incidents_open)", replayed.end)
+    assert [labels for labels, _ in jobs] == [{"job": "reconstream-replay", "instance": "strict"}]

@@ -135,25 +135,26 @@ def variables() -> list[Builder[dashboard.VariableModel]]:
             .current(everything)
         )
 
+    # All of them from a metric that a replay has as well, so that one with live names can be looked at.
     return [
         datasource(),
         labels(
             "job",
             "Job",
             "Installations, by the name of the scrape job.",
-            f"label_values({PREFIX}build_info, job)",
+            f"label_values({PREFIX}incidents_open, job)",
         ),
         labels(
             "instance",
             "Instance",
             "Workers, by the address at which Prometheus scrapes them.",
-            f'label_values({PREFIX}build_info{{job=~"$job"}}, instance)',
+            f'label_values({PREFIX}incidents_open{{job=~"$job"}}, instance)',
         ),
         labels(
             "stream",
             "Stream",
             "Streams, by their names in the workers' settings.",
-            f"label_values({instances('records_consumed_total')}, stream)",
+            f"label_values({instances('incidents_open')}, stream)",
         ),
     ]
 
@@ -163,7 +164,7 @@ def datasource() -> builders.DatasourceVariable:
     return (
         builders.DatasourceVariable("datasource")
         .label("Data source")
-        .description("The Prometheus that scrapes the workers.")
+        .description("The Prometheus that scrapes the workers, or one that holds a replay.")
         .type("prometheus")
         .current(dashboard.VariableOption(text="default", value="default", selected=True))
     )

@@ -84,6 +84,13 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    openmetrics_prefix: Annotated[
+        str | None,
+        typer.Option(
+            help="How its names begin: reconstream_replay_, or reconstream_ to have dashboards of workers show it.",
+            show_default=False,
+        ),
+    ] = None,
     time_column: Annotated[str | None, typer.Option(help="Files: column of the event time.")] = None,
     series_column: Annotated[str | None, typer.Option(help="Files: column that names the series.")] = None,
     series: Annotated[str | None, typer.Option(help="Files: name of the series of the whole file.")] = None,
@@ -148,8 +155,10 @@ def replay(
         )
     if registry and not as_lived:
         raise ConfigError("--registry finds the bundles of another time; it belongs to --as-lived")
-    if openmetrics_step is not None and openmetrics is None:
-        raise ConfigError("--openmetrics-step is about the file of --openmetrics; name that as well")
+    if openmetrics is None and (openmetrics_step is not None or openmetrics_prefix is not None):
+        raise ConfigError(
+            "--openmetrics-step and --openmetrics-prefix are about the file of --openmetrics; name that as well"
+        )
     if shadow is not None and as_lived:
         raise ConfigError("--shadow compares two models over one stretch of history; leave out --as-lived")
     challenger = None if shadow is None else place_of(shadow, "--shadow")
@@ -184,6 +193,7 @@ def replay(
                 OpenMetricsSink(
                     openmetrics,
                     step_ms(openmetrics_step, periods),
+                    openmetrics_prefix,
                     lambda name: of_files if files else stream_names[name],
                 )
             )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from detector.cli.common.moments import parse_span
 from detector.errors import ConfigError
+from detector.observability.replay_metrics import REPLAY_PREFIX
 from detector.openmetrics import ReplayMetrics
 from detector.replay import Taken
 
 _MS_PER_SECOND: Final = 1000
 _NS_PER_MS: Final = 1_000_000
+_PREFIX: Final = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 _LEAST_STEP_MS: Final = 1000
 _USUAL_STEP_MS: Final = 60_000
 # Prometheus looks back as far for a value, unless it is told otherwise.
@@ -45,15 +48,21 @@ class OpenMetricsSink:
     Args:
         path: Of the file.
         step: Length of a step, milliseconds.
+        prefix: Of all names; None for that of replays.
         stream_of: The stream that an input topic or file belongs to.
 
     Raises:
-        ConfigError: the file cannot be created.
+        ConfigError: the file cannot be created, or no name may begin with the prefix.
     """
 
-    def __init__(self, path: Path, step: int, stream_of: Callable[[str], str]) -> None:
+    def __init__(self, path: Path, step: int, prefix: str | None, stream_of: Callable[[str], str]) -> None:
+        if prefix is not None and not _PREFIX.fullmatch(prefix):
+            raise ConfigError(
+                f"--openmetrics-prefix: {prefix!r} cannot begin a name of Prometheus; use letters, digits and _, "
+                f"no digit first, such as {REPLAY_PREFIX}"
+            )
         self._stream_of = stream_of
-        self.writer = ReplayMetrics(path, step)
+        self.writer = ReplayMetrics(path, step, path.stem, REPLAY_PREFIX if prefix is None else prefix)
 
     def take(self, taken: Taken) -> None:
         """See `detector.replay.ReplaySink`."""
