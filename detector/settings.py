@@ -525,7 +525,7 @@ class StreamSettings(Section):
 
 
 class HttpTlsSettings(Section):
-    """Encrypts the endpoints; where ``client_ca_file`` is given, clients must show a certificate (mutual TLS)."""
+    """Encrypts what is served; where ``client_ca_file`` is given, clients must show a certificate (mutual TLS)."""
 
     cert_file: Path
     """PEM file of the server's certificate, with those between it and its authority; a renewed one is taken up."""
@@ -538,7 +538,7 @@ class HttpTlsSettings(Section):
 
 
 class HttpAuthSettings(Section):
-    """A name and password (HTTP basic authentication) that /metrics asks for; use it together with section tls."""
+    """A name and password (HTTP basic authentication) that all but the probes asks for; use it with section tls."""
 
     username: Annotated[str, Field(min_length=1, pattern="^[^:]*$")]
     """What clients log in as; without a colon."""
@@ -574,6 +574,28 @@ class HttpSettings(Section):
     """A name and password for the endpoints."""
 
 
+class DashboardSettings(Section):
+    """The web page of ``detector dashboard``; the worker makes no use of it."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all, as a container needs."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 9465
+    """0 takes a free port and logs it."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which browsers may reach the page, besides addresses, localhost and the name of this machine; others
+    are refused, so that no foreign page can read it by giving its own name this address (DNS rebinding)."""
+    read_only: bool = False
+    """Whether nobody may acknowledge incidents or give verdicts from the page."""
+    max_incidents: Annotated[int, Field(ge=10)] = 10_000
+    """Most incidents in memory; beyond them those that closed longest ago are left out, and the page says so."""
+    look_back_seconds: Seconds = 86_400.0 * 30
+    """Events that were written longer ago, at the start, are left out."""
+    tls: HttpTlsSettings | None = None
+    """Encrypts the page."""
+    auth: HttpAuthSettings | None = None
+    """A name and password for the page."""
+
+
 class RegistrySettings(Section):
     """How registries of models are used, where streams name one."""
 
@@ -607,6 +629,8 @@ class Settings(Section):
     """How registries of models are used, where streams name one."""
     http: HttpSettings = HttpSettings()
     """The endpoints /metrics, /healthz and /readyz."""
+    dashboard: DashboardSettings = DashboardSettings()
+    """The web page of ``detector dashboard``."""
     log: LogSettings = LogSettings()
     """What is logged and how."""
 

@@ -51,6 +51,11 @@ def test_what_a_worker_needs_can_be_imported(slim, module):
 
 # Modules that a user reaches only with an extra, and which say so themselves before they are imported.
 OF_AN_EXTRA = {
+    "detector.cli.dashboard.assembly": "jinja2",
+    "detector.dashboard.assets": "jinja2",
+    "detector.dashboard.handlers": "tornado",
+    "detector.dashboard.pictures": "bokeh",
+    "detector.dashboard.server": "tornado",
     "detector.inspection.picture": "matplotlib",
     "detector.pages.render": "jinja2",
     "detector.pictures": "bokeh",

@@ -38,6 +38,9 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "feedback": Entry(
             "detector.cli.feedback.command:app", "Say what was a false alarm, what was right, what was missed."
         ),
+        "dashboard": Entry(
+            "detector.cli.dashboard.command:dashboard", "Serve a web page of incidents, live from the topics."
+        ),
         "retrain": Entry(
             "detector.cli.retrain.command:retrain", "Train a stream's model anew; promote it if it is better."
         ),

@@ -2,6 +2,7 @@
 
 The format is public; ``feedback.schema.json`` is generated from the structure here. Of several verdicts on a subject
 the latest counts. A verdict changes nothing by itself: it takes effect through a bundle that was calibrated with it.
+An acknowledgement judges nothing, so calibration passes over it, and it never takes the place of a verdict.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from detector.alerting.events import Kind
+from detector.alerting.events import Event, Kind
 from detector.alerting.timestamps import TIMESTAMP_PATTERN, parse_time
 from detector.errors import DetectorError
 
 SCHEMA_VERSION: Literal[1] = 1
-VerdictName = Literal["false_alarm", "confirmed", "missed", "withdrawn"]
+VerdictName = Literal["false_alarm", "confirmed", "missed", "acknowledged", "withdrawn"]
 
 _Id = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 _Time = Annotated[str, Meta(pattern=TIMESTAMP_PATTERN, extra_json_schema={"format": "date-time"})]
@@ -36,14 +37,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         _Id,
         Meta(
             description="What it is about, and the record's key: the incident's id; for missed, a digest of stream, "
-            "series and times. Of several verdicts on a subject the latest counts."
+            "series and times. Of several verdicts on a subject the latest counts; an acknowledgement is none."
         ),
     ]
     verdict: Annotated[
         VerdictName,
         Meta(
             description="false_alarm: it should not have opened. confirmed: it was right. missed: there should have "
-            "been one. withdrawn: forget what was said about the subject."
+            "been one. acknowledged: somebody looks after it; no judgement, and beside any. withdrawn: forget what was "
+            "said about the subject."
         ),
     ]
     incident_id: Annotated[_Id | None, Meta(description="Of the incident; null for missed.")]
@@ -69,6 +71,31 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def ended_ns(self) -> int:
         """Event time, nanoseconds since the epoch."""
         return parse_time(self.ended_at)
+
+
+def verdict_on(event: Event, verdict: VerdictName, *, author: str, note: str, given_at: str) -> Verdict:
+    """What somebody says about the incident that an event tells of.
+
+    Args:
+        event: The incident's latest event.
+        verdict: Any but ``missed``.
+        author: Who says so.
+        note: Why.
+        given_at: Wall time, as events have times.
+    """
+    return Verdict(
+        subject_id=event.incident_id,
+        verdict=verdict,
+        incident_id=event.incident_id,
+        kind=event.kind,
+        stream=event.stream,
+        series=event.series,
+        started_at=event.started_at,
+        ended_at=event.ended_at or event.updated_at,
+        author=author,
+        note=note,
+        given_at=given_at,
+    )
 
 
 def missed_id(stream: str, series: str, started_at: str, ended_at: str) -> str:
@@ -122,10 +149,61 @@ def decode_verdict(data: bytes) -> Verdict:
     return found
 
 
+class VerdictFold:
+    """Folds verdicts, in the order in which they were given, into what stands of each subject."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[str, Verdict] = {}
+        self._acknowledgements: dict[str, Verdict] = {}
+
+    def add(self, said: Verdict) -> None:
+        """Take what was said next."""
+        subject = said.subject_id
+        if said.verdict == "withdrawn":
+            self._verdicts.pop(subject, None)
+            self._acknowledgements.pop(subject, None)
+        elif said.verdict == "acknowledged":
+            self._acknowledgements[subject] = said
+        else:
+            self._verdicts[subject] = said
+
+    def verdict(self, subject: str) -> Verdict | None:
+        """The verdict that counts on a subject."""
+        return self._verdicts.get(subject)
+
+    def acknowledgement(self, subject: str) -> Verdict | None:
+        """Who looks after it, whatever the verdict."""
+        return self._acknowledgements.get(subject)
+
+    def verdicts(self) -> list[Verdict]:
+        """All verdicts that count, by series and time."""
+        return sorted(self._verdicts.values(), key=_by_series)
+
+    def standing(self) -> list[Verdict]:
+        """The same, with acknowledgements of incidents that nobody has judged yet."""
+        waiting = [said for subject, said in self._acknowledgements.items() if subject not in self._verdicts]
+        return sorted([*self._verdicts.values(), *waiting], key=_by_series)
+
+
 def latest(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """What counts: the last verdict on each subject, without those that were withdrawn, by series and time."""
-    found = {verdict.subject_id: verdict for verdict in verdicts}
-    counting = (verdict for verdict in found.values() if verdict.verdict != "withdrawn")
-    return sorted(
-        counting, key=lambda verdict: (verdict.stream, verdict.series, verdict.started_ns, verdict.subject_id)
-    )
+    """What counts: the last verdict on each subject, without those that were withdrawn, by series and time.
+
+    Acknowledgements are no verdicts.
+    """
+    return _folded(verdicts).verdicts()
+
+
+def standing(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """What counts, and acknowledgements of incidents that nobody has judged yet, by series and time."""
+    return _folded(verdicts).standing()
+
+
+def _folded(verdicts: Iterable[Verdict]) -> VerdictFold:
+    fold = VerdictFold()
+    for verdict in verdicts:
+        fold.add(verdict)
+    return fold
+
+
+def _by_series(verdict: Verdict) -> tuple[str, str, int, str]:
+    return verdict.stream, verdict.series, verdict.started_ns, verdict.subject_id

@@ -7,7 +7,6 @@ client that says nothing keeps all others out.
 
 from __future__ import annotations
 
-import errno
 import json
 import socket
 import threading
@@ -22,9 +21,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from detector.errors import ConfigError
 from detector.observability.health import Health, Verdict
-from detector.observability.http_access import BasicAuth, ServerTls, warn_if_exposed
+from detector.observability.http_access import BasicAuth, ServerTls, bind_error, warn_if_exposed
 from detector.observability.http_connections import SILENCE_SECONDS, BoundedServer
 from detector.printable import printable
 from detector.settings import HttpSettings
@@ -186,7 +184,7 @@ class HttpServer:
             family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
             self._server = _Server(family, settings, self._registry, self._health)
         except OSError as error:
-            raise _bind_error(host, port, error) from error
+            raise bind_error(host, port, error) from error
         warn_if_exposed(settings)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True
@@ -210,17 +208,3 @@ class HttpServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _bind_error(host: str, port: int, error: OSError) -> ConfigError:
-    if error.errno == errno.EADDRINUSE:
-        return ConfigError(
-            f"http.port: {port} on {host} is taken by another process; choose another port, or 0 for any that is free"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return ConfigError(f"http.port: no permission to listen on port {port}; choose one from 1024 up")
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return ConfigError(
-            f"http.host: {host!r} is not an address of this machine; use 127.0.0.1 for local access or 0.0.0.0 for all"
-        )
-    return ConfigError(f"http.host, http.port: cannot listen on {host}:{port}: {error.strerror or error}")

@@ -64,6 +64,7 @@ def check_files(settings: Settings, problem: MakeProblem) -> Iterator[Problem]:
                 yield problem(("streams", position, *below), message)
     yield from _missing_files(settings.kafka, ("kafka",), problem)
     yield from _missing_files(settings.http, ("http",), problem)
+    yield from _missing_files(settings.dashboard, ("dashboard",), problem)
 
 
 def _bundle_problem(directory: Path) -> str | None:

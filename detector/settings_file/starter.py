@@ -42,6 +42,10 @@ _EXAMPLES: dict[Key, str] = {
     ("http", "tls", "key_file"): "server.key",
     ("http", "auth", "username"): "prometheus",
     ("http", "auth", "password"): "${METRICS_PASSWORD}",
+    ("dashboard", "tls", "cert_file"): "server.pem",
+    ("dashboard", "tls", "key_file"): "server.key",
+    ("dashboard", "auth", "username"): "operations",
+    ("dashboard", "auth", "password"): "${DASHBOARD_PASSWORD}",
 }
 _NOTES: dict[Key, str] = {("worker", "instance"): "Default: the name of the host."}
 

@@ -78,6 +78,7 @@ class TestOverview:
             "replay",
             "audit",
             "feedback",
+            "dashboard",
             "retrain",
             "recalibrate",
             "evaluate",

@@ -44,7 +44,8 @@ def test_every_setting_is_there_and_explained():
 def test_an_optional_section_works_once_it_is_uncommented(load):
     text = re.sub(r"^  #(?=(?:sasl|tls|auth):|  )", "  ", starter_text(), flags=re.MULTILINE)
     text = text.replace("#security_protocol: PLAINTEXT", "security_protocol: SASL_SSL")
-    settings = load(text, {"KAFKA_PASSWORD": "secret", "METRICS_PASSWORD": "other"})
+    secrets = {"KAFKA_PASSWORD": "secret", "METRICS_PASSWORD": "other", "DASHBOARD_PASSWORD": "third"}
+    settings = load(text, secrets)
     sasl, http = settings.kafka.sasl, settings.http
     assert http.tls is not None
     assert http.auth is not None

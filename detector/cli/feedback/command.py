@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from detector.feedback.verdicts import Verdict
+    from detector.feedback.verdicts import Verdict, VerdictName
     from detector.settings import Settings
 
 _HELP = """Say which incidents were false alarms, which were right, and what was missed.
@@ -40,6 +40,7 @@ class Said(StrEnum):
 
     FALSE_ALARM = "false-alarm"
     CONFIRMED = "confirmed"
+    ACKNOWLEDGED = "acknowledged"
     WITHDRAWN = "withdrawn"
 
 
@@ -59,16 +60,18 @@ def mark(
     note: _NOTE = "",
     author: _AUTHOR = None,
 ) -> None:
-    """Say of an incident that it was a false alarm, or right; or withdraw what was said.
+    """Say of an incident that it was a false alarm, or right; that you look after it; or withdraw what was said.
 
     Examples:
         detector feedback mark 99ac21ceaa6f -c detector.yaml --verdict false-alarm --note "planned maintenance"
+
+        detector feedback mark 99ac21ceaa6f -c detector.yaml --verdict acknowledged --note "looking at it"
 
         detector feedback mark 99ac21ceaa6f --events replayed.jsonl --file verdicts.jsonl --verdict confirmed
     """
     from detector.cli.feedback.topic import event_file, event_topic, find_incident
     from detector.errors import ConfigError
-    from detector.feedback.verdicts import Verdict
+    from detector.feedback.verdicts import verdict_on
 
     settings = _settings(config, needed=events is None or file is None)
     said: dict[str, Any] = {"author": author or _somebody(), "note": note, "given_at": _now()}
@@ -87,21 +90,12 @@ def mark(
     else:
         assert settings is not None  # noqa: S101 - needed, as said above
         found = find_incident(event_topic(settings), incident, f"topic {settings.topics.events}")
-    _write(
-        settings,
-        file,
-        Verdict(
-            subject_id=found.incident_id,
-            verdict="false_alarm" if verdict is Said.FALSE_ALARM else "confirmed",
-            incident_id=found.incident_id,
-            kind=found.kind,
-            stream=found.stream,
-            series=found.series,
-            started_at=found.started_at,
-            ended_at=found.ended_at or found.updated_at,
-            **said,
-        ),
-    )
+    names: dict[Said, VerdictName] = {
+        Said.FALSE_ALARM: "false_alarm",
+        Said.CONFIRMED: "confirmed",
+        Said.ACKNOWLEDGED: "acknowledged",
+    }
+    _write(settings, file, verdict_on(found, names[verdict], **said))
 
 
 @app.command()
@@ -168,7 +162,7 @@ def list_(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
 ) -> None:
-    """Show the verdicts that count.
+    """Show the verdicts that count, and who looks after incidents that nobody has judged yet.
 
     Examples:
         detector feedback list -c detector.yaml
@@ -176,11 +170,11 @@ def list_(
         detector feedback list --file verdicts.jsonl --json
     """
     from detector.cli.models.registry import print_table
-    from detector.feedback.verdicts import encode_verdict, latest
+    from detector.feedback.verdicts import encode_verdict, standing
     from detector.printable import printable
 
     said = _read(_settings(config, needed=file is None), file)
-    shown = said if everything else latest(said)
+    shown = said if everything else standing(said)
     if as_json:
         for verdict in shown:
             typer.echo(encode_verdict(verdict).decode())

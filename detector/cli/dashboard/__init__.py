@@ -1,0 +1,1 @@
+"""``detector dashboard``: where its parts are put together."""

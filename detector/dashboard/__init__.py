@@ -1,0 +1,1 @@
+"""``detector dashboard``: a web page of incidents, live from the topics, for people."""

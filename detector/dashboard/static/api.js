@@ -1,0 +1,47 @@
+// What the server is asked, and what it says when it cannot.
+
+export class ServerError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function answer(response) {
+  let body = null;
+  try {
+    body = await response.json();
+  } catch {
+    // Not ours: a proxy's page, say.
+  }
+  if (!response.ok) throw new ServerError(body?.error ?? `the server answers ${response.status}`, response.status);
+  return body;
+}
+
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-store", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerError("the dashboard does not answer", 0);
+  }
+  return answer(response);
+}
+
+export const setup = () => ask("/api/setup");
+export const list = (query, offset, limit, signal) => {
+  const all = new URLSearchParams(query);
+  all.set("offset", offset);
+  all.set("limit", limit);
+  return ask(`/api/incidents?${all}`, { signal });
+};
+export const incident = (id, signal) => ask(`/api/incidents/${encodeURIComponent(id)}`, { signal });
+export const picture = (id, signal) => ask(`/api/incidents/${encodeURIComponent(id)}/picture`, { signal });
+export const timeline = (query) => ask(`/api/timeline?${new URLSearchParams(query)}`);
+export const judge = (id, verdict, author, note) =>
+  ask(`/api/incidents/${encodeURIComponent(id)}/feedback`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ verdict, author, note }),
+  });

@@ -1,0 +1,344 @@
+// The page: the address says what is shown; everything else follows from it.
+
+import * as address from "./address.js";
+import * as api from "./api.js";
+import { Detail } from "./detail.js";
+import { find, mark } from "./dom.js";
+import { count, setNow } from "./format.js";
+import { List } from "./list.js";
+import { Live } from "./live.js";
+import { emptyWords, showConnection, showSummary, troubles } from "./summary.js";
+
+const PAGE = 100;
+const TIMELINE_MS = 4000;
+
+const state = { query: new URLSearchParams(), incident: "", total: 0, status: null, connected: false, setup: { read_only: true, author: "" }, loading: 0, selecting: false };
+const form = find("#filters");
+const main = find("main");
+
+const list = new List(find("#list"), { hrefOf: (id) => address.href(state.query, id), open: (id) => open(id) });
+const detail = new Detail(find("#detail"), {
+  hrefOf: (id) => address.href(state.query, id), open: (id) => open(id), close: () => close(), setup: () => state.setup,
+});
+const live = new Live({
+  incident: ({ incident, matches }) => heard(incident, matches),
+  status: (status) => told(status),
+  reset: () => reload(),
+  connection: (up) => { state.connected = up; showState(); },
+});
+
+// What is shown
+
+async function reload({ more = false } = {}) {
+  const turn = (state.loading += 1);
+  if (!more) live.stop();
+  let found;
+  try {
+    found = await api.list(state.query, more ? list.length : 0, more ? PAGE : Math.max(PAGE, Math.min(500, list.length)));
+  } catch (error) {
+    if (turn !== state.loading) return;
+    state.connected = error.status !== 0 && state.connected;
+    if (error.status === 400) return fail(error.message);
+    showState(error.status ? error.message : "");
+    setTimeout(() => { if (turn === state.loading) reload({ more }); }, 2000);
+    return;
+  }
+  if (turn !== state.loading) return;
+  state.connected = true;
+  state.total = found.total;
+  if (more) list.append(found.incidents);
+  else list.replace(found.incidents);
+  list.mark(state.incident);
+  offerStreams(found.streams);
+  told(found.status);
+  if (!more) live.follow(state.query, found.revision);
+  if (!more) drawTimeline();
+}
+
+function fail(message) {
+  list.replace([]);
+  state.total = 0;
+  const empty = find("#empty");
+  empty.hidden = false;
+  empty.replaceChildren(`${message}.`);
+  find("#count").textContent = "No incidents";
+}
+
+function told(status) {
+  setNow(status.now);
+  state.status = status;
+  showSummary(find("#summary"), status, (severity) => {
+    const query = new URLSearchParams({ status: "open", severity });
+    go(query);
+  });
+  offerStreams(status.streams);
+  showState();
+}
+
+function showState(words = "") {
+  showConnection(find("#connection"), state.connected, state.status);
+  const notice = find("#notice");
+  const text = words || troubles(state.connected, state.status);
+  if (notice.textContent !== text) notice.textContent = text;
+  notice.hidden = !text;
+  const open = state.status ? Object.values(state.status.open).reduce((one, other) => one + other, 0) : 0;
+  document.title = open ? `(${open}) reconstream` : "reconstream";
+  const more = state.total - list.length;
+  find("#count").textContent = state.total ? `${count(state.total, "incident")}${more > 0 ? `, ${list.length} shown` : ""}` : "No incidents";
+  find("#more").hidden = more <= 0;
+  const filtered = [...state.query.keys()].some((name) => name !== "sort");
+  find("#clear").hidden = !filtered;
+  const quiet = Boolean(list.length && state.status && !open && !filtered);
+  const empty = find("#empty");
+  empty.hidden = Boolean(list.length && !quiet);
+  if (!empty.hidden) empty.replaceChildren(...emptyWords(state.status, filtered && !list.length, state.total));
+  find("#incidents").classList.toggle("quiet", quiet);
+}
+
+function heard(row, matches) {
+  const known = list.rows.has(row.incident_id);
+  if (matches) {
+    const how = list.put(row, state.total > list.length);
+    if (how === "new" || how === "beyond") state.total += known ? 0 : 1;
+    if (how === "new" && row.open) announce(`New ${row.severity} incident: ${row.series}`);
+    if (row.incident_id === state.incident) list.mark(row.incident_id);
+  } else if (list.remove(row.incident_id)) state.total = Math.max(0, state.total - 1);
+  showState();
+  recount();
+  detail.heard(row.incident_id);
+  laterTimeline();
+}
+
+// Rows that are not on show come and go unseen; the server knows how many there are.
+let recounting = 0;
+function recount() {
+  clearTimeout(recounting);
+  recounting = setTimeout(async () => {
+    try {
+      const found = await api.list(state.query, 0, 0);
+      state.total = Math.max(found.total, list.length);
+      showState();
+    } catch { /* the next change asks again */ }
+  }, 1000);
+}
+
+function announce(text) {
+  const place = find("#announce");
+  place.textContent = "";
+  setTimeout(() => { place.textContent = text; }, 50);
+}
+
+// The timeline
+
+let timelineDue = 0;
+function laterTimeline() {
+  if (!timelineDue) timelineDue = setTimeout(drawTimeline, TIMELINE_MS);
+}
+
+async function drawTimeline() {
+  clearTimeout(timelineDue);
+  timelineDue = 0;
+  const place = find("#timeline");
+  const drawing = find(".drawing", place);
+  let answer;
+  try {
+    answer = await api.timeline(state.query);
+  } catch {
+    return;
+  }
+  place.hidden = !answer.picture;
+  if (answer.picture) {
+    // The page below must not jump while one picture takes the place of another.
+    place.style.minHeight = `${place.offsetHeight}px`;
+    await window.reconstream.mount(drawing, answer.picture);
+    setTimeout(() => { place.style.minHeight = ""; }, 500);
+  } else window.reconstream.unmount(drawing);
+}
+
+find("#timeline").addEventListener("reconstream:select", (event) => {
+  const [id] = event.detail.values;
+  if (id) open(id);
+});
+
+// Moving about
+
+function go(query, { replace = false } = {}) {
+  address.write(query, state.incident, { replace });
+  follow();
+}
+
+function open(id, { replace = false } = {}) {
+  if (id === state.incident) return find("h2", find("#detail"))?.focus();
+  address.write(state.query, id, { replace: replace || Boolean(state.incident) });
+  follow();
+  if (matchMedia("(max-width: 900px)").matches) setTimeout(() => find(".close", find("#detail"))?.focus());
+}
+
+function close() {
+  const last = state.incident;
+  address.write(state.query, "");
+  follow();
+  list.focus(last);
+}
+
+function follow() {
+  const { query, incident } = address.read();
+  const changed = query.toString() !== state.query.toString();
+  state.query = query;
+  fillForm();
+  if (incident !== state.incident) {
+    state.incident = incident;
+    main.classList.toggle("split", Boolean(incident));
+    list.mark(incident);
+    if (incident) detail.show(incident);
+    else detail.hide();
+  }
+  if (changed) reload();
+  list.readdress();
+}
+
+addEventListener("popstate", follow);
+
+// Filters
+
+const toUtc = (value) => (value ? `${value.length === 16 ? `${value}:00` : value}Z` : "");
+const fromUtc = (value) => (/^\d{4}-\d\d-\d\dT/.test(value ?? "") ? value.replace(/(\.\d+)?Z$/, "").slice(0, 19) : "");
+
+function fillForm() {
+  const query = state.query;
+  form.series.value = document.activeElement === form.series ? form.series.value : query.get("series") ?? "";
+  for (const each of form.querySelectorAll('[name="status"]')) each.checked = each.value === (query.get("status") ?? "");
+  const severities = (query.get("severity") ?? "").split(",");
+  for (const each of form.querySelectorAll('[name="severity"]')) each.checked = severities.includes(each.value);
+  for (const name of ["kind", "verdict", "sort"]) form[name].value = query.get(name) ?? "";
+  const stream = query.get("stream") ?? "";
+  if (stream && ![...form.stream.options].some((option) => option.value === stream)) form.stream.add(new Option(stream, stream));
+  form.stream.value = stream;
+  const since = query.get("since") ?? "";
+  const between = Boolean(query.get("until") || (since && ![...form.range.options].some((option) => option.value === since)));
+  form.range.value = between ? "between" : since;
+  form.from.value = between ? fromUtc(since) : "";
+  form.to.value = between ? fromUtc(query.get("until")) : "";
+  find(".between", form).hidden = !between;
+}
+
+function readForm() {
+  const query = new URLSearchParams();
+  const put = (name, value) => { if (value) query.set(name, value); };
+  put("series", form.series.value.trim());
+  put("status", form.querySelector('[name="status"]:checked')?.value);
+  put("severity", [...form.querySelectorAll('[name="severity"]:checked')].map((each) => each.value).join(","));
+  for (const name of ["stream", "kind", "verdict", "sort"]) put(name, form[name].value);
+  if (form.range.value === "between") {
+    put("since", toUtc(form.from.value));
+    put("until", toUtc(form.to.value));
+  } else put("since", form.range.value);
+  return query;
+}
+
+function offerStreams(names) {
+  const known = new Set([...form.stream.options].map((option) => option.value));
+  for (const name of names) if (!known.has(name)) form.stream.add(new Option(name, name));
+}
+
+let typing = 0;
+form.addEventListener("input", (event) => {
+  if (event.target === form.series) {
+    clearTimeout(typing);
+    typing = setTimeout(() => go(readForm(), { replace: true }), 200);
+  }
+});
+form.addEventListener("change", (event) => {
+  if (event.target === form.series) return;
+  const choosing = form.range.value === "between";
+  find(".between", form).hidden = !choosing;
+  if (choosing && !form.from.value && !form.to.value) return;
+  go(readForm());
+});
+form.addEventListener("reset", (event) => {
+  event.preventDefault();
+  form.series.value = "";
+  go(new URLSearchParams());
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+for (const each of form.querySelectorAll("[data-mark]")) each.prepend(mark(each.dataset.mark));
+
+// Keys
+
+const typingIn = (element) => element.closest?.("input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]");
+const keys = find("#keys");
+
+function move(by) {
+  const id = list.move(by);
+  if (id && state.incident) open(id, { replace: true });
+}
+
+async function judge(verdict) {
+  const id = list.focused() || state.incident;
+  if (!id || state.setup.read_only) return;
+  if (id !== state.incident) {
+    open(id);
+    await detail.loaded;
+  }
+  detail.say(verdict);
+}
+
+addEventListener("keydown", (event) => {
+  if (event.metaKey || event.ctrlKey || event.altKey) return;
+  if (event.key === "Escape") {
+    if (keys.open) return;
+    if (typingIn(event.target)) return event.target.blur();
+    if (state.incident) close();
+    return;
+  }
+  if (typingIn(event.target) || keys.open) return;
+  const actions = {
+    j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1),
+    "/": () => { form.series.focus(); form.series.select(); },
+    a: () => judge("acknowledged"), f: () => judge("false_alarm"), c: () => judge("confirmed"),
+    o: () => { const query = new URLSearchParams(state.query); if (query.get("status") === "open") query.delete("status"); else query.set("status", "open"); go(query); },
+    t: () => find(".theme-toggle").click(),
+    "?": () => keys.showModal(),
+  };
+  const inDetail = event.target.closest?.("#detail");
+  if (event.key.startsWith("Arrow") && (inDetail || event.target.closest?.("input, canvas, .choice"))) return;
+  const action = actions[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+
+find("#more-filters").addEventListener("click", (event) => {
+  const button = event.currentTarget;
+  button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+});
+find("#help").addEventListener("click", () => keys.showModal());
+find("#more").addEventListener("click", () => reload({ more: true }));
+find("#home").addEventListener("click", (event) => {
+  event.preventDefault();
+  address.write(new URLSearchParams(), "");
+  follow();
+});
+
+// Begin
+
+async function begin() {
+  try {
+    state.setup = await api.setup();
+  } catch {
+    setTimeout(begin, 2000);
+    return showState();
+  }
+  const { query, incident } = address.read();
+  state.query = query;
+  fillForm();
+  await reload();
+  if (incident) {
+    state.incident = incident;
+    main.classList.add("split");
+    list.mark(incident);
+    detail.show(incident);
+  }
+}
+
+begin();

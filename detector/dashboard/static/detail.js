@@ -1,0 +1,321 @@
+// One incident in full: what people say of it, what happened in pictures, and what else there is to know.
+
+import * as api from "./api.js";
+import { find, h, mark } from "./dom.js";
+import { clock, count, duration, kindName, lasted, moment, number, ratio, reasonName, verdictName } from "./format.js";
+
+const ASK_AGAIN_MS = [250, 400, 700, 1000];
+const AUTHOR = "reconstream.author";
+
+const remembered = {
+  get() { try { return localStorage.getItem(AUTHOR) ?? ""; } catch { return ""; } },
+  set(name) { try { localStorage.setItem(AUTHOR, name); } catch { /* then it is asked for again */ } },
+};
+
+export class Detail {
+  constructor(element, { hrefOf, open, close, setup }) {
+    this.element = element;
+    this.hrefOf = hrefOf;
+    this.open = open;
+    this.close = close;
+    this.setup = setup;
+    this.id = "";
+    this.shown = null;
+    this.abort = null;
+    this.drawn = ""; // the event of which there is a picture
+    this.loaded = Promise.resolve();
+    setInterval(() => this.tick(), 1000);
+  }
+
+  async show(id) {
+    this.hide({ keep: true });
+    this.id = id;
+    this.element.hidden = false;
+    this.element.setAttribute("aria-busy", "true");
+    this.element.replaceChildren(h("header", {}, h("span", {}), h("h2", {}, "…"), this.closeButton()));
+    this.element.scrollTop = 0;
+    this.loaded = this.load();
+    await this.loaded;
+  }
+
+  hide({ keep = false } = {}) {
+    this.abort?.abort();
+    this.abort = null;
+    const drawing = find(".drawing", this.element);
+    if (drawing) window.reconstream.unmount(drawing);
+    this.id = "";
+    this.shown = null;
+    this.drawn = "";
+    if (!keep) this.element.hidden = true;
+    this.element.replaceChildren();
+  }
+
+  // Something was heard of an incident.
+  async heard(id) {
+    if (id === this.id) await this.load();
+  }
+
+  async load() {
+    const id = this.id;
+    this.abort?.abort();
+    const abort = new AbortController();
+    this.abort = abort;
+    let document_;
+    try {
+      document_ = await api.incident(id, abort.signal);
+    } catch (error) {
+      if (error.name === "AbortError" || this.id !== id) return;
+      if (!this.shown)
+        this.element.replaceChildren(
+          h("header", {}, h("span", {}), h("h2", {}, "This incident is not on the board"), this.closeButton()),
+          h("div", {}, h("p", { class: "note warning" }, error.message)));
+      this.element.removeAttribute("aria-busy");
+      return;
+    }
+    if (this.id !== id) return;
+    this.render(document_);
+    this.element.removeAttribute("aria-busy");
+    if (this.drawn !== document_.events.at(-1).event_id) this.draw(abort.signal);
+  }
+
+  closeButton() {
+    return h("button", { type: "button", class: "quiet close", title: "Close (Esc)", "aria-label": "Close", onclick: () => this.close() }, "✕");
+  }
+
+  // What is typed, and a picture that is there, stay where they are.
+  render(one) {
+    const first = !this.shown;
+    this.shown = one;
+    const parts = {
+      head: this.head(one),
+      judge: first ? this.judge() : find(".judge", this.element),
+      pictures: first ? h("section", { class: "pictures" }, h("div", { class: "drawing" }), h("div", { class: "progress", role: "status" })) : find(".pictures", this.element),
+      channels: this.channels(one),
+      facts: this.facts(one),
+      near: this.near(one),
+      history: this.history(one),
+      commands: this.commands(one),
+    };
+    if (first) this.element.replaceChildren(...Object.values(parts).filter(Boolean));
+    else {
+      // Moving what has the focus would lose it, so only what was made anew is exchanged.
+      const scroll = this.element.scrollTop;
+      for (const child of [...this.element.children]) if (child !== parts.judge && child !== parts.pictures) child.remove();
+      const rest = [parts.channels, parts.facts, parts.near, parts.history, parts.commands].filter(Boolean);
+      this.element.prepend(parts.head);
+      this.element.append(...rest);
+      this.element.scrollTop = scroll;
+    }
+    this.standing(one);
+  }
+
+  head(one) {
+    return h("header", {},
+      mark(one.severity, one.open),
+      h("h2", { tabindex: "-1" }, one.series),
+      this.closeButton(),
+      h("p", { class: "state" },
+        h("span", { "data-state-words": true }, this.words(one))));
+  }
+
+  words(one) {
+    const time = duration(lasted(one));
+    const state = one.open ? `open for ${time}` : `lasted ${time}, ${reasonName(one.close_reason)}`;
+    return `${one.severity} ${kindName(one.kind)} of ${one.stream} · ${state} · peak ${ratio(one.peak_ratio)} its threshold`;
+  }
+
+  tick() {
+    if (!this.shown?.open) return;
+    const words = find("[data-state-words]", this.element);
+    if (words) words.textContent = this.words(this.shown);
+  }
+
+  judge() {
+    const { read_only, author } = this.setup();
+    const section = h("section", { class: "judge", "aria-label": "What people say of it" }, h("div", { class: "stands" }));
+    if (read_only) return section;
+    const who = h("input", { name: "author", maxlength: "100", autocomplete: "username", value: author || remembered.get(), placeholder: "your name" });
+    const note = h("input", { name: "note", maxlength: "2000", autocomplete: "off", placeholder: "why, what you found, where to read on" });
+    const button = (verdict, name, key, kind = "") =>
+      h("button", { type: "button", class: kind, "data-verdict": verdict, onclick: () => this.say(verdict) }, name, key && h("kbd", { "aria-hidden": "true" }, key));
+    section.append(
+      h("div", { class: "fields" }, h("label", {}, "You", who), h("label", {}, "Note", note)),
+      h("div", { class: "buttons" },
+        button("acknowledged", "Acknowledge", "a", "primary"), button("false_alarm", "False alarm", "f"),
+        button("confirmed", "Confirm", "c"), button("withdrawn", "Withdraw", "")),
+      h("p", { class: "outcome", role: "status" }));
+    return section;
+  }
+
+  standing(one) {
+    const stands = find(".judge .stands", this.element);
+    const said = [one.acknowledged, one.verdict].filter(Boolean);
+    stands.replaceChildren(...(said.length
+      ? said.map((each) => h("span", {}, h("span", { class: `badge ${each.verdict}` }, verdictName(each.verdict)), " ",
+        h("span", { class: "words" }, `${each.author}, ${clock(each.given_at)} UTC${each.note ? `: ${each.note}` : ""}`)))
+      : [h("span", { class: "words" }, one.open ? "Nobody looks after it yet." : "Nobody has judged it yet.")]));
+    const withdraw = find('[data-verdict="withdrawn"]', this.element);
+    if (withdraw) withdraw.hidden = !said.length;
+    const acknowledge = find('[data-verdict="acknowledged"]', this.element);
+    if (acknowledge) acknowledge.hidden = Boolean(one.acknowledged);
+  }
+
+  async say(verdict) {
+    const who = find('[name="author"]', this.element);
+    const outcome = find(".outcome", this.element);
+    if (!who || !this.shown) return false;
+    const note = find('[name="note"]', this.element);
+    if (!who.value.trim()) {
+      outcome.className = "outcome wrong";
+      outcome.textContent = "Say who you are first: others will want to know whom to ask.";
+      who.focus();
+      return false;
+    }
+    remembered.set(who.value.trim());
+    const id = this.id;
+    const buttons = [...this.element.querySelectorAll("[data-verdict]")];
+    for (const button of buttons) button.disabled = true;
+    outcome.className = "outcome";
+    outcome.textContent = "Sending …";
+    try {
+      await api.judge(id, verdict, who.value.trim(), note.value.trim());
+      if (this.id === id) {
+        note.value = "";
+        outcome.textContent = verdict === "acknowledged" || verdict === "withdrawn" ? "Noted." : "Noted. It takes effect with the next detector recalibrate or retrain.";
+      }
+    } catch (error) {
+      if (this.id === id) {
+        outcome.className = "outcome wrong";
+        outcome.textContent = `Not noted: ${error.message}`;
+      }
+      return false;
+    } finally {
+      for (const button of buttons) button.disabled = false;
+    }
+    return true;
+  }
+
+  async draw(signal) {
+    const id = this.id;
+    const drawing = find(".pictures .drawing", this.element);
+    const progress = find(".pictures .progress", this.element);
+    const say = (...words) => progress.replaceChildren(...words);
+    let shown = "";
+    for (let tries = 0; ; tries += 1) {
+      let answer;
+      try {
+        answer = await api.picture(id, signal);
+      } catch (error) {
+        if (error.name === "AbortError" || this.id !== id) return;
+        answer = { state: "failed", message: error.message, picture: null };
+      }
+      if (this.id !== id) return;
+      const text = answer.picture ? JSON.stringify(answer.picture).length + answer.state : "";
+      if (answer.picture && text !== shown) {
+        shown = text;
+        await window.reconstream.mount(drawing, answer.picture.item);
+        if (this.id !== id) return window.reconstream.unmount(drawing);
+      }
+      if (answer.state === "done") {
+        this.drawn = answer.event_id;
+        const { agreement, begun, model } = answer.picture;
+        const how = `Recomputed by model ${model}, ${begun}.`;
+        return say(h("span", { class: "how" }, agreement ? `${how} ${agreement[0].toUpperCase()}${agreement.slice(1)}.` : how));
+      }
+      if (answer.state === "failed") {
+        return say(h("span", {}, `There is no picture: ${answer.message}`),
+          h("button", { type: "button", onclick: () => { say(); this.draw(signal); } }, "Try again"));
+      }
+      const words = answer.state === "waiting"
+        ? answer.ahead ? `Waiting for ${count(answer.ahead, "other picture")} …` : "Waiting …"
+        : `${answer.message || "Reading the records again"} …`;
+      say(h("span", { class: "spinner", "aria-hidden": "true" }), words);
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS[Math.min(tries, ASK_AGAIN_MS.length - 1)]));
+      if (this.id !== id || signal.aborted) return;
+    }
+  }
+
+  channels(one) {
+    if (!one.channels.length) return null;
+    const frozen = one.kind === "frozen";
+    const most = Math.max(...one.channels.map((each) => each.contribution), 1e-12);
+    return h("section", {}, h("h3", {}, frozen ? "Channels that kept one value" : "Channels that stand out, at the peak"),
+      h("div", { class: "table" }, h("table", {},
+        h("thead", {}, h("tr", {}, h("th", {}, "channel"), h("th", {}, frozen ? "samples" : "share of the score"), h("th", { class: "number" }, frozen ? "value" : "seen"), frozen ? null : h("th", { class: "number" }, "expected"))),
+        h("tbody", {}, one.channels.map((each) => {
+          const bar = h("span", { class: "bar" }, h("span", {}));
+          bar.firstChild.style.width = `${(100 * each.contribution) / most}%`;
+          return h("tr", {}, h("td", {}, each.channel), h("td", {}, bar, frozen ? String(each.contribution) : `${Math.round(each.share * 100)}%`),
+            h("td", { class: "number" }, number(each.seen)), frozen ? null : h("td", { class: "number" }, number(each.expected)));
+        })))));
+  }
+
+  facts(one) {
+    const fact = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+    const source = one.source;
+    return h("section", {}, h("h3", {}, "Facts"), h("dl", { class: "facts" },
+      fact("started", moment(one.started_at, true)), fact("opened", moment(one.opened_at, true)),
+      fact("peak", moment(one.peak_at, true)), fact("ended", one.ended_at ? moment(one.ended_at, true) : "still open"),
+      fact("reported", moment(one.reported_at, true)),
+      fact("score", `${number(one.peak_score)} at the peak, ${number(one.score)} at last`), fact("threshold", number(one.threshold)),
+      fact("model", h("span", { class: "mono", title: one.model.digest }, one.model.version)),
+      fact("input", `${source.topic}, partition ${source.partition}`),
+      fact("offsets", `${source.first_offset.toLocaleString("en")} to ${source.last_offset.toLocaleString("en")}, opened at ${source.opened_offset.toLocaleString("en")}`),
+      fact("cluster", h("span", { class: "mono" }, source.cluster)),
+      fact("incident", h("span", { class: "mono" }, one.incident_id)),
+    ));
+  }
+
+  near(one) {
+    const { same_series: same, other_series: others, more } = one.neighbours;
+    if (!same.length && !others.length)
+      return h("section", {}, h("h3", {}, "Near in time"), h("p", { class: "sub" }, "Nothing else happened to this series, nor to others within an hour."));
+    const item = (other, name) => {
+      const apart = other.starts_after_seconds;
+      const when = Math.abs(apart) < 1 ? "at the same time" : `${duration(Math.abs(apart))} ${apart < 0 ? "before" : "after"}`;
+      const link = h("a", { href: this.hrefOf(other.incident_id), title: `${other.severity} ${kindName(other.kind)}, ${clock(other.started_at)} UTC` },
+        mark(other.severity, other.open), h("span", {}, name), h("span", {}, ratio(other.peak_ratio)), h("span", { class: "sub" }, when));
+      link.addEventListener("click", (event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+        event.preventDefault();
+        this.open(other.incident_id);
+      });
+      return h("li", {}, link);
+    };
+    return h("section", {}, h("h3", {}, "Near in time"),
+      same.length ? [h("h4", {}, "The same series"), h("ul", { class: "near" }, same.map((other) => item(other, `${kindName(other.kind)}, ${other.open ? "open" : duration(other.duration_seconds)}`)))] : null,
+      others.length ? [h("h4", {}, "Other series"), h("ul", { class: "near" }, others.map((other) => item(other, other.series)))] : null,
+      more ? h("p", { class: "sub" }, `and ${count(more, "other")} within that time`) : null);
+  }
+
+  history(one) {
+    const rows = [
+      ...one.events.map((each) => ({ at: each.written_at, what: each.event, how: `${ratio(each.peak_ratio)} at the peak, ${ratio(each.ratio)} then${each.close_reason ? `; ${reasonName(each.close_reason)}` : ""}`, who: `model ${each.model}`, severity: each.severity })),
+      ...one.said.map((each) => ({ at: each.given_at, what: verdictName(each.verdict), how: each.note, who: each.author })),
+    ].sort((one_, other) => (one_.at < other.at ? -1 : 1));
+    return h("section", {}, h("h3", {}, "What happened"),
+      one.events_left_out ? h("p", { class: "sub" }, `${count(one.events_left_out, "event")} in between ${one.events_left_out === 1 ? "is" : "are"} not kept.`) : null,
+      h("div", { class: "table" }, h("table", {},
+        h("thead", {}, h("tr", {}, ["when", "what", "", "by"].map((name) => h("th", {}, name)))),
+        h("tbody", {}, rows.map((row) => h("tr", {}, h("td", {}, moment(row.at, true)), h("td", {}, row.severity ? mark(row.severity, row.what !== "closed") : null, " ", row.what), h("td", {}, row.how), h("td", {}, row.who)))))));
+  }
+
+  commands(one) {
+    return h("section", {}, h("h3", {}, "Commands"), one.commands.map((each) => {
+      const button = h("button", { type: "button", onclick: async () => {
+        try {
+          await navigator.clipboard.writeText(each.line);
+          button.textContent = "Copied";
+        } catch {
+          const range = document.createRange();
+          range.selectNodeContents(button.previousSibling);
+          getSelection().removeAllRanges();
+          getSelection().addRange(range);
+          button.textContent = "Selected";
+        }
+        setTimeout(() => { button.textContent = "Copy"; }, 1500);
+      } }, "Copy");
+      return h("div", { class: "command" }, h("p", {}, each.purpose), h("pre", {}, each.line), button);
+    }));
+  }
+}

@@ -1,0 +1,92 @@
+"""The command: what it says before it serves, what it survives, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.broker import LocalBroker
+from detector.cli import main
+from tests.dashboard.conftest import Topics, event, serve
+
+
+def ask(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=20) as response:  # noqa: S310 - our own
+        return json.loads(response.read())
+
+
+def refused(capsys: pytest.CaptureFixture[str], code: int, *arguments: object) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["dashboard", *map(str, arguments)])
+    said = capsys.readouterr().err
+    assert ended.value.code == code, said
+    return " ".join(said.split())
+
+
+def configuration(folder: Path, bootstrap: str, **dashboard: Any) -> Path:
+    path = folder / "detector.yaml"
+    document = {
+        "kafka": {"bootstrap_servers": bootstrap, "connect_timeout_seconds": 1},
+        "dashboard": dashboard,
+        "streams": [{"name": "pumps", "topic": "pumps", "model": "unused"}],
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_what_is_wrong_is_said_at_the_start(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "there is no such file" in refused(capsys, 2, "-c", tmp_path / "missing.yaml")
+    path = configuration(tmp_path, "127.0.0.1:1")
+    assert "127.0.0.1:1" in refused(capsys, 3, "-c", path)
+    assert "--since: 'soon' is neither a time" in refused(capsys, 2, "-c", path, "--since", "soon")
+    path = configuration(tmp_path, "127.0.0.1:1", max_incidents=3)
+    assert "dashboard.max_incidents" in refused(capsys, 2, "-c", path)
+    path = configuration(tmp_path, "127.0.0.1:1", auth={"username": "jo", "password_file": str(tmp_path / "none")})
+    assert "dashboard.auth.password_file" in refused(capsys, 2, "-c", path)
+
+
+@pytest.mark.kafka
+def test_it_waits_for_topics_survives_an_outage_and_ends_at_once(broker: LocalBroker, tmp_path: Path) -> None:
+    topics = Topics(broker.bootstrap)
+    config = tmp_path / "detector.yaml"
+    config.write_text(json.dumps(topics.settings("unused")))
+    served = serve(config, topics, "--since", "1h", "--read-only")
+    try:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", served.url)
+        assert ask(f"{served.url}api/setup")["read_only"] is True
+        until(lambda: links(served.url)["events"] == "missing")
+        from kafka.admin import KafkaAdminClient, NewTopic
+
+        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        admin.create_topics([NewTopic(topics.events, 1, 1)])
+        admin.close()
+        topics.tell(event("aa"))
+        until(lambda: ask(f"{served.url}api/incidents")["total"] == 1)
+    finally:
+        began = time.monotonic()
+        code = served.stop()
+        topics.producer.close()
+    assert code == 0
+    assert time.monotonic() - began < 15
+    log = (tmp_path / "dashboard.log").read_text()
+    assert "topic cannot be followed" in log
+    assert "Traceback" not in log
+
+
+def links(url: str) -> dict[str, str]:
+    found = ask(f"{url}api/incidents")["status"]["links"]
+    return {link["topic"].rpartition(".")[2]: link["state"] for link in found}
+
+
+def until(what: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

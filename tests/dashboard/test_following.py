@@ -1,0 +1,209 @@
+"""Following a topic: what the reader of a broker goes through, played by hand, and once with a real one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from kafka.errors import KafkaTimeoutError
+
+from detector.broker import LocalBroker
+from detector.dashboard.following import Follower
+from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.kafka.client import consumer_config
+from detector.kafka.history import History
+from detector.records.values import InputPartition, PlainRecord, Record
+from detector.settings import KafkaSettings
+from tests.dashboard.conftest import Topics, event
+
+
+class Log:
+    """A topic, as a history shows it."""
+
+    def __init__(self) -> None:
+        self.partitions_: dict[int, list[int]] = {0: []}  # offsets that are there
+        self.ends: dict[int, int] = {0: 0}
+        self.trouble: Exception | None = None
+        self.opened = 0
+        self.closed = 0
+
+    def add(self, *offsets: int, partition: int = 0) -> None:
+        self.partitions_.setdefault(partition, []).extend(offsets)
+        self.ends[partition] = max([self.ends.get(partition, 0), *(offset + 1 for offset in offsets)])
+
+    def open(self) -> Any:
+        self.opened += 1
+        self._trouble()
+        return self
+
+    def _trouble(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+    def partitions(self, topic: str) -> list[InputPartition]:
+        return [InputPartition(topic, number) for number in self.partitions_]
+
+    def first_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
+        return {one: min(self.partitions_[one.partition], default=self.ends[one.partition]) for one in partitions}
+
+    def end_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
+        self._trouble()
+        return {one: self.ends[one.partition] for one in partitions}
+
+    def offsets_at(self, partitions: Sequence[InputPartition], at: int) -> dict[InputPartition, int | None]:
+        return {one: next((n for n in self.partitions_[one.partition] if n * 1000 >= at), None) for one in partitions}
+
+    def read(self, ranges: Mapping[InputPartition, tuple[int, int]]) -> Iterator[Any]:
+        for one, (start, stop) in ranges.items():
+            there = self.partitions_[one.partition]
+            if start < stop and there and start < min(there):
+                raise StateMismatchError("a part of the range to read was deleted by retention")
+            found = [PlainRecord("events", one.partition, n, n * 1000, None, b"") for n in there if start <= n < stop]
+            yield None
+            if found:
+                yield one, found
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Taken:
+    def __init__(self) -> None:
+        self.places: list[tuple[int, int]] = []
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        self.places += [(one.partition, one.offset) for one in records]
+
+
+def wait(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def taken() -> Taken:
+    return Taken()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector.dashboard.following._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("detector.dashboard.following._RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr("detector.dashboard.following._LOOKS_BETWEEN_PARTITIONS", 2)
+
+
+@pytest.fixture
+def follow(log: Log, taken: Taken) -> Iterator[Callable[..., Follower]]:
+    started: list[Follower] = []
+
+    def start(since_ms: int | None = None) -> Follower:
+        found = Follower("events", log.open, taken, since_ms, time.time_ns)
+        started.append(found)
+        found.start()
+        return found
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def test_all_is_read_and_then_what_comes(log: Log, taken: Taken, follow: Callable[..., Follower]) -> None:
+    log.add(0, 1, 3)
+    found = follow()
+    wait(lambda: found.link.state == "live")
+    assert taken.places == [(0, 0), (0, 1), (0, 3)]
+    log.ends[0] = 6  # a transaction's marker
+    log.add(7)
+    wait(lambda: len(taken.places) == 4)
+    wait(lambda: found.link.behind_records == 0)
+    found.stop()
+    assert log.closed == log.opened == 1
+
+
+def test_only_what_is_written_from_a_time_on_counts(log: Log, taken: Taken, follow: Callable[..., Follower]) -> None:
+    log.add(0, 1, 2, 3)
+    found = follow(since_ms=2000)
+    wait(lambda: found.link.state == "live")
+    assert taken.places == [(0, 2), (0, 3)]
+    log.add(4)
+    log.add(0, partition=1)  # a new partition is read from its start
+    wait(lambda: len(taken.places) == 4)
+    assert sorted(taken.places[2:]) == [(0, 4), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state", "detail"),
+    [
+        (KafkaUnavailableError("topic 'events' does not exist on the cluster; check the name"), "missing", "check the"),
+        (KafkaUnavailableError("no records of events/0 arrived for 60 s"), "lost", "no records"),
+        (KafkaTimeoutError("broker went away"), "lost", "broker went away"),
+        (OSError("no route"), "lost", "no route"),
+        (ZeroDivisionError("a secret"), "lost", "unexpected: ZeroDivisionError; see the log"),
+    ],
+)
+def test_an_outage_is_told_and_outlasted(
+    log: Log, taken: Taken, follow: Callable[..., Follower], trouble: Exception, state: str, detail: str
+) -> None:
+    log.add(0)
+    found = follow()
+    wait(lambda: found.link.state == "live")
+    log.trouble = trouble
+    wait(lambda: found.link.state == state)
+    assert detail in found.link.detail
+    log.add(1)
+    log.trouble = None
+    wait(lambda: found.link.state == "live")
+    assert taken.places == [(0, 0), (0, 1)]
+
+
+def test_what_retention_took_is_counted_and_the_rest_read(
+    log: Log, taken: Taken, follow: Callable[..., Follower]
+) -> None:
+    log.add(0)
+    found = follow()
+    wait(lambda: found.link.state == "live")
+    log.partitions_[0], log.ends[0] = [5, 6], 7
+    wait(lambda: found.link.state == "live" and len(taken.places) == 3)
+    assert taken.places == [(0, 0), (0, 5), (0, 6)]
+    assert found.link.lost_ranges == 1
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_start(
+    log: Log, taken: Taken, follow: Callable[..., Follower]
+) -> None:
+    log.add(*range(5))
+    found = follow()
+    wait(lambda: found.link.state == "live")
+    log.partitions_[0], log.ends[0] = [0], 1
+    wait(lambda: len(taken.places) == 6 and found.link.state == "live")
+    assert (taken.places[-1], found.link.lost_ranges) == ((0, 0), 1)
+
+
+@pytest.mark.kafka
+def test_a_real_topic_that_is_not_there_yet_is_waited_for(broker: LocalBroker, taken: Taken) -> None:
+    topics = Topics(broker.bootstrap)
+    kafka = KafkaSettings(bootstrap_servers=(broker.bootstrap,))
+    found = Follower(topics.events, lambda: History(consumer_config(kafka)), taken, None, time.time_ns)
+    found.start()
+    try:
+        wait(lambda: found.link.state == "missing")
+        from kafka.admin import KafkaAdminClient, NewTopic
+
+        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        admin.create_topics([NewTopic(topics.events, 2, 1)])
+        admin.close()
+        topics.tell(event("aa"), event("bb", series="web-2"))
+        wait(lambda: len(taken.places) == 2 and found.link.state == "live")
+    finally:
+        found.stop()
+        topics.producer.close()
