@@ -34,6 +34,8 @@ from detector.openmetrics.text import END, head, label_set, number, sample
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
+# Gathered in memory before they go to the local file; each call by itself would take several times as long.
+_ROWS_PER_WRITE: Final = 16_384
 _NS_PER_MS: Final = 1_000_000
 _BUCKETS: Final = (*map(number, RATIO_BOUNDS), "+Inf")
 _SUM: Final = "sum"
@@ -75,6 +77,8 @@ class ReplayMetrics:
             raise
         self._open = OpenIncidents()
         self._streams: set[str] = set()
+        self._waiting: dict[str, list[tuple[Sequence[str], Int64, Float64]]] = {}
+        self._rows = 0
         self._closed = False
 
     def append_scores(
@@ -91,26 +95,33 @@ class ReplayMetrics:
         """
         if not len(series):
             return
-        steps = self._steps(time_ns)
-        ratio = score / threshold
-        known = ~np.isnan(ratio)
+        self._waiting.setdefault(stream, []).append((series, self._steps(time_ns), score / threshold))
+        self._rows += len(series)
+        if self._rows >= _ROWS_PER_WRITE:
+            self._flush()
+
+    def _flush(self) -> None:
         with self._spool.noting():
-            number = self._born(stream)
-            self._spool.note_steps(number, np.unique(steps).tolist())
-            self._count(SCORED, number, label_set(SCORED.labels, (stream,)), steps[known])
-            self._count(UNSCORED, number, label_set(UNSCORED.labels, (stream, "coverage")), steps[~known])
-            self._spread(number, steps[known], ratio[known])
-            names, which = np.unique(np.asarray(series, object)[known], return_inverse=True)
-            ids = np.array(
-                [
-                    self._spool.label_set(SERIES_RATIO.stem, number, label_set(SERIES_RATIO.labels, (stream, name)))
-                    for name in names.tolist()
-                ],
-                np.int64,
-            )
-            self._spool.note_greatest(
-                zip(ids[which].tolist(), steps[known].tolist(), ratio[known].tolist(), strict=True)
-            )
+            for stream, waiting in self._waiting.items():
+                names = [name for series, _, _ in waiting for name in series]
+                steps = np.concatenate([steps for _, steps, _ in waiting])
+                self._note_scores(stream, names, steps, np.concatenate([ratio for _, _, ratio in waiting]))
+        self._waiting.clear()
+        self._rows = 0
+
+    def _note_scores(self, stream: str, names: Sequence[str], steps: Int64, ratio: Float64) -> None:
+        number = self._born(stream)
+        known = ~np.isnan(ratio)
+        self._spool.note_steps(number, np.unique(steps).tolist())
+        self._count(SCORED, number, label_set(SCORED.labels, (stream,)), steps[known])
+        self._count(UNSCORED, number, label_set(UNSCORED.labels, (stream, "coverage")), steps[~known])
+        self._spread(number, steps[known], ratio[known])
+        ids = {
+            name: self._spool.label_set(SERIES_RATIO.stem, number, label_set(SERIES_RATIO.labels, (stream, name)))
+            for name in dict.fromkeys(name for name, scored in zip(names, known.tolist(), strict=True) if scored)
+        }
+        rows = zip(names, steps.tolist(), ratio.tolist(), known.tolist(), strict=True)
+        self._spool.note_greatest((ids[name], step, value) for name, step, value, scored in rows if scored)
 
     def append_events(self, events: Iterable[Event]) -> None:
         """Take events, those of an incident in order."""
@@ -140,6 +151,7 @@ class ReplayMetrics:
         if self._closed:
             return
         try:
+            self._flush()
             for family in FAMILIES:
                 self._write(head(family, self._prefix))
                 for number, stream in self._spool.streams():
@@ -194,8 +206,10 @@ class ReplayMetrics:
         for place in np.unique(bucket).tolist():
             self._count(RATIO, number, _BUCKETS[place], steps[bucket == place])
         found = self._spool.label_set(RATIO.stem, number, _SUM)
+        which, place = np.unique(steps, return_inverse=True)
+        sums = np.bincount(place, ratio, len(which))
         self._spool.note_changes(
-            (found, step, value, 0.0) for step, value in zip(steps.tolist(), ratio.tolist(), strict=True)
+            (found, step, value, 0.0) for step, value in zip(which.tolist(), sums.tolist(), strict=True)
         )
 
     def _write(self, text: str) -> None:

@@ -188,10 +188,8 @@ def test_workers_of_a_stream_are_one_notification(alone: tuple[Alertmanager, Web
 @pytest.mark.keras
 def test_an_anomaly_of_a_worker_is_told_and_over(stack: Stack, alerting: Alerting) -> None:
     webhook, feeder = alerting.webhook, stack.worker.feeder
-    (told, *_) = wait_until(
-        lambda: webhook.alerts("firing", alertname=ANOMALY, stream="pumps", instance=stack.worker.target),
-        "the anomaly to be told",
-    )
+    anomaly = {"alertname": ANOMALY, "stream": "pumps", "instance": stack.worker.target}
+    (told, *_) = wait_until(lambda: webhook.alerts("firing", **anomaly), "the anomaly to be told")
     assert "anomalies are open on pumps" in told["annotations"]["summary"]
     assert told["annotations"]["runbook_url"].endswith(f"/{ANOMALY}.md")
     notification = next(one for one in webhook.told if told in one["alerts"])
@@ -204,7 +202,7 @@ def test_an_anomaly_of_a_worker_is_told_and_over(stack: Stack, alerting: Alertin
 
         def over() -> bool:
             open_now = [one for one in stack.prometheus.alerts() if one["labels"]["alertname"] == ANOMALY]
-            return not open_now and bool(webhook.alerts("resolved", **told["labels"]))
+            return not open_now and bool(webhook.alerts("resolved", **anomaly))
 
         wait_until(over, "the end of the anomaly to be told")
     finally:
