@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.grafana.expressions import panels
+from deploy.grafana.dashboards.addresses import DOCUMENTS
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs/dashboards.md"
 BEGIN: Final = (
@@ -38,7 +38,14 @@ def _table(dashboard: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield dashboard["description"]
     yield ""
-    yield "| panel | what it answers |"
-    yield "|---|---|"
-    for panel in panels(dashboard):
-        yield f"| {panel['title']} | {panel['description']} |"
+    yield "| panel | what it answers | alerts on it |"
+    yield "|---|---|---|"
+    for panel in dashboard["panels"]:
+        if panel["type"] != "row":
+            yield f"| {panel['title']} | {panel['description']} | {', '.join(_alerts(panel))} |"
+
+
+def _alerts(panel: Mapping[str, Any]) -> Iterator[str]:
+    for link in panel.get("links", ()):
+        page = link["url"].removeprefix(f"{DOCUMENTS}/")
+        yield f"[{Path(page).stem}]({page})"

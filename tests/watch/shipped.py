@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -53,15 +54,27 @@ def alert_names() -> set[str]:
     return {rule["alert"] for _, group in rule_groups() for rule in group["rules"] if "alert" in rule}
 
 
-def dashboards() -> dict[str, dict[str, Any]]:
-    """By path; every JSON file of a dashboard."""
+def dashboards(*, of_replays: bool = False) -> dict[str, dict[str, Any]]:
+    """By path; every JSON file of a dashboard of workers, or of replays, whose data is in a Prometheus of its own."""
     found = {str(path.relative_to(DEPLOY)): json.loads(path.read_text()) for path in sorted(GRAFANA.rglob("*.json"))}
-    return {path: document for path, document in found.items() if "panels" in document}
+    return {
+        path: document
+        for path, document in found.items()
+        if "panels" in document and (document["uid"] == "reconstream-replay") == of_replays
+    }
 
 
-def dashboard_expressions(path: str, dashboard: Mapping[str, Any]) -> Iterator[Expression]:
-    """Whatever the dashboard asks Prometheus, wherever it stands, with its variables at "All"."""
-    values = _BUILT_IN | dict(_variables(dashboard))
+def dashboard_expressions(
+    path: str, dashboard: Mapping[str, Any], times: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Expression]:
+    """Whatever the dashboard asks Prometheus, wherever it stands, with its variables at "All".
+
+    Args:
+        path: Of its file, for what is told of it.
+        dashboard: The file.
+        times: What Grafana fills in, where it is not what suits a server that has scraped for some seconds only.
+    """
+    values = _BUILT_IN | dict(times) | dict(_variables(dashboard))
 
     def filled(text: str) -> str:
         def value(match: re.Match[str]) -> str:
@@ -90,7 +103,8 @@ def dashboard_expressions(path: str, dashboard: Mapping[str, Any]) -> Iterator[E
 
 def _variables(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for variable in dashboard.get("templating", {}).get("list", []):
-        current = variable.get("current", {}).get("value")
+        # Without a value Grafana takes the first that there is.
+        current = variable.get("current", {}).get("value", ".+")
         yield variable["name"], variable.get("allValue") or (".+" if variable.get("includeAll") else str(current))
 
 

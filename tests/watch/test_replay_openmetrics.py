@@ -147,7 +147,8 @@ def test_the_queries_of_the_documentation_answer(replayed: Replayed) -> None:
 
 # Of the dashboard for workers, what a replay cannot tell.
 NOT_OF_A_REPLAY = {
-    "reconstream_series", "reconstream_last_incident_timestamp_seconds", "reconstream_model_info",
+    "reconstream_series", "reconstream_last_incident_timestamp_seconds", "reconstream_model_info", "ALERTS",
+    "ALERTS_FOR_STATE",
 }  # fmt: skip
 
 
@@ -167,3 +168,19 @@ def test_the_shipped_dashboard_of_anomalies_shows_a_replay_with_live_names(repla
     assert shown > 15
     jobs = replayed.prometheus.query("count by (job, instance) (reconstream_incidents_open)", replayed.end)
     assert [labels for labels, _ in jobs] == [{"job": "reconstream-replay", "instance": "strict"}]
+
+
+def test_every_part_of_every_expression_of_the_dashboard_returns_data(replayed: Replayed) -> None:
+    times = {"__rate_interval": "1h", "__interval": "1h", "__range": "4d"}
+    ((path, dashboard),) = dashboards(of_replays=True).items()
+    asked = list(dashboard_expressions(path, dashboard, times))
+    assert len(asked) > 20
+    # While an incident is open, or at the end, when others are over.
+    opened = next(parse_time(event.updated_at) / 1e9 for event in replayed.events if event.event == "opened")
+    empty = [
+        f"{one.where}: {part}"
+        for one in asked
+        for part in operands(one.text)
+        if not any(replayed.prometheus.query(part, at) for at in (opened + STEP_SECONDS, replayed.end))
+    ]
+    assert not empty, "\n".join(empty)

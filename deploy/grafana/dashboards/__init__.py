@@ -8,7 +8,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
-from deploy.grafana.dashboards import anomalies, model, worker
+from deploy.grafana.dashboards import anomalies, model, replay, worker
 
 # By the file that Grafana reads.
 DASHBOARDS: Final[Mapping[str, Callable[[], dashboard.Dashboard]]] = MappingProxyType(
@@ -16,5 +16,6 @@ DASHBOARDS: Final[Mapping[str, Callable[[], dashboard.Dashboard]]] = MappingProx
         "reconstream-anomalies.json": anomalies.build,
         "reconstream-worker.json": worker.build,
         "reconstream-model.json": model.build,
+        "reconstream-replay.json": replay.build,
     }
 )

@@ -6,13 +6,16 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
-from deploy.grafana.dashboards.colours import BAD, BLUE, KINDS, ORANGE, SEVERITIES, SKY
-from deploy.grafana.dashboards.page import INCIDENTS, MODELS, Section, line, page, section
+from deploy.grafana.dashboards.addresses import runbook
+from deploy.grafana.dashboards.colours import BAD, BLUE, FAINT, KINDS, ORANGE, SEVERITIES, SKY
+from deploy.grafana.dashboards.page import ALERTS, INCIDENTS, MODELS, Section, line, page, section
 from deploy.grafana.dashboards.panels import Levels, bars, density, lines, number, states
 from deploy.grafana.dashboards.queries import (
     RANGE,
+    RATE,
     Query,
     counted,
+    most,
     quantile,
     rate,
     share_above_threshold,
@@ -23,8 +26,12 @@ from deploy.grafana.dashboards.tables import Column, rows
 
 _OPEN: Final = "incidents_open"
 _OPENED: Final = "anomalies_total"
-_HISTOGRAM: Final = "score_threshold_ratio"
-_RATIO: Final = streams(f"{_HISTOGRAM}_bucket")
+_RATIO: Final = streams("score_threshold_ratio_bucket")
+# An alert's state is the time at which it became active, and does not say whether it fires.
+_FIRING_FOR: Final = (
+    'time() - (max by (alertname, severity, stream, instance) (ALERTS_FOR_STATE{alertname=~"Reconstream.+"} '
+    'and ignoring (alertstate) ALERTS{alertname=~"Reconstream.+", alertstate="firing"}))'
+)
 _NO_WORKER: Final = "no worker"
 _NONE_LISTED: Final = "no series is listed in streams[].metrics.series"
 
@@ -42,6 +49,7 @@ def _overview() -> Section:
                 "short",
                 levels=Levels(warn=1, bad=10),
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamAnomalyOpen",),
             ),
             number(
                 "Open and critical",
@@ -51,6 +59,7 @@ def _overview() -> Section:
                 "short",
                 levels=Levels(bad=1),
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamAnomalyOpen", "ReconstreamIncidentStorm"),
             ),
             number(
                 "Silent series",
@@ -59,6 +68,7 @@ def _overview() -> Section:
                 "short",
                 levels=Levels(warn=1),
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamSeriesSilent",),
             ),
             number(
                 "Frozen series",
@@ -67,6 +77,7 @@ def _overview() -> Section:
                 "short",
                 levels=Levels(warn=1),
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamChannelsFrozen",),
             ),
             number(
                 "Opened in this time",
@@ -82,11 +93,12 @@ def _overview() -> Section:
                 "Share of the windows scored in the last minutes that were above the threshold. It is well below 1% "
                 "where all is well; a share that stays high says that the model no longer fits: see the dashboard "
                 "*Model*.",
-                Query(share_above_threshold(_HISTOGRAM), "above"),
+                Query(share_above_threshold(_RATIO), "above"),
                 "percentunit",
                 levels=Levels(warn=0.05, bad=0.2),
                 unknown="nothing scored",
                 decimals=1,
+                alerts=("ReconstreamThresholdExceededOften",),
             ),
         ),
         line(
@@ -95,7 +107,7 @@ def _overview() -> Section:
                 "Open incidents by severity",
                 "Incidents that are open, by their present severity. Many at once usually have one cause upstream: a "
                 "deployment, a changed unit, a broken collector.",
-                [Query(total(streams(_OPEN), "severity"), "{{severity}}")],
+                [Query(most(streams(_OPEN), "severity"), "{{severity}}")],
                 "short",
                 colours=SEVERITIES,
                 stacked=True,
@@ -106,11 +118,12 @@ def _overview() -> Section:
             lines(
                 "Open incidents by stream",
                 "Incidents that are open, of all kinds, by stream.",
-                [Query(total(streams(_OPEN), "stream"), "{{stream}}")],
+                [Query(most(streams(_OPEN), "stream"), "{{stream}}")],
                 "short",
                 steps=True,
                 most=1,
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamIncidentStorm",),
             ),
             bars(
                 "Incidents opened, by severity",
@@ -153,9 +166,9 @@ def _overview() -> Section:
 
 def _streams() -> Section:
     return section(
-        "By stream",
+        "Streams and alerts",
         line(
-            7,
+            8,
             rows(
                 "Streams",
                 "One row for each stream: what is open, what the time range brought, and how far its scores are from "
@@ -171,7 +184,7 @@ def _streams() -> Section:
                     ),
                     Column(
                         "Windows above the threshold",
-                        share_above_threshold(_HISTOGRAM, "stream", over=RANGE),
+                        share_above_threshold(_RATIO, "stream", over=RANGE),
                         unit="percentunit",
                         decimals=2,
                         levels=Levels(warn=0.05, bad=0.2),
@@ -187,14 +200,34 @@ def _streams() -> Section:
                 sort="Open",
                 unknown=_NO_WORKER,
             ),
+            rows(
+                "Alerts that fire",
+                "Alerts that fire now, of all jobs, with how long they have been there. A click on the name opens the "
+                "runbook. There can only be some where Prometheus evaluates the rules in deploy/prometheus.",
+                [
+                    Column("Alert", label="alertname", link=(runbook("${__value.raw}"), "Runbook")),
+                    Column("Severity", label="severity", colours=SEVERITIES),
+                    Column("Stream", label="stream"),
+                    Column("Instance", label="instance"),
+                    Column(
+                        "For",
+                        _FIRING_FOR,
+                        unit="s",
+                        decimals=0,
+                    ),
+                ],
+                sort="For",
+                unknown="none fires",
+            ),
         ),
         line(
             8,
             lines(
                 "Windows above the threshold, by stream",
                 "Share of the scored windows that were above the threshold.",
-                [Query(share_above_threshold(_HISTOGRAM, "stream"), "{{stream}}")],
+                [Query(share_above_threshold(_RATIO, "stream"), "{{stream}}")],
                 "percentunit",
+                most=0.01,
                 unknown="nothing scored",
             ),
             lines(
@@ -202,7 +235,7 @@ def _streams() -> Section:
                 "Incidents that are open, by what was found. reconstruction: the model cannot reproduce or predict "
                 "the data. silence: the series stopped. frozen: a channel keeps one value. The last two, all at once, "
                 "are a collector that stopped or hangs.",
-                [Query(total(streams(_OPEN), "kind"), "{{kind}}")],
+                [Query(most(streams(_OPEN), "kind"), "{{kind}}")],
                 "short",
                 colours=KINDS,
                 stacked=True,
@@ -230,17 +263,20 @@ def _series() -> Section:
             states(
                 "Incidents of listed series",
                 "When each listed series had an incident of any kind.",
-                Query(f"max by (stream, series) ({streams('series_incidents_open')})", "{{series}} ({{stream}})"),
-                off=("quiet", SKY),
+                Query(
+                    f"max by (stream, series) (max_over_time({streams('series_incidents_open')}[{RATE}]))",
+                    "{{series}} ({{stream}})",
+                ),
+                off=("quiet", FAINT),
                 on=("incident", BAD),
                 unknown=_NONE_LISTED,
             ),
             lines(
                 "Score over threshold of listed series",
-                "Latest score of each listed series over the threshold (the dashed line at 1).",
+                "Greatest score of each listed series over the threshold (the dashed line at 1).",
                 [
                     Query(
-                        f"max by (stream, series) ({streams('series_score_threshold_ratio')})",
+                        f"max by (stream, series) (max_over_time({streams('series_score_threshold_ratio')}[{RATE}]))",
                         "{{series}} ({{stream}})",
                     )
                 ],
@@ -272,6 +308,6 @@ def build() -> dashboard.Dashboard:
         "What is wrong with what is watched: incidents that are open, how many there were, and how close scores are "
         "to the threshold.",
         (_overview(), _streams(), _series()),
-        annotations=(INCIDENTS, MODELS),
+        annotations=(INCIDENTS, MODELS, ALERTS),
         since="now-24h",
     )

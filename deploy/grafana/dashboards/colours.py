@@ -18,6 +18,9 @@ PURPLE: Final = "#CC79A7"
 YELLOW: Final = "#F0E442"
 GREY: Final = "#999999"
 
+# Beneath what matters: what is all right for most of the time.
+FAINT: Final = "rgba(86, 180, 233, 0.25)"
+
 GOOD: Final = GREEN
 WARN: Final = ORANGE
 BAD: Final = VERMILLION

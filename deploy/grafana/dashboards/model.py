@@ -7,23 +7,24 @@ from typing import Final
 from grafana_foundation_sdk.models import dashboard
 
 from deploy.grafana.dashboards.colours import BAD, BLUE, GREY, ORANGE, PURPLE, SKY
-from deploy.grafana.dashboards.page import INCIDENTS, MODELS, Section, line, page, section
-from deploy.grafana.dashboards.panels import Levels, bars, density, lines, number, spread
+from deploy.grafana.dashboards.page import ALERTS, INCIDENTS, MODELS, Section, line, page, section
+from deploy.grafana.dashboards.panels import COUNTING_INTERVAL, Levels, bars, density, lines, number, spread
 from deploy.grafana.dashboards.queries import (
     RANGE,
     Query,
     counted,
     quantile,
     rate,
+    recorded,
     share_above_threshold,
     streams,
+    total,
 )
 from deploy.grafana.dashboards.tables import Column, rows
 
-_HISTOGRAM: Final = "score_threshold_ratio"
-_SHADOW: Final = "shadow_score_threshold_ratio"
-_RATIO: Final = streams(f"{_HISTOGRAM}_bucket")
-_SHADOW_RATIO: Final = streams(f"{_SHADOW}_bucket")
+_RATIO: Final = streams("score_threshold_ratio_bucket")
+_RECORDED_RATIO: Final = recorded("stream_le:reconstream_score_threshold_ratio_bucket:rate5m")
+_SHADOW_RATIO: Final = streams("shadow_score_threshold_ratio_bucket")
 # With the labels of the model, so that it stands in its row.
 _IN_FORCE: Final = (
     f"max by (stream, version, model, runtime) ({streams('model_info')}) "
@@ -39,10 +40,13 @@ def _worst(metric: str, *by: str) -> str:
     return f"max by ({', '.join(by)}) ({streams(metric)})" if by else f"max({streams(metric)})"
 
 
-def _drift(kind: str, *by: str) -> str:
-    """How much of its limit a drift has used; that of the worker that is farthest, since each sees its partitions."""
-    of = f"max by ({', '.join(by)}) " if by else "max"
-    return f"{of}({streams(f'{kind}_drift_psi')} / {streams(f'{kind}_drift_psi_limit')})"
+def _drift(kind: str) -> str:
+    """How much of its limit a drift has used, of the stream that is farthest."""
+    return f"max({recorded(f'stream:reconstream_{kind}_drift_psi:ratio_limit')})"
+
+
+def _recorded_quantile(q: float) -> str:
+    return f"histogram_quantile({q:g}, {total(_RECORDED_RATIO, 'le')}) >= 0"
 
 
 def _overview() -> Section:
@@ -53,7 +57,7 @@ def _overview() -> Section:
             number(
                 "Models in force",
                 "Different versions that score the selected streams. More than one for a stream, for longer than a "
-                "moment, says that a worker has not taken the new one.",
+                "moment, means that a worker has not taken the new one.",
                 Query(f"count(count by (stream, version) ({streams('model_info')}))", "models"),
                 "short",
                 unknown=_NO_WORKER,
@@ -63,31 +67,34 @@ def _overview() -> Section:
                 "Windows above the threshold",
                 "Share of the windows of the time range that were above the threshold. Where it stays above what the "
                 "model was calibrated for, recalibrate it or train anew.",
-                Query(share_above_threshold(_HISTOGRAM, over=RANGE), "above", instant=True),
+                Query(share_above_threshold(_RATIO, over=RANGE), "above", instant=True),
                 "percentunit",
                 levels=Levels(warn=0.05, bad=0.2),
                 unknown="nothing scored",
                 decimals=2,
+                alerts=("ReconstreamThresholdExceededOften",),
             ),
             number(
                 "Input drift over its limit",
                 "Drift of the channel that is farthest from the training data, over the limit of that channel, of the "
-                "stream for which it is greatest. Above 1 it has shifted; the worker's log names the channels.",
+                "stream for which it is greatest. Above 100% it has shifted; the worker's log names the channels.",
                 Query(_drift("input"), "drift"),
                 "percentunit",
                 levels=Levels(warn=0.8, bad=1),
                 unknown=_NOT_MEASURED,
                 decimals=0,
+                alerts=("ReconstreamInputDrifted",),
             ),
             number(
                 "Score drift over its limit",
                 "Drift of the scores against those of held-out data, over its limit, of the stream for which it is "
-                "greatest. Above 1 the threshold means something else than it did at calibration.",
+                "greatest. Above 100% the threshold means something else than it did at calibration.",
                 Query(_drift("score"), "drift"),
                 "percentunit",
                 levels=Levels(warn=0.8, bad=1),
                 unknown=_NOT_MEASURED,
                 decimals=0,
+                alerts=("ReconstreamScoresDrifted",),
             ),
             number(
                 "Models taken over in this time",
@@ -110,6 +117,7 @@ def _overview() -> Section:
                 "short",
                 levels=Levels(bad=1),
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamModelRefused",),
             ),
         ),
         line(
@@ -118,7 +126,7 @@ def _overview() -> Section:
                 "Score distribution over time",
                 "Where the scores of all windows lie, as multiples of the threshold. A band that moves up after a "
                 "change of model is another calibration; one that moves up by itself is drift.",
-                Query(rate(_RATIO, "le"), "{{le}}"),
+                Query(total(_RECORDED_RATIO, "le"), "{{le}}"),
                 "short",
                 unknown="nothing scored",
             ),
@@ -143,6 +151,7 @@ def _overview() -> Section:
                 ],
                 "short",
                 unknown=_NOT_MEASURED,
+                alerts=("ReconstreamInputDrifted",),
             ),
             lines(
                 "Score drift",
@@ -154,12 +163,14 @@ def _overview() -> Section:
                 ],
                 "short",
                 unknown=_NOT_MEASURED,
+                alerts=("ReconstreamScoresDrifted",),
             ),
             lines(
                 "Windows above the threshold, by stream",
                 "Share of the scored windows that were above the threshold.",
-                [Query(share_above_threshold(_HISTOGRAM, "stream"), "{{stream}}")],
+                [Query(recorded("stream:reconstream_windows_above_threshold:ratio_rate5m"), "{{stream}}")],
                 "percentunit",
+                most=0.01,
                 unknown="nothing scored",
             ),
         ),
@@ -207,6 +218,7 @@ def _versions() -> Section:
                     "challenger removed": GREY,
                 },
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamModelRefused",),
             ),
             lines(
                 "Questions to the registry",
@@ -216,6 +228,7 @@ def _versions() -> Section:
                 "cps",
                 colours={"answered": SKY, "failed": BAD},
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamRegistryUnreachable",),
             ),
         ),
         line(
@@ -223,8 +236,8 @@ def _versions() -> Section:
             lines(
                 "Threshold",
                 "Threshold in force, by stream, in the unit of the model's score. It moves with a change of model "
-                "only: with other numbers than before it means nothing, which is why the other panels show scores "
-                "over it.",
+                "only. Those of two models cannot be compared, which is why the other panels show scores over their "
+                "threshold.",
                 [Query(_worst("score_threshold", "stream"), "{{stream}}")],
                 "short",
                 unknown=_NO_WORKER,
@@ -235,10 +248,10 @@ def _versions() -> Section:
                 "Score over threshold, quantiles",
                 "How far the usual window, and the worst ones, are from the threshold (the dashed line at 1).",
                 [
-                    Query(quantile(0.999, _RATIO), "99.9%", BAD),
-                    Query(quantile(0.99, _RATIO), "99%", ORANGE),
-                    Query(quantile(0.9, _RATIO), "90%", SKY),
-                    Query(quantile(0.5, _RATIO), "median", BLUE),
+                    Query(_recorded_quantile(0.999), "99.9%", BAD),
+                    Query(_recorded_quantile(0.99), "99%", ORANGE),
+                    Query(_recorded_quantile(0.9), "90%", SKY),
+                    Query(_recorded_quantile(0.5), "median", BLUE),
                 ],
                 "short",
                 levels=Levels(bad=1),
@@ -265,8 +278,9 @@ def _versions() -> Section:
 
 
 def _shadow() -> Section:
-    agreed = streams("shadow_windows_total", 'verdict=~"neither|both"')
-    judged = streams("shadow_windows_total")
+    verdicts = "stream_verdict:reconstream_shadow_windows:rate5m"
+    agreed = total(recorded(verdicts, 'verdict=~"neither|both"'), "stream")
+    judged = total(recorded(verdicts), "stream")
     return section(
         "A challenger in the shadow",
         line(
@@ -289,12 +303,7 @@ def _shadow() -> Section:
                 "Share of the windows scored by both on which they agree, above their own thresholds or not. It is "
                 "high for any two models, since most windows are quiet: what they disagree about is in the panel "
                 "beside.",
-                [
-                    Query(
-                        f"sum by (stream) (rate({agreed}[$__rate_interval])) / ({rate(judged, 'stream')} > 0)",
-                        "{{stream}}",
-                    )
-                ],
+                [Query(f"{agreed} / ({judged} > 0)", "{{stream}}")],
                 "percentunit",
                 unknown=_NO_CHALLENGER,
                 least=None,
@@ -315,9 +324,9 @@ def _shadow() -> Section:
         ),
         line(
             8,
-            bars(
+            lines(
                 "Incidents of both",
-                "Incidents that the champion opened, and those that the challenger would have.",
+                "Incidents that the champion opened, and those that the challenger would have, in each step.",
                 [
                     Query(
                         counted(streams("anomalies_total", 'kind="reconstruction"'), over="$__interval"),
@@ -326,6 +335,10 @@ def _shadow() -> Section:
                     ),
                     Query(counted(streams("shadow_incidents_total"), over="$__interval"), "challenger", PURPLE),
                 ],
+                "short",
+                steps=True,
+                most=1,
+                interval=COUNTING_INTERVAL,
                 unknown=_NO_CHALLENGER,
             ),
             lines(
@@ -369,6 +382,7 @@ def _shadow() -> Section:
                     Query(counted(streams("shadow_failures_total"), over="$__interval"), "failed", BAD),
                 ],
                 unknown=_NO_CHALLENGER,
+                alerts=("ReconstreamChallengerFailed",),
             ),
         ),
     )
@@ -382,7 +396,7 @@ def build() -> dashboard.Dashboard:
         "Which models score, and whether they still fit: distribution of scores, drift, versions, and the challenger "
         "beside the champion.",
         (_overview(), _versions(), _shadow()),
-        annotations=(MODELS, INCIDENTS),
+        annotations=(MODELS, INCIDENTS, ALERTS),
         since="now-24h",
         refresh="1m",
     )

@@ -10,12 +10,11 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from deploy.grafana.dashboards.colours import PURPLE, SKY, VERMILLION
+from deploy.grafana.dashboards.addresses import DOCUMENTS, RUNBOOKS
+from deploy.grafana.dashboards.colours import ORANGE, PURPLE, SKY, VERMILLION
 from deploy.grafana.dashboards.panels import PROMETHEUS, AnyPanel
 from deploy.grafana.dashboards.queries import PREFIX, RATE, instances, streams
 
-RUNBOOKS: Final = "https://github.com/reconstream/reconstream/blob/main/docs/runbooks"
-DOCUMENTS: Final = "https://github.com/reconstream/reconstream/blob/main/docs"
 TAG: Final = "reconstream"
 COLUMNS: Final = 24
 
@@ -81,6 +80,14 @@ REBALANCES: Final = Annotation(
     "{{instance}} was given other partitions",
     SKY,
 )
+ALERTS: Final = Annotation(
+    "Alerts",
+    'ALERTS{alertname=~"Reconstream.+", alertstate="firing"}',
+    "{{alertname}}",
+    "{{severity}} {{stream}} {{instance}}",
+    ORANGE,
+    enabled=False,
+)
 RESTARTS: Final = Annotation(
     "Restarts",
     f"changes({instances('process_start_time_seconds')}[{RATE}]) > 0",
@@ -118,23 +125,6 @@ def section(title: str | None, *lines: Line) -> Section:
 
 def variables() -> list[Builder[dashboard.VariableModel]]:
     """Those of the dashboards of workers: where the data is, and what of it is looked at."""
-    everything = dashboard.VariableOption(text="All", value="$__all", selected=True)
-
-    def labels(name: str, label: str, description: str, query: str) -> builders.QueryVariable:
-        return (
-            builders.QueryVariable(name)
-            .label(label)
-            .description(description)
-            .datasource(PROMETHEUS)
-            .query({"query": query, "refId": name, "qryType": 1})
-            .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .sort(dashboard.VariableSort.NATURAL_ASC)
-            .multi(True)
-            .include_all(True)
-            .all_value(".+")
-            .current(everything)
-        )
-
     # All of them from a metric that a replay has as well, so that one with live names can be looked at.
     return [
         datasource(),
@@ -159,6 +149,33 @@ def variables() -> list[Builder[dashboard.VariableModel]]:
     ]
 
 
+def labels(name: str, label: str, description: str, query: str, *, several: bool = True) -> builders.QueryVariable:
+    """A variable whose choices are the values of a label.
+
+    Args:
+        name: By which queries know it.
+        label: What stands beside it.
+        description: What is chosen with it.
+        query: ``label_values(...)``.
+        several: Whether more than one may be chosen; all are, until somebody chooses. Otherwise it is the first.
+    """
+    variable = (
+        builders.QueryVariable(name)
+        .label(label)
+        .description(description)
+        .datasource(PROMETHEUS)
+        .query({"query": query, "refId": name, "qryType": 1})
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(dashboard.VariableSort.NATURAL_ASC)
+        .multi(several)
+        .include_all(several)
+    )
+    if several:
+        everything = dashboard.VariableOption(text="All", value="$__all", selected=True)
+        variable.all_value(".+").current(everything)
+    return variable
+
+
 def datasource() -> builders.DatasourceVariable:
     """The Prometheus to ask; Grafana takes its default one unless another is chosen."""
     return (
@@ -177,6 +194,7 @@ def page(
     sections: Sequence[Section],
     *,
     annotations: Sequence[Annotation],
+    chosen: Sequence[Builder[dashboard.VariableModel]] | None = None,
     since: str,
     refresh: str = "30s",
 ) -> dashboard.Dashboard:
@@ -188,6 +206,7 @@ def page(
         description: What it is for.
         sections: Its panels, which are numbered and placed in this order.
         annotations: What is marked across the panels.
+        chosen: Its variables; without, those of the dashboards of workers.
         since: Where the time range begins that is shown first, such as ``now-6h``.
         refresh: How often it is drawn anew.
 
@@ -204,7 +223,7 @@ def page(
         .refresh(refresh)
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
         .editable()
-        .variables(variables())
+        .variables(list(variables() if chosen is None else chosen))
         .links(_links())
     )
     _place(builder, sections)
@@ -221,6 +240,12 @@ def _links() -> list[Builder[dashboard.DashboardLink]]:
         .tooltip("The other dashboards, with the same time range and selection")
         .include_vars(True)
         .keep_time(True),
+        builders.DashboardLink("Runbooks")
+        .type(dashboard.DashboardLinkType.LINK)
+        .icon("bolt")
+        .tooltip("What each alert means, what to look at, what to do")
+        .url(f"{RUNBOOKS}/README.md")
+        .target_blank(True),
         builders.DashboardLink("What the panels say")
         .type(dashboard.DashboardLinkType.LINK)
         .icon("doc")

@@ -11,10 +11,12 @@ from grafana_foundation_sdk.builders import bargauge, heatmap, stat, statetimeli
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as dashboard_builders
 from grafana_foundation_sdk.builders import prometheus as prometheus_builders
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from deploy.grafana.dashboards.addresses import runbook
 from deploy.grafana.dashboards.colours import BAD, GOOD, SKY, WARN
 from deploy.grafana.dashboards.queries import Query
 
@@ -61,6 +63,7 @@ def number(
     decimals: int | None = None,
     calm: str = GOOD,
     history: bool = True,
+    alerts: Sequence[str] = (),
 ) -> stat.Panel:
     """One figure, or one for each result, large enough for a wall, over its course in the time range.
 
@@ -74,9 +77,11 @@ def number(
         decimals: Places after the point; as many as fit without.
         calm: Colour of values below all levels.
         history: Show the course behind the figure; a query at the end of the time range has none.
+        alerts: Names of the alerts on what it shows, whose runbooks it links to.
     """
     panel = described(stat.Panel(), title, description, [query], unit, unknown)
-    panel.height(4).graph_mode(
+    panel.links(_runbooks(alerts))
+    panel.graph_mode(
         common.BigValueGraphMode.AREA if history and not query.instant else common.BigValueGraphMode.NONE
     ).color_mode(common.BigValueColorMode.VALUE).justify_mode(common.BigValueJustifyMode.AUTO)
     panel.text_mode(common.BigValueTextMode.AUTO).reduce_options(
@@ -105,6 +110,7 @@ def lines(
     least: float | None = 0,
     most: float | None = None,
     interval: str | None = None,
+    alerts: Sequence[str] = (),
 ) -> timeseries.Panel:
     """Courses over time.
 
@@ -122,8 +128,10 @@ def lines(
         least: The axis reaches at least down to this value; None leaves it to the data.
         most: The axis reaches at least up to this value.
         interval: Shortest step of the query.
+        alerts: Names of the alerts on what it shows, whose runbooks it links to.
     """
     panel = _courses(title, description, queries, unit, unknown, colours)
+    panel.links(_runbooks(alerts))
     panel.draw_style(common.GraphDrawStyle.LINE).line_width(2).show_points(common.VisibilityMode.NEVER)
     panel.fill_opacity(45 if stacked else 8 if len(queries) == 1 else 0).span_nulls(False)
     panel.line_interpolation(common.LineInterpolation.STEP_AFTER if steps else common.LineInterpolation.LINEAR)
@@ -153,9 +161,11 @@ def bars(
     unknown: str = "unknown",
     colours: Mapping[str, str] | None = None,
     interval: str = COUNTING_INTERVAL,
+    alerts: Sequence[str] = (),
 ) -> timeseries.Panel:
     """How often something happened, as stacked bars, one for each step; queries count over ``$__interval``."""
-    panel = _courses(title, description, queries, unit, unknown, colours)
+    panel = _courses(title, description, queries, unit, unknown, colours, hide_zeros=True)
+    panel.links(_runbooks(alerts))
     panel.draw_style(common.GraphDrawStyle.BARS).line_width(0).fill_opacity(85).bar_width_factor(0.8)
     panel.show_points(common.VisibilityMode.NEVER).stacking(
         common_builders.StackingConfig().mode(common.StackingMode.NORMAL)
@@ -163,10 +173,18 @@ def bars(
     return panel.interval(interval).axis_soft_min(0).axis_soft_max(1).decimals(0).max_data_points(200)
 
 
-def density(title: str, description: str, query: Query, unit: str, *, unknown: str = "unknown") -> heatmap.Panel:
+def density(
+    title: str,
+    description: str,
+    query: Query,
+    unit: str,
+    *,
+    unknown: str = "unknown",
+    interval: str = COUNTING_INTERVAL,
+) -> heatmap.Panel:
     """Where the values of a histogram lie over time: a row for each bucket, the brighter the more."""
     panel = described(heatmap.Panel(), title, description, [query], unit, unknown, PromQueryFormat.HEATMAP)
-    panel.calculate(False).cell_gap(0).interval(COUNTING_INTERVAL).max_data_points(240)
+    panel.calculate(False).cell_gap(0).interval(interval).max_data_points(240)
     panel.color(
         heatmap.HeatmapColorOptions()
         .mode(HeatmapColorMode.SCHEME)
@@ -190,9 +208,12 @@ def states(
     off: tuple[str, str],
     on: tuple[str, str],
     unknown: str = "unknown",
+    interval: str | None = None,
 ) -> statetimeline.Panel:
     """A row for each result, which is either off (zero) or on (anything else): what each is called, and its colour."""
     panel = described(statetimeline.Panel(), title, description, [query], "short", unknown)
+    if interval is not None:
+        panel.interval(interval)
     result = dashboard.ValueMappingResult
     return (
         panel.mappings(
@@ -226,6 +247,16 @@ def spread(
     ).decimals(0)
 
 
+def _runbooks(alerts: Sequence[str]) -> list[Builder[dashboard.DashboardLink]]:
+    return [
+        dashboard_builders.DashboardLink(f"Runbook: {alert}")
+        .type(dashboard.DashboardLinkType.LINK)
+        .url(runbook(alert))
+        .target_blank(True)
+        for alert in alerts
+    ]
+
+
 def _courses(
     title: str,
     description: str,
@@ -233,6 +264,8 @@ def _courses(
     unit: str,
     unknown: str,
     colours: Mapping[str, str] | None,
+    *,
+    hide_zeros: bool = False,
 ) -> timeseries.Panel:
     panel = described(timeseries.Panel(), title, description, queries, unit, unknown)
     panel.legend(
@@ -243,7 +276,10 @@ def _courses(
         .calcs([])
     )
     panel.tooltip(
-        common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+        common_builders.VizTooltipOptions()
+        .mode(common.TooltipDisplayMode.MULTI)
+        .sort(common.SortOrder.DESCENDING)
+        .hide_zeros(hide_zeros)
     )
     panel.color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.SHADES).fixed_color(SKY))
     for letter, query in zip(string.ascii_uppercase, queries, strict=False):
@@ -276,6 +312,8 @@ def described(
     form: PromQueryFormat = PromQueryFormat.TIME_SERIES,
 ) -> _Panel:
     """A panel of any kind with what each of them has: words, unit, queries, and what stands where nothing is known."""
+    if any(":reconstream_" in query.expr and "$instance" not in query.expr for query in queries):
+        description += " From recording rules, for all instances."
     panel.title(title).description(description).datasource(PROMETHEUS).unit(unit).no_value(unknown)
     for letter, query in zip(string.ascii_uppercase, queries, strict=False):
         target = prometheus_builders.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(letter)

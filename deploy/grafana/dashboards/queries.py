@@ -44,9 +44,19 @@ def instances(metric: str, *matchers: str) -> str:
     return _selected(_prefixed(metric), _JOB, _INSTANCE, *matchers)
 
 
+def replayed(metric: str, *matchers: str) -> str:
+    """A metric of the replay that is selected, of the selected streams."""
+    return _selected(f"{PREFIX}replay_{metric}", _INSTANCE, _STREAM, *matchers)
+
+
 def recorded(rule: str, *matchers: str) -> str:
-    """What a recording rule of ``deploy/prometheus`` made, for the selected streams if it tells streams apart."""
-    return _selected(rule, _JOB, *((_STREAM,) if rule.startswith("stream") else ()), *matchers)
+    """What a recording rule of ``deploy/prometheus`` made, of the streams or instances that are selected.
+
+    A rule's name begins with the labels that it leaves beside the job.
+    """
+    level = rule.partition(":")[0]
+    told_apart = [matcher for name, matcher in (("stream", _STREAM), ("instance", _INSTANCE)) if name in level]
+    return _selected(rule, _JOB, *told_apart, *matchers)
 
 
 def _prefixed(metric: str) -> str:
@@ -60,6 +70,11 @@ def _selected(name: str, *matchers: str) -> str:
 def total(selector: str, *by: str) -> str:
     """A gauge, summed over everything but some labels."""
     return f"{_sum(by)}({selector})"
+
+
+def most(selector: str, *by: str, over: str = RATE) -> str:
+    """A gauge at its greatest since the point before, so that nothing falls between two points, summed likewise."""
+    return f"{_sum(by)}(max_over_time({selector}[{over}]))"
 
 
 def rate(selector: str, *by: str) -> str:
@@ -77,16 +92,16 @@ def quantile(q: float, selector: str, *by: str, over: str = RATE) -> str:
     return f"histogram_quantile({q:g}, {_sum(('le', *by))}(rate({selector}[{over}]))) >= 0"
 
 
-def share_above_threshold(histogram: str, *by: str, over: str = RATE) -> str:
+def share_above_threshold(buckets: str, *by: str, over: str = RATE) -> str:
     """Share of the windows whose score was above the threshold; nothing, rather than NaN, where nothing was scored.
 
     Args:
-        histogram: Name of a histogram of scores over threshold, without prefix.
+        buckets: A histogram of scores over threshold, whose metric ends with ``_bucket``.
         by: Labels that the share is told apart by.
         over: Time in which windows are counted.
     """
-    below = streams(f"{histogram}_bucket", 'le="1.0"')
-    scored = streams(f"{histogram}_count")
+    below = buckets.replace("_bucket{", '_bucket{le="1.0", ')
+    scored = buckets.replace("_bucket{", "_count{")
     return f"1 - {_sum(by)}(increase({below}[{over}])) / ({_sum(by)}(increase({scored}[{over}])) > 0)"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import common as common_builders
@@ -27,6 +27,7 @@ class Column:
         decimals: Places after the point.
         levels: From which value on its cells are coloured.
         link: Where a click on a cell leads, with Grafana's variables in it, and what that place is called.
+        colours: Colours of texts.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Column:
     decimals: int | None = None
     levels: Levels | None = None
     link: tuple[str, str] | None = None
+    colours: Mapping[str, str] | None = None
 
 
 def rows(title: str, description: str, columns: Sequence[Column], *, sort: str, unknown: str = "none") -> table.Panel:
@@ -62,6 +64,7 @@ def rows(title: str, description: str, columns: Sequence[Column], *, sort: str, 
         )
     )
     panel.cell_height(common.TableCellHeight.SM).sort_by([_sorting(sort)]).align(common.FieldTextAlignment.AUTO)
+    panel.cell_options(common.TableAutoCellOptions())
     for column in columns:
         if properties := list(_cell(column)):
             panel.override_by_name(column.name, properties)
@@ -89,6 +92,12 @@ def _cell(column: Column) -> Iterable[dashboard.DynamicConfigValue]:
         yield value(id_val="custom.cellOptions", value={"type": "color-text"})
         yield value(id_val="color", value={"mode": "thresholds"})
         yield value(id_val="thresholds", value=column.levels.steps("text").build())
+    if column.colours is not None:
+        yield value(id_val="custom.cellOptions", value={"type": "color-text"})
+        mapped = {
+            text: {"color": colour, "index": place} for place, (text, colour) in enumerate(column.colours.items())
+        }
+        yield value(id_val="mappings", value=[{"type": "value", "options": mapped}])
     if column.link is not None:
         url, name = column.link
         yield value(id_val="links", value=[{"title": name, "url": url, "targetBlank": True}])

@@ -6,10 +6,12 @@ from typing import Final
 
 from grafana_foundation_sdk.models import dashboard
 
+from deploy.grafana.dashboards.addresses import runbook
 from deploy.grafana.dashboards.colours import BAD, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
-from deploy.grafana.dashboards.page import MODELS, REBALANCES, RESTARTS, Section, line, page, section
+from deploy.grafana.dashboards.page import ALERTS, MODELS, REBALANCES, RESTARTS, Section, line, page, section
 from deploy.grafana.dashboards.panels import Levels, bars, density, lines, number
 from deploy.grafana.dashboards.queries import Query, counted, instances, quantile, rate, recorded, streams, total
+from deploy.grafana.dashboards.tables import Column, rows
 
 _NO_WORKER: Final = "no worker"
 _NO_RULES: Final = "no recording rules"
@@ -34,6 +36,12 @@ def _overview() -> Section:
                 levels=Levels(good=1, warn=0.5),
                 unknown=_NO_RULES,
                 decimals=0,
+                alerts=(
+                    "ReconstreamLoopStalled",
+                    "ReconstreamTargetDown",
+                    "ReconstreamWorkerAbsent",
+                    "ReconstreamRestarting",
+                ),
             ),
             number(
                 "Partitions unwatched",
@@ -43,6 +51,7 @@ def _overview() -> Section:
                 "short",
                 levels=Levels(warn=1),
                 unknown=_NO_RULES,
+                alerts=("ReconstreamPartitionsUnwatched",),
             ),
             number(
                 "Records",
@@ -58,9 +67,10 @@ def _overview() -> Section:
                 "partition for which it is longest. It does not depend on the timestamps of records.",
                 Query(f"max({streams('consumer_lag_seconds')})", "behind"),
                 "s",
-                levels=Levels(warn=60, bad=300),
+                levels=Levels(warn=120, bad=1800),
                 unknown="no partition",
                 decimals=0,
+                alerts=("ReconstreamLagging",),
             ),
             number(
                 "Records behind",
@@ -74,21 +84,24 @@ def _overview() -> Section:
             number(
                 "Poll limit used",
                 "Longest recent time between polls over the time after which the group gives up on a worker, of the "
-                "worker that is closest to it. At 1 its partitions go to others, and what it was doing is done again.",
+                "worker that is closest to it. At 100% its partitions go to others, and what it was doing is done "
+                "again.",
                 Query(f"max({instances('poll_interval_ratio')})", "used"),
                 "percentunit",
                 levels=Levels(warn=0.5, bad=0.8),
                 unknown=_NO_WORKER,
                 decimals=0,
+                alerts=("ReconstreamPollNearLimit",),
             ),
             number(
                 "Memory used",
                 "Resident memory over what the process may use, of the worker that is closest to its limit.",
                 Query(f"max({recorded('instance:reconstream_memory:ratio')})", "used"),
                 "percentunit",
-                levels=Levels(warn=0.8, bad=0.9),
+                levels=Levels(warn=0.85, bad=0.95),
                 unknown=_NO_RULES,
                 decimals=0,
+                alerts=("ReconstreamMemoryHigh",),
             ),
             number(
                 "Dead letters",
@@ -97,6 +110,7 @@ def _overview() -> Section:
                 "short",
                 levels=Levels(warn=1),
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamDeadLetters",),
             ),
         ),
         line(
@@ -107,6 +121,7 @@ def _overview() -> Section:
                 [Query(rate(streams("records_consumed_total"), "stream"), "{{stream}}")],
                 "recps",
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamStreamSilent",),
             ),
             lines(
                 "Time behind, by stream",
@@ -115,9 +130,10 @@ def _overview() -> Section:
                 "nobody may read them yet.",
                 [Query(f"max by (stream) ({streams('consumer_lag_seconds')})", "{{stream}}")],
                 "s",
-                levels=Levels(bad=300),
+                levels=Levels(warn=120, bad=1800),
                 unknown="no partition",
                 most=10,
+                alerts=("ReconstreamLagging",),
             ),
             lines(
                 "Age of samples when they are scored",
@@ -140,6 +156,7 @@ def _overview() -> Section:
                 "cps",
                 colours={"committed": SKY, "refused": ORANGE, "unknown": BAD},
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamCommitsFailing",),
             ),
             lines(
                 "Poll limit used, by instance",
@@ -150,6 +167,7 @@ def _overview() -> Section:
                 levels=Levels(warn=0.5, bad=1),
                 unknown=_NO_WORKER,
                 most=1,
+                alerts=("ReconstreamPollNearLimit",),
             ),
             lines(
                 "Memory",
@@ -158,6 +176,7 @@ def _overview() -> Section:
                 [Query(instances("process_resident_memory_bytes"), "{{instance}}")],
                 "bytes",
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamMemoryHigh",),
             ),
         ),
     )
@@ -174,6 +193,7 @@ def _input() -> Section:
                 "A rise is a producer that changed its format, or a `record` section that does not fit the topic.",
                 [Query(counted(streams("records_rejected_total"), "reason", over="$__interval"), "{{reason}}")],
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamInputInvalid", "ReconstreamDeadLetters"),
             ),
             bars(
                 "Samples that were dropped",
@@ -185,6 +205,7 @@ def _input() -> Section:
                     Query(counted(streams("records_ignored_total"), over="$__interval"), "ignored", GREY),
                 ],
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamSamplesLate",),
             ),
             lines(
                 "Event time behind the clock",
@@ -238,6 +259,7 @@ def _input() -> Section:
                 ],
                 "s",
                 unknown="no record yet",
+                alerts=("ReconstreamPartitionSilent",),
             ),
             lines(
                 "Series in several partitions",
@@ -249,6 +271,7 @@ def _input() -> Section:
                 unknown=_NO_WORKER,
                 steps=True,
                 most=1,
+                alerts=("ReconstreamSeriesSplit",),
             ),
         ),
     )
@@ -265,6 +288,7 @@ def _scoring() -> Section:
                 [Query(rate(streams("windows_scored_total"), "stream"), "{{stream}}")],
                 "cps",
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamNothingScored",),
             ),
             lines(
                 "Time to score a batch",
@@ -339,9 +363,10 @@ def _group() -> Section:
             bars(
                 "Rebalances",
                 "Times that the assignment of a worker changed. They come with starts and stops of workers; one after "
-                "the other without any is a worker that misses the poll limit.",
+                "the other without either is a worker that misses the poll limit.",
                 [Query(counted(instances("rebalances_total"), "instance", over="$__interval"), "{{instance}}")],
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamRebalancing",),
             ),
             lines(
                 "Partitions unwatched, by job",
@@ -352,6 +377,7 @@ def _group() -> Section:
                 unknown=_NO_RULES,
                 steps=True,
                 most=1,
+                alerts=("ReconstreamPartitionsUnwatched",),
             ),
             lines(
                 "Left to restore",
@@ -361,6 +387,7 @@ def _group() -> Section:
                 "short",
                 unknown=_NO_WORKER,
                 most=1,
+                alerts=("ReconstreamRestoreStuck",),
             ),
         ),
         line(
@@ -388,12 +415,14 @@ def _group() -> Section:
                 "Restorations of a partition that failed and were begun anew, by stream. The log says why.",
                 [Query(counted(streams("restore_failures_total"), "stream", over="$__interval"), "{{stream}}")],
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamRestoreStuck",),
             ),
             bars(
                 "Late polls",
                 "Polls that came later than half of the limit, by instance.",
                 [Query(counted(instances("polls_late_total"), "instance", over="$__interval"), "{{instance}}")],
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamPollNearLimit",),
             ),
         ),
     )
@@ -423,10 +452,9 @@ def _resources() -> Section:
             ),
             lines(
                 "Series out of memory",
-                "Series that are in a local file rather than in memory, and the size of those files. No outcome "
-                "depends on it.",
+                "Series that are in a local file rather than in memory. No outcome depends on it.",
                 [
-                    Query(total(streams("series_not_resident"), "stream"), "{{stream}}, series"),
+                    Query(total(streams("series_not_resident"), "stream"), "{{stream}}"),
                 ],
                 "short",
                 unknown=_NO_WORKER,
@@ -454,6 +482,7 @@ def _resources() -> Section:
                     Query(counted(streams("series_eviction_failures_total"), over="$__interval"), "failed", BAD),
                 ],
                 unknown=_NO_WORKER,
+                alerts=("ReconstreamEvictionFailing",),
             ),
             lines(
                 "Processor",
@@ -480,6 +509,40 @@ def _resources() -> Section:
     )
 
 
+def _replays() -> Section:
+    return section(
+        "Replays that run regularly",
+        line(
+            7,
+            rows(
+                "Replays",
+                "How the replays ended that write `--metrics` for Prometheus's node_exporter, one row each. An exit "
+                "code other than 0 means that it ended badly; then there are no counts.",
+                [
+                    Column("Replay", label="replay"),
+                    Column(
+                        "Exit code",
+                        "max by (replay) (reconstream_replay_run_exit_code)",
+                        levels=Levels(bad=1),
+                        link=(runbook("ReconstreamReplayFailed"), "Runbook"),
+                    ),
+                    Column(
+                        "Ended",
+                        "1000 * max by (replay) (reconstream_replay_run_completion_timestamp_seconds)",
+                        unit="dateTimeFromNow",
+                    ),
+                    Column("Took", "max by (replay) (reconstream_replay_run_duration_seconds)", unit="s", decimals=0),
+                    Column("Records", "max by (replay) (reconstream_replay_run_records)"),
+                    Column("Windows scored", "max by (replay) (reconstream_replay_run_windows_scored)"),
+                    Column("Incidents", "sum by (replay) (reconstream_replay_run_incidents)"),
+                ],
+                sort="Exit code",
+                unknown="no replay has written --metrics",
+            ),
+        ),
+    )
+
+
 def build() -> dashboard.Dashboard:
     """The dashboard as Grafana has it."""
     return page(
@@ -487,7 +550,7 @@ def build() -> dashboard.Dashboard:
         "reconstream: Worker",
         "Whether the workers keep up with their topics, and what with: throughput, lag, latencies, commits, recovery, "
         "memory.",
-        (_overview(), _input(), _scoring(), _group(), _resources()),
-        annotations=(REBALANCES, RESTARTS, MODELS),
+        (_overview(), _input(), _scoring(), _group(), _resources(), _replays()),
+        annotations=(REBALANCES, RESTARTS, MODELS, ALERTS),
         since="now-6h",
     )
