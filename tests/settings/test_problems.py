@@ -126,7 +126,10 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x: 1", ":5: x: there is no such setting; known here: kafka, worker, topics, streams, registry, http, dashboard, log"),
+        (
+            "x: 1",
+            ":5: x: there is no such setting; known here: kafka, worker, topics, streams, registry, http, dashboard, log",
+        ),
         (
             "http: {5: 1}",
             ":5: http.5: there is no such setting; known here: host, port, stalled_after_seconds, tls, auth",

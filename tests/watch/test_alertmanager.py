@@ -18,8 +18,9 @@ import yaml
 
 from detector.broker.ports import free_ports
 from tests.watch.conftest import Alerting, Stack, alertmanager_configuration
+from tests.watch.promql import operands
 from tests.watch.servers import Alertmanager, Webhook, ask, listening_webhook, running_alertmanager, wait_until
-from tests.watch.shipped import ALERTMANAGER, alert_names
+from tests.watch.shipped import ALERTMANAGER, alert_names, rule_groups
 
 pytestmark = pytest.mark.watch
 
@@ -207,6 +208,24 @@ def test_an_anomaly_of_a_worker_is_told_and_over(stack: Stack, alerting: Alertin
         wait_until(over, "the end of the anomaly to be told")
     finally:
         feeder.faulty = True
+
+
+@pytest.mark.kafka
+@pytest.mark.keras
+def test_alerts_have_the_labels_by_which_they_mute_and_are_muted(stack: Stack) -> None:
+    """One that lacks such a label would be equal to all others that lack it."""
+    expressions = {
+        rule["alert"]: rule["expr"] for _, group in rule_groups() for rule in group["rules"] if "alert" in rule
+    }
+    matched = 0
+    for rule in yaml.safe_load(CONFIGURATION.read_text())["inhibit_rules"]:
+        for name in re.findall(r"Reconstream\w+", str(rule)):
+            for label in rule.get("equal", ()):
+                found = stack.prometheus.query(operands(expressions[name])[0])
+                assert found, name
+                assert all(label in labels for labels, _ in found), (name, label)
+                matched += 1
+    assert matched > 10
 
 
 def test_texts_of_notifications(amtool: Path, tmp_path: Path) -> None:
