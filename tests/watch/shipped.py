@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+DOCS = DEPLOY.parent / "docs"
 PROMETHEUS = DEPLOY / "prometheus"
 ALERTMANAGER = DEPLOY / "alertmanager"
 GRAFANA = DEPLOY / "grafana"
@@ -44,6 +45,19 @@ def rule_expressions() -> list[Expression]:
         for path, group in rule_groups()
         for rule in group["rules"]
     ]
+
+
+def documented_expressions() -> list[Expression]:
+    """What runbooks and other pages tell people to ask, and the table of questions in docs/metrics.md."""
+    found = [
+        Expression(str(path.relative_to(DOCS.parent)), query)
+        for path in sorted(DOCS.rglob("*.md"))
+        for query in re.findall(r"```promql\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    questions = (DOCS / "metrics.md").read_text(encoding="utf-8").partition("\n## Questions and queries\n")[2]
+    table = re.findall(r"^\| .* \| `(.*)` \|$", questions.partition("\n## ")[0], re.MULTILINE)
+    assert table
+    return [*found, *(Expression("docs/metrics.md", query) for query in table)]
 
 
 def recorded_names() -> set[str]:

@@ -1,4 +1,4 @@
-"""Every expression that is shipped returns data from a real worker: names cannot drift from what is exported."""
+"""Every expression, shipped or documented, returns data from a real worker: names cannot drift from what it exports."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.watch.shipped import (
     alert_names,
     dashboard_expressions,
     dashboards,
+    documented_expressions,
     recorded_names,
     rule_expressions,
 )
@@ -32,7 +33,8 @@ def parts() -> list[Expression]:
     of_dashboards = [one for path, board in dashboards().items() for one in dashboard_expressions(path, board)]
     assert rules
     assert of_dashboards
-    return [Expression(one.where, part) for one in [*rules, *of_dashboards] for part in operands(one.text)]
+    everything = [*rules, *of_dashboards, *documented_expressions()]
+    return [Expression(one.where, part) for one in everything for part in operands(one.text)]
 
 
 def test_every_name_is_exported_or_recorded(stack: Stack) -> None:
