@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ import yaml
 from deploy.kubernetes.rules import TARGET, text
 from detector.settings import Settings
 from detector.settings_file import load_settings
+from tests.cli.test_examples import check
 from tests.deploy.dockerfile import ROOT, stages
 from tests.deploy.kustomize import Object, build
 
@@ -202,6 +204,11 @@ def test_probes_ask_what_the_program_answers(tmp_path: Path) -> None:
         assert {name: probe["path"] for name, probe in asked.items()} == {
             "startup": "/healthz", "readiness": "/readyz", "liveness": "/healthz",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("workload", named(WORKLOADS))
+def test_commands_are_accepted(workload: Object) -> None:
+    check(shlex.join(["detector", *container_of(workload)["args"]]))
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -1,0 +1,52 @@
+"""The stack of docker-compose.yml, as processes of this machine."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from detector.broker import LocalBroker
+from tests.deploy.compose import ROOT, Machine
+
+TRAIN_ROWS, LIVE_ROWS = 300, 60
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_until(reached: Callable[[], object], seconds: float = 90, told: Callable[[], str] = str) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"not reached in time: {told()}"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def machine(broker: LocalBroker, slim_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A broker in Kafka's place, and less of the telemetry, so that training takes seconds."""
+    room = tmp_path_factory.mktemp("compose")
+    telemetry = room / "telemetry"
+    for part, rows in (("train", TRAIN_ROWS), ("live", LIVE_ROWS)):
+        (telemetry / part).mkdir(parents=True)
+        for path in sorted((ROOT / "examples" / "telemetry" / part).glob("*.parquet")):
+            pq.write_table(pq.read_table(path).slice(0, rows), telemetry / part / path.name)
+    names = {"kafka:19092": broker.bootstrap, "127.0.0.1/19092": broker.bootstrap.replace(":", "/")}
+    names |= {f"127.0.0.1:{port}": f"127.0.0.1:{free_port()}" for port in (9464, 9465, 9090, 9093, 9099)}
+    names["9099"] = names["127.0.0.1:9099"].rpartition(":")[2]  # the service is told its port
+    python = Path(sys.executable)
+    found = Machine(
+        room=room,
+        python={"worker": slim_python, "dashboard": python, "training": python},
+        names=names,
+        binds={"./examples/telemetry": telemetry},
+    )
+    yield found
+    found.stop()
