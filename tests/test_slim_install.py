@@ -59,6 +59,9 @@ OF_AN_EXTRA = {
     "detector.inspection.picture": "matplotlib",
     "detector.pages.render": "jinja2",
     "detector.pictures": "bokeh",
+    "detector.reports.retrained": "bokeh",
+    "detector.reports.selection": "bokeh",
+    "detector.reports.train": "bokeh",
 }
 
 IMPORT_EVERYTHING = """

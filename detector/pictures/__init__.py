@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detector.pictures.excerpt import excerpt_picture
 from detector.pictures.incident import incident_picture
 from detector.pictures.item import as_item
 from detector.pictures.thresholds import score_histogram, what_if_curve
@@ -12,6 +13,7 @@ __all__ = [
     "alerts_per_day",
     "as_item",
     "compared",
+    "excerpt_picture",
     "gradient_norms",
     "incident_picture",
     "layer_norms",

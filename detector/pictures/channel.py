@@ -33,7 +33,14 @@ def shift_of(name: str, stretch: Stretch, course: Course) -> int:
 
 
 def draw_channel(
-    panel: figure, stretch: Stretch, index: int, earlier: Mapping[str, Course], *, expected: bool, named: bool
+    panel: figure,
+    stretch: Stretch,
+    index: int,
+    earlier: Mapping[str, Course],
+    *,
+    expected: bool,
+    named: bool,
+    offsets: bool = True,
 ) -> GlyphRenderer:
     """Draw a channel.
 
@@ -44,6 +51,7 @@ def draw_channel(
         earlier: Other times of the series, by name.
         expected: Whether to draw what was expected as well.
         named: Whether to say above the panel what its lines are.
+        offsets: Whether the samples came from records that the pointer is to name.
 
     Returns:
         What the pointer is told about: the line of what was seen.
@@ -83,7 +91,9 @@ def draw_channel(
     formats = {"@time": "datetime", "@offset": "printf"}
     formats |= {f"@{name}": "printf" for name in ("seen", "expected", "residual", "contribution")}
     rows = [(name, f"{value}{{%.7g}}" if value[1:] in columns and value != "@time" else value) for name, value in rows]
-    hover(panel, [main], [*rows, ("offset", "@offset{%.0f}")], formats, "vline")
+    if offsets:
+        rows.append(("offset", "@offset{%.0f}"))
+    hover(panel, [main], rows, formats, "vline")
     if named:
         legend(panel, names)
     hold(panel, seen, *([other] if expected else []), *(course.seen[:, index] for course in earlier.values()))

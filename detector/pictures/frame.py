@@ -51,6 +51,7 @@ MS_NS = 1_000_000
 _SMALL = "11px"
 _LEGEND_ROW = 22
 _FEW_DECADES = 2.2
+_MOST_NAME = 18
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 _DATE = "%a %d %b %Y"
 
@@ -253,6 +254,14 @@ def log_range(panel_: figure, *columns: Float64, room: float = 1.25) -> None:
     low, high = (float(values.min()), float(values.max())) if values.size else (0.1, 1.0)
     panel_.y_range = Range1d(low / room, high * room)
     log_ticks(panel_.yaxis[0], low / room, high * room)
+
+
+def short_names(axis: Any, names: Sequence[str]) -> None:
+    """Write names that are long with an ellipsis in their middle, so that they leave room for what they name."""
+    kept = _MOST_NAME // 2
+    axis.major_label_overrides = {
+        name: PlainText(text=f"{name[:kept]}…{name[1 - kept :]}") for name in names if len(name) > _MOST_NAME
+    }
 
 
 def hold(panel_: figure, *columns: Float64) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bokeh.models import ColumnDataSource, FactorRange, LinearColorMapper
 from bokeh.plotting import figure
 
-from detector.pictures.frame import MS_NS, Scale, hold, hover, legend, log_range, milliseconds, panel
+from detector.pictures.frame import MS_NS, Scale, hold, hover, legend, log_range, milliseconds, panel, short_names
 from detector.pictures.lines import breaks, broken, outline, thinned
 from detector.stretches.stretch import Stretch
 
@@ -32,8 +32,8 @@ def score_scale(stretch: Stretch) -> Scale:
     return "log" if wide else "linear"
 
 
-def draw_score(found: figure, stretch: Stretch, scale: Scale) -> None:
-    """Draw the score, the threshold in force, and where it was exceeded."""
+def draw_score(found: figure, stretch: Stretch, scale: Scale, *, offsets: bool = True) -> None:
+    """Draw the score, the threshold in force, and where it was exceeded; ``offsets`` as in `draw_channel`."""
     score = stretch.score if scale == "linear" else np.where(stretch.score > 0, stretch.score, np.nan)
     kept = thinned([score, stretch.threshold])
     at = breaks(stretch.times_ns, kept)
@@ -51,13 +51,16 @@ def draw_score(found: figure, stretch: Stretch, scale: Scale) -> None:
     )
     main = found.line("time", "score", source=source, line_width=1.5, tags=["role:score"])
     limit = found.line("time", "threshold", source=source, line_width=1.2, line_dash="dashed", tags=["role:threshold"])
-    hover(
-        found, [main],
-        [("", "@time{%d %b %H:%M:%S}"), ("score", "@score{%.7g}"), ("threshold", "@threshold{%.7g}"),
-         ("score / threshold", "@ratio{%.3g}"), ("offset", "@offset{%.0f}")],
-        {"@time": "datetime"} | {f"@{name}": "printf" for name in ("score", "threshold", "ratio", "offset")},
-        "vline",
-    )  # fmt: skip
+    rows = [
+        ("", "@time{%d %b %H:%M:%S}"),
+        ("score", "@score{%.7g}"),
+        ("threshold", "@threshold{%.7g}"),
+        ("score / threshold", "@ratio{%.3g}"),
+    ]
+    if offsets:
+        rows.append(("offset", "@offset{%.0f}"))
+    formats = {f"@{name}": "printf" for name in ("score", "threshold", "ratio", "offset")}
+    hover(found, [main], rows, {"@time": "datetime", **formats}, "vline")
     legend(found, [("score", [main]), ("threshold", [limit])])
     if scale == "log":
         log_range(found, score, stretch.threshold)
@@ -127,6 +130,7 @@ def origin(stretch: Stretch, order: Sequence[int], x_range: Any, *, last: bool) 
         fill_color={"field": "contribution", "transform": mapper},
     )  # fmt: skip
     found.grid.visible = False
+    short_names(found.yaxis[0], names)
     if len(shown) > 24:
         found.yaxis.major_label_text_font_size = "9px"
     hover(

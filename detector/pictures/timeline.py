@@ -13,7 +13,7 @@ from bokeh.plotting import figure
 
 from detector.alerting.policy import SEVERITIES
 from detector.alerting.summaries import IncidentSummary
-from detector.pictures.frame import MS_NS, hover, legend, panel, span_of, stacked
+from detector.pictures.frame import MS_NS, hover, legend, panel, short_names, span_of, stacked
 from detector.pictures.words import duration, number
 
 MARKERS = {"info": "circle", "warning": "triangle", "critical": "diamond"}
@@ -56,7 +56,7 @@ def _draw(incidents: Sequence[IncidentSummary], rows: _Rows, since_ns: int, unti
     )
     if len(rows.names) > _WIDE_ENOUGH:
         found.yaxis.major_label_text_font_size = "9px"
-    found.xgrid.visible = True
+    short_names(found.yaxis[0], rows.names)
     found.ygrid.grid_line_alpha = 0.6
     mapper = CategoricalColorMapper(factors=list(SEVERITIES), palette=["#888888"] * len(SEVERITIES), tags=[ROLES])
     colour = {"field": "severity", "transform": mapper}

@@ -81,7 +81,7 @@ def gradient_norms(epochs: Sequence[Mapping[str, Any]], bound: float | None, cli
     after = found.line("epoch", "after", source=source, line_width=1.8, line_dash="dashed", tags=["role:second"])
     found.scatter("epoch", "median", source=source, size=4.5, line_color=None, tags=["role:first"])
     if bound:
-        level(found, "threshold", bound, f"bound {bound:g}")
+        level(found, "threshold", bound)
     formats = {f"@{name}": "printf" for name in data if name != "share"}
     hover(
         found, [before],

@@ -1,8 +1,16 @@
 """Bundles: everything that a model needs to score, in one directory, checked before any of it is parsed."""
 
 from models.bundle.copying import copy_bundle
-from models.bundle.reading import Bundle, load_bundle
+from models.bundle.reading import Bundle, load_bundle, short_version
 from models.bundle.recalibrated import write_recalibrated
 from models.bundle.writing import check_target, write_bundle
 
-__all__ = ["Bundle", "check_target", "copy_bundle", "load_bundle", "write_bundle", "write_recalibrated"]
+__all__ = [
+    "Bundle",
+    "check_target",
+    "copy_bundle",
+    "load_bundle",
+    "short_version",
+    "write_bundle",
+    "write_recalibrated",
+]

@@ -136,6 +136,11 @@ class Bundle:
         return found
 
 
+def short_version(architecture: str, created_at: str, digest: str) -> str:
+    """What people call a bundle by: its architecture, the day on which it was made, and the start of its digest."""
+    return f"{architecture}-{created_at[:10].replace('-', '')}-{digest[:8]}"
+
+
 def load_bundle(path: Path) -> Bundle:
     """Open a bundle and verify every file in it, without parsing a model.
 
@@ -201,7 +206,7 @@ def load_bundle(path: Path) -> Bundle:
     return Bundle(
         path=path,
         digest=digest,
-        version=f"{spec.architecture}-{created_at[:10].replace('-', '')}-{digest[:8]}",
+        version=short_version(spec.architecture, created_at, digest),
         created_at=created_at,
         spec=spec,
         outputs=outputs,

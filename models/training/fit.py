@@ -31,6 +31,7 @@ from models.spec import ModelSpec
 from models.training.folds import lay_folds, lay_whole
 from models.training.health import diagnose
 from models.training.held_out import HeldOut, score_held_out
+from models.training.held_out_view import HeldOutView, view_held_out
 from models.training.history import Progress, TrainingHistory
 from models.training.misfits import find_misfits
 from models.training.once import FittedOnce, fit_once
@@ -63,6 +64,7 @@ class TrainedModel:
         onnx: The model as ONNX; held-out data was scored by it.
         golden: float32[n, window, channels]; inputs on which every runtime must agree with Keras.
         training_data: Which data it was; see `models.segments.fingerprint`.
+        held_out: What the model left of the held-out data, for people; no part of a bundle.
         warm_up: Samples on which a series that training never saw is measured before it is judged; 0: it is scaled as
             all together are.
     """
@@ -79,6 +81,7 @@ class TrainedModel:
     onnx: bytes
     golden: Float32
     training_data: dict[str, object]
+    held_out: HeldOutView
     warm_up: int = 0
 
 
@@ -174,6 +177,7 @@ def train(
         onnx=fitted.onnx,
         golden=_golden(fitted, options.clip),
         training_data=fingerprint(data),
+        held_out=view_held_out(rule, left, scores),
         warm_up=warm_up,
     )
 

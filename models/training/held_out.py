@@ -20,6 +20,7 @@ from models.scores.options import MOST_TAIL
 from models.training.options import TrainOptions
 from models.training.windows import SeriesWindows
 
+Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 KEPT_ROWS = MOST_TAIL
@@ -34,11 +35,17 @@ class HeldOut:
         series: Its name.
         stretch: Windows and what the model made of them.
         times_ns: int64[n]; event time of each window's last row.
+        seen: float64[n, channels]; each window's last row in the channels' own units, NaN where missing.
+        centre: float64[channels]; what 0 stands for in scaled units.
+        scale: float64[channels]; what 1 stands for beyond that.
     """
 
     series: str
     stretch: Stretch
     times_ns: Int64
+    seen: Float64
+    centre: Float64
+    scale: Float64
 
 
 def run_held_out(
@@ -57,6 +64,7 @@ def run_held_out(
     states = None if runtime.state_dtype is None else new_states(runtime.state_dtype, len(names))
     rows = np.array([scaler.row(name) for name in names])
     pieces: list[list[Stretch]] = [[] for _ in names]
+    seen: list[list[Float64]] = [[] for _ in names]
     for batch in walk(segments, window, options.min_coverage, begin):
         filled, observed = impute(scaler.apply(batch.values, rows[batch.slots]))
         output = runtime(filled, batch.memory(states))
@@ -73,9 +81,17 @@ def run_held_out(
                         batch.steps[mine],
                     )
                 )
+                seen[slot].append(batch.values[mine, -1])
     return [
-        HeldOut(name, Stretch.joined(found), np.array([parts[number].times_ns[end] for number, end in wanted]))
-        for name, found, parts, wanted in zip(names, pieces, segments, chosen, strict=True)
+        HeldOut(
+            name,
+            Stretch.joined(pieces[slot]),
+            np.array([segments[slot][number].times_ns[end] for number, end in chosen[slot]]),
+            np.concatenate(seen[slot]),
+            scaler.centre[rows[slot]],
+            scaler.scale[rows[slot]],
+        )
+        for slot, name in enumerate(names)
     ]
 
 

@@ -39,6 +39,10 @@ def retrain(
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights and sampling; that of the present model.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of TensorFlow.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is at --out.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Also write how it went to this file, as one HTML page; with --every of the latest round."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print reports as JSON, one line each.")] = False,
 ) -> None:
     """Train a stream's model anew on its history without known incidents, compare the two, and promote the better one.
@@ -55,7 +59,7 @@ def retrain(
 
         detector retrain -c detector.yaml --stream pumps --fine-tune --every 1d
 
-        detector retrain -c detector.yaml --no-promote --out models/candidate
+        detector retrain -c detector.yaml --no-promote --out models/candidate --report candidate.html
     """
     import os
     import sys
@@ -63,11 +67,14 @@ def retrain(
     from detector.cli.common.moments import parse_span
     from detector.cli.retrain.report import print_report
     from detector.cli.retrain.rounds import Request, Rounds
+    from detector.cli.train.page import check_page
     from detector.errors import ConfigError
     from detector.model_address import RegistryReference
     from detector.observability.logs import configure_logging
     from detector.settings_file import load_settings
 
+    if report is not None:
+        check_page(report)
     settings = load_settings(config, os.environ)
     chosen = _stream(settings, stream, config)
     if not isinstance(chosen.model, RegistryReference) and out is None:
@@ -84,6 +91,7 @@ def retrain(
         fine_tune=fine_tune,
         epochs=epochs,
         out=out,
+        report=report,
         promote=promote,
         seed=seed,
         threads=threads,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +64,7 @@ class Request:
     fine_tune: bool
     epochs: int | None
     out: Path | None
+    report: Path | None
     promote: bool
     seed: int | None
     threads: int | None
@@ -142,7 +143,7 @@ class Rounds:
             decision = heeded.judge(decide(before, after, request.alerts_per_week))
             done = self._put(challenger, champion, decision)
         rows = sum(len(times) for times, _ in data.values())
-        return {
+        found: dict[str, Any] = {
             "stream": stream.name,
             "from": format_time(since_ns),
             "to": format_time(newest_ns),
@@ -159,6 +160,23 @@ class Rounds:
             "reasons": list(decision.reasons),
             **done,
         }
+        if request.report is not None:
+            self._write_page(request.report, trained, challenger, found)
+        return found
+
+    def _write_page(self, path: Path, trained: TrainedModel, challenger: Bundle, found: Mapping[str, Any]) -> None:
+        """How the training went, and how its model does beside the present one."""
+        from detector.cli.train.page import write_page
+        from detector.cli.train.report import as_document
+        from detector.reports.retrained import retrained_section
+
+        place = found["pushed"] or str(self._request.out)
+        # What people said may have moved its threshold after the training.
+        document = as_document(trained, place, challenger.digest) | {
+            "calibration": challenger.calibration.to_dict(),
+            "shortfall": found["shortfall"],
+        }
+        write_page(path, trained, document, challenger.version, datetime.now(UTC), [retrained_section(found)])
 
     def follow(self, every_seconds: float, tell: Callable[[dict[str, Any]], None]) -> None:
         """Round after round, until the process is told to stop: whenever event time has come so much further.

@@ -168,13 +168,18 @@ def train(
         list[str] | None,
         typer.Option(help="With --push: let this alias name it; may be given several times.", show_default=False),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Also write how it went to this file, as one HTML page.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Train an autoencoder on normal operation and calibrate its threshold, without labels.
 
     The first four fifths of every series are learned from; the last fifth measures what is left of each channel and
     sets the threshold. Ends with a report: loss, gradient norms by layer and what is wrong with them, threshold and the
-    alerts to expect.
+    alerts to expect. With --report the same is a page with pictures, and shows held-out samples beside what the model
+    made of them.
 
     Examples:
         detector train january.parquet february.parquet --out models/pumps
@@ -188,6 +193,8 @@ def train(
         detector train metrics.csv --architecture lstm_vae --option beta=0.5 --out models/metrics
 
         detector train metrics.csv --architecture auto --budget 5m --out models/metrics
+
+        detector train january.parquet --out models/pumps --report training.html
     """
     import json
     import sys
@@ -200,13 +207,14 @@ def train(
     from detector.cli.common.series_data import between, from_files, from_topic
     from detector.cli.models.registry import push_bundle, registry_of
     from detector.cli.train.auto import AUTO, THRESHOLD, choose, given, refuse_what_is_chosen
+    from detector.cli.train.page import check_page, write_page
     from detector.cli.train.report import EpochProgress, as_document, print_report
     from detector.errors import BundleError, ConfigError
     from detector.settings import IncidentSettings
     from detector.training_data import median_period_seconds
     from models.architectures import find
     from models.architectures.options import parse as parse_options
-    from models.bundle import write_bundle
+    from models.bundle import short_version, write_bundle
     from models.calibration import CalibrationOptions
     from models.errors import BundleError as UnwritableBundleError
     from models.errors import ModelsError
@@ -224,6 +232,8 @@ def train(
         registry_of(source, push)  # a name that cannot be one is told before the training, not after it
     if out.exists() and not force:
         raise ConfigError(f"{out} exists already; choose another --out, or --force to replace it")
+    if report is not None:
+        check_page(report)  # what is missing for it is told before the training, not after it
     automatic = architecture == AUTO
     budget_seconds = parse_span(budget, "--budget")
     asked: Recipe | None = None
@@ -301,11 +311,14 @@ def train(
     except UnwritableBundleError as error:
         raise BundleError(str(error)) from error
     document = as_document(trained, out, digest)
+    if report is not None:
+        version = short_version(spec.architecture, now.isoformat(), digest)
+        write_page(report, trained, document, version, now)
     if as_json:
         typer.echo(json.dumps(document, indent=2))
         if document["shortfall"] is not None:
             typer.echo(f"warning: {document['shortfall']}", err=True)
     else:
-        print_report(document, sys.stdout)
+        print_report(document, sys.stdout, report)
     if push is not None:
         push_bundle(source, out, push, alias or (), "", None)

@@ -65,7 +65,7 @@ class EpochProgress:
         self._bar.stop()
 
 
-def as_document(trained: TrainedModel, out: Path, digest: str) -> dict[str, Any]:
+def as_document(trained: TrainedModel, out: Path | str, digest: str) -> dict[str, Any]:
     """The report as plain values."""
     return {
         "bundle": str(out),
@@ -79,8 +79,8 @@ def as_document(trained: TrainedModel, out: Path, digest: str) -> dict[str, Any]
     }
 
 
-def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
-    """The report for people, on ``stream``."""
+def print_report(document: Mapping[str, Any], stream: TextIO, page: Path | None = None) -> None:
+    """The report for people, on ``stream``; ``page`` is where it was written as a page, too."""
     console = Console(file=stream, highlight=False, soft_wrap=True)
     spec, history, calibration = document["spec"], document["history"], document["calibration"]
     epochs = history["epochs"]
@@ -138,6 +138,8 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         f"topic: its window {window_bytes:,}, carried along {history['carried_bytes']:,}"
     )
     console.print(f"bundle [bold]{escape(document['bundle'])}[/] ({document['digest'][:12]})")
+    if page is not None:
+        console.print(f"report [bold]{escape(str(page))}[/]")
 
 
 def score_document(rule: ScoreRule) -> dict[str, Any]:

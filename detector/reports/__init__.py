@@ -1,0 +1,1 @@
+"""Reports as pages: what a replay found, and how a training went."""
