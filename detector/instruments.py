@@ -14,6 +14,7 @@ from detector.context import WindowScorer
 from detector.observability.metrics import INCIDENT_KINDS, SEVERITIES, Metrics
 from detector.outcome import Outcome
 from detector.pipeline import PartitionPipeline
+from detector.records.reasons import OTHER, REASONS
 from detector.records.values import InputPartition
 from detector.scoring.drift import Drift, FollowsDrift
 from detector.scoring.scores import Scores
@@ -170,7 +171,7 @@ class Instruments:
         if outcome.ignored:
             metrics.records_ignored.labels(stream).inc(outcome.ignored)
         for reason, count in outcome.rejected.items():
-            metrics.records_rejected.labels(stream, reason).inc(count)
+            metrics.records_rejected.labels(stream, reason if reason in REASONS else OTHER).inc(count)
         for reason, count in outcome.resets.items():
             metrics.windows_reset.labels(stream, reason).inc(count)
         for counter, count in (

@@ -10,11 +10,17 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
+from detector.checkpointing import CheckpointPolicy, CheckpointWriter
+from detector.cli.run.model_watch import measured
 from detector.instruments import Instruments
+from detector.live_partition import LivePartition
+from detector.observability.health import Health
 from detector.observability.metrics import Metrics
 from detector.outcome import Outcome
 from detector.pipeline import PartitionPipeline
+from detector.placement import Placement
 from detector.records.values import InputPartition, PlainRecord
+from detector.reporting import Reporter
 from detector.shadow import Shadow, ShadowModel
 from tests.worker.support import START_MS, MagnitudeScorer, Nowhere, make_context, make_settings
 
@@ -170,3 +176,70 @@ def test_times_of_the_loop_of_commits_and_of_records_are_those_of_the_wall_clock
     assert registry.get_sample_value(name, labels) == 1100
     instruments.dropped("pumps", where)
     assert registry.get_sample_value(name, labels) is None
+
+
+def test_reasons_of_other_packages_are_counted_together(registry: CollectorRegistry) -> None:
+    instruments = Instruments(Metrics(registry), 100.0)
+    instruments.processed("pumps", InputPartition("t", 0), Outcome(rejected={"not_json": 1, "row 17": 2, "row 18": 3}))
+    name = "reconstream_records_rejected_total"
+    assert registry.get_sample_value(name, {"stream": "pumps", "reason": "not_json"}) == 1
+    assert registry.get_sample_value(name, {"stream": "pumps", "reason": "other"}) == 5
+    assert b"row 17" not in generate_latest(registry)
+
+
+def test_another_model_has_not_drifted_from_its_training_yet(registry: CollectorRegistry) -> None:
+    metrics = Metrics(registry)
+    context = make_context(make_settings(Nowhere("localhost:1", "none")), "cluster")
+    gauges = {
+        "input_drift_psi": metrics.input_drift, "input_drift_psi_limit": metrics.input_drift_limit,
+        "score_drift_psi": metrics.score_drift, "score_drift_psi_limit": metrics.score_drift_limit,
+    }  # fmt: skip
+    for gauge in gauges.values():
+        gauge.labels("pumps").set(0.5)
+        gauge.labels("fans").set(0.5)
+    measured(context, metrics)
+    for name in gauges:
+        assert registry.get_sample_value(f"reconstream_{name}", {"stream": "pumps"}) is None
+        assert registry.get_sample_value(f"reconstream_{name}", {"stream": "fans"}) == 0.5
+    assert registry.get_sample_value("reconstream_score_threshold", {"stream": "pumps"}) == 1.0
+
+
+def test_the_reporter_tells_for_how_long_records_have_waited(registry: CollectorRegistry) -> None:
+    clock, ends = Clock(), {InputPartition("t", 0): 10, InputPartition("t", 1): 10}
+    health = Health(clock, 60.0, ("assignment",))
+    reporter = Reporter(
+        ["pumps"], Instruments(Metrics(registry), 100.0, monotonic=clock), health, Placement(), lambda _: ends, clock
+    )
+    context = make_context(make_settings(Nowhere("localhost:1", "none")), "cluster")
+
+    def live(partition: int, committed: int | None, next_offset: int = 0) -> LivePartition:
+        checkpoint = CheckpointWriter(
+            CheckpointPolicy("e", 1, 1), "pumps", InputPartition("t", partition), 0, lambda: 0
+        )
+        pipeline = PartitionPipeline(context, partition)
+        return LivePartition(context, pipeline, next_offset, committed, 0, None, checkpoint, 2)
+
+    def told(name: str, partition: int) -> float | None:
+        labels = {"stream": "pumps", "topic": "t", "partition": str(partition)}
+        return registry.get_sample_value(f"reconstream_consumer_lag_{name}", labels)
+
+    partitions = {InputPartition("t", 0): live(0, 10), InputPartition("t", 1): live(1, 10)}
+    for seconds, end, committed in ((5, 12, 10), (5, 14, 10), (5, 16, 12)):
+        ends[InputPartition("t", 1)] = end
+        partitions[InputPartition("t", 1)].committed = committed
+        clock.seconds += seconds
+        reporter.report(partitions, 0, was_assigned=True)
+    assert (told("records", 0), told("seconds", 0)) == (0, 0)
+    # 13 and 14 were there five seconds ago, 15 and 16 only now.
+    assert (told("records", 1), told("seconds", 1)) == (4, 5)
+    # Before its first commit the position counts.
+    partitions[InputPartition("t", 1)].committed, partitions[InputPartition("t", 1)].next_offset = None, 16
+    clock.seconds += 5
+    reporter.report(partitions, 0, was_assigned=True)
+    assert (told("records", 1), told("seconds", 1)) == (0, 0)
+    # Taken away and given back, it begins anew.
+    for held in ({}, partitions):
+        ends[InputPartition("t", 1)] = 99
+        clock.seconds += 5
+        reporter.report(held, 0, was_assigned=True)
+    assert (told("records", 1), told("seconds", 1)) == (83, 0)

@@ -38,14 +38,22 @@ _QUESTIONS: Final = """
 |---|---|
 | Is anything anomalous now? | `sum by (stream, kind) (reconstream_incidents_open) > 0` |
 | What did the last hour open? | `sum by (stream, kind, severity) (increase(reconstream_anomalies_total[1h]))` |
-| Does the worker keep up? | `sum by (topic) (reconstream_consumer_lag_records)` |
+| Does the worker keep up? | `max by (stream) (reconstream_consumer_lag_seconds)` |
+| How much waits? | `sum by (stream) (reconstream_consumer_lag_records)` |
 | How late are scores? | `histogram_quantile(0.99, sum by (le) (rate(reconstream_event_time_lag_seconds_bucket[5m])))` |
 | Is the input bad? | `sum by (stream, reason) (rate(reconstream_records_rejected_total[5m])) > 0` |
-| Did it stop processing? | `time() - reconstream_last_processed_timestamp_seconds > 300` |
+| Did the input stop? | `time() - max by (stream) (reconstream_last_processed_timestamp_seconds) > 300` |
+| Does the loop go round? | `time() - reconstream_loop_timestamp_seconds < 60` |
 | Does the threshold still fit? | `1 - sum(rate(reconstream_score_threshold_ratio_bucket{le="1.0"}[1d])) / \
 sum(rate(reconstream_score_threshold_ratio_count[1d]))` |
 | Do commits fail? | `sum by (outcome) (rate(reconstream_commits_total{outcome!="committed"}[5m])) > 0` |
 | Is a poll about to come too late? | `reconstream_poll_interval_ratio > 0.5` |
+| Which model scores, and where? | `count by (stream, model, version) (reconstream_model_info)` |
+| Is the stream what the model learned from? | `max by (stream) (reconstream_input_drift_psi / \
+reconstream_input_drift_psi_limit) > 1` |
+| Does every partition have an owner? | `sum(max by (stream) (reconstream_input_partitions)) - \
+sum(reconstream_assigned_partitions)` |
+| How much memory is left? | `1 - process_resident_memory_bytes / reconstream_memory_limit_bytes` |
 """
 
 _REPLAY: Final = """

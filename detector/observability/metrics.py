@@ -57,7 +57,10 @@ class Metrics:
             "records_consumed_total", "Records taken from the input, whatever became of them.", "stream"
         )
         self.records_rejected = make.counter(
-            "records_rejected_total", "Records that cannot become a sample, by reason.", "stream", "reason"
+            "records_rejected_total",
+            "Records that cannot become a sample, by reason; other: one that a decoder of another package gave.",
+            "stream",
+            "reason",
         )
         self.records_ignored = make.counter(
             "records_ignored_total", "Valid records that carry no channel of the model.", "stream"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+OTHER: Final = "other"
+"""In metrics, any reason that a decoder of another package gives: how many those are has no bound."""
+
 REASONS: Final = (
     "null_value",
     "not_utf8",

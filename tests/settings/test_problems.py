@@ -293,6 +293,18 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
             ":5: streams[0].record.decoder: 'row' reads rows of files, not records of a topic; write json",
         ),
         (
+            "    metrics: {series: [a, b, a]}",
+            ":5: streams[0].metrics.series: 'a' is listed twice; remove one of the two",
+        ),
+        (
+            "    metrics: {series: ['']}",
+            ":5: streams[0].metrics.series: a name is empty; write the series as events name it",
+        ),
+        (
+            f"    metrics: {{series: [{', '.join(f's{number}' for number in range(201))}]}}",
+            ":5: streams[0].metrics.series: holds 201; at most 200",
+        ),
+        (
             "    incidents: {warning_ratio: 5, critical_ratio: 2}",
             ":5: streams[0].incidents: critical_ratio 2 is below warning_ratio 5; write a greater one",
         ),

@@ -14,7 +14,11 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, generate_latest
 
+from detector.observability.metrics import Metrics
+from detector.observability.replay_run import ReplayCounts, ReplayRun
+from detector.records.reasons import REASONS
 from tests.watch.shipped import DEPLOY, PROMETHEUS, alert_names, recorded_names, rule_groups
 
 pytestmark = pytest.mark.watch
@@ -188,3 +192,18 @@ def test_recording_rules_are_named_by_level_metric_and_operation() -> None:
         for rule in group["rules"]:
             if "record" in rule:
                 assert re.fullmatch(r"[a-z_]+:reconstream_[a-z_]+:[a-z0-9_]+", rule["record"])
+
+
+def test_the_metrics_follow_the_practices_of_prometheus(promtool: Path) -> None:
+    """Names, units, suffixes and help, as promtool's linter knows them, of what workers export and replays leave."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.add_stream("pumps", REASONS)
+    metrics.add_shadow("pumps")
+    metrics.set_lag("pumps", "telemetry", 0, 1, 1.0)
+    counts = ReplayCounts(1, {"not_json": 1}, 1, 0, ["pumps"], [], 0)
+    text = generate_latest(registry) + ReplayRun("nightly", 0, 1.0, 2.0, counts).exposition()
+    found = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False, timeout=60)
+    assert (found.returncode, found.stdout + found.stderr) == (0, b"")
+    wrong = text.replace(b"reconstream_polls_late_total", b"reconstream_polls_late")
+    assert subprocess.run([promtool, "check", "metrics"], input=wrong, capture_output=True, check=False).returncode

@@ -15,6 +15,7 @@ from detector.cli import COMMANDS
 from detector.observability.factory import MetricDescription
 from detector.observability.library import LIBRARY
 from detector.observability.metrics import Metrics
+from detector.observability.replay_metrics import FAMILIES, REPLAY_PREFIX
 from detector.observability.replay_run import descriptions as of_replay_run
 from detector.settings import Settings, StreamSettings
 from tests.cli.test_examples import check, command_lines
@@ -24,6 +25,7 @@ from tests.watch.shipped import alert_names, recorded_names
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "runbooks"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
+METRICS = (ROOT / "docs" / "metrics.md").read_text()
 SECTIONS = ("**What it means.**", "**Impact.**", "## Look at", "## Do", "## Silence")
 SUFFIXES = ("_bucket", "_sum", "_count")
 
@@ -45,6 +47,16 @@ def described() -> set[str]:
     return {metric.name for metric in metrics} | histograms | recorded_names() | {"up"}
 
 
+def of_a_replay() -> set[str]:
+    """What replay --openmetrics writes."""
+    return {family.sample(REPLAY_PREFIX) for family in FAMILIES} | {
+        family.sample(REPLAY_PREFIX) + suffix
+        for family in FAMILIES
+        if family.kind == "histogram"
+        for suffix in SUFFIXES
+    }
+
+
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
     assert {path.stem for path in PAGES} == alert_names()
     listed = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
@@ -64,7 +76,9 @@ def test_a_page_says_what_it_means_what_to_look_at_and_what_to_do(path: Path) ->
 @pytest.mark.watch
 def test_the_queries_are_promql_about_metrics_that_there_are(promtool: Path, tmp_path: Path) -> None:
     queries = [(path.stem, query) for path in PAGES for query in blocks(path.read_text(), "promql")]
-    known = described()
+    queries += [("metrics.md", query) for query in re.findall(r"^\|[^|]+\? \| `(.+)` \|$", METRICS, re.MULTILINE)]
+    assert len(queries) > 60
+    known = described() | of_a_replay()
     for page, query in queries:
         assert metric_names(query) - known == set(), page
     rules = [{"record": f"q{number}", "expr": query} for number, (_, query) in enumerate(queries)]

@@ -15,7 +15,7 @@ from detector.context import StreamContext
 from detector.errors import BundleError, DetectorError
 from detector.instruments import TimedScorer, TimedShadowScorer
 from detector.observability.metrics import Metrics
-from detector.records.reasons import REASONS
+from detector.records.reasons import OTHER, REASONS
 from detector.settings import StreamSettings
 from detector.shadow import Shadow, ShadowModel
 from detector.shadow.model import MisfitError, Projection
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 def measured(context: StreamContext, metrics: Metrics) -> StreamContext:
     """The stream with its scoring measured and its model shown."""
-    metrics.add_stream(context.name, REASONS)
+    metrics.add_stream(context.name, (*REASONS, OTHER))
     identity = context.identity
     metrics.set_model(context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime)
     metrics.remove_drift(context.name)  # it was against another model's training
