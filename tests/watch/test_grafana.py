@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -10,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import prometheus_client
 import pytest
@@ -23,9 +25,11 @@ from deploy.grafana.__main__ import PROVISIONED, generated, main
 from deploy.grafana.dashboards import DASHBOARDS
 from deploy.grafana.dashboards.addresses import DOCUMENTS, RUNBOOKS, runbook
 from deploy.grafana.dashboards.page import COLUMNS
+from detector.dashboard.query import Query
 from detector.observability import replay_run
 from detector.observability.metrics import Metrics
 from detector.observability.replay_metrics import FAMILIES, REPLAY_PREFIX
+from detector.settings import DashboardSettings
 from tests.watch.promql import metric_names
 from tests.watch.shipped import Expression, dashboard_expressions
 
@@ -190,7 +194,7 @@ def test_variables_choose_the_data_source_streams_and_instances(name: str) -> No
     assert variables["datasource"]["type"] == "datasource"
     of_replays = name == "reconstream-replay.json"
     chosen = ["instance", "stream", "series"] if of_replays else ["job", "instance", "stream"]
-    assert variables.keys() == {"datasource", *chosen}
+    assert {"datasource", *chosen} == variables.keys() - {"incidents"}
     for variable in chosen:
         # Two replays tell of the same incidents, which nobody wants to see added up.
         several = not (of_replays and variable == "instance")
@@ -202,9 +206,33 @@ def test_variables_choose_the_data_source_streams_and_instances(name: str) -> No
 def test_links_lead_to_pages_that_there_are(name: str) -> None:
     links = set(links_in(FILES[name]))
     assert {f"{DOCUMENTS}/dashboards.md", f"{RUNBOOKS}/README.md"} <= links
-    for link in links - {runbook("${__value.raw}")}:
+    to_incidents = {link for link in links if link.startswith("${incidents}/")}
+    for link in links - to_incidents - {runbook("${__value.raw}")}:
         assert link.startswith(f"{DOCUMENTS}/"), f"{link} leads out of this project"
         assert (ROOT / "docs" / link.removeprefix(f"{DOCUMENTS}/")).is_file(), link
+
+
+def test_links_to_incidents_are_addresses_that_the_page_understands() -> None:
+    filled = {
+        "${incidents}": f"http://localhost:{DashboardSettings().port}",
+        "${__from:date:iso}": "2026-01-02T03:04:05.000Z",
+        "${__to:date:iso}": "2026-01-03T03:04:05.000Z",
+        "${__value.raw:percentencode}": "servers",
+        "${__field.labels.stream:percentencode}": "servers",
+        "${__field.labels.series:percentencode}": "web%201",
+    }
+    document = FILES["reconstream-anomalies.json"]
+    (variable,) = (one for one in document["templating"]["list"] if one["name"] == "incidents")
+    assert variable["query"] == variable["current"]["value"] == filled["${incidents}"]
+    links = {link for link in links_in(document) if link.startswith("${incidents}/")}
+    assert len(links) > 5
+    asked = []
+    for link in sorted(links):
+        address = functools.reduce(lambda text, item: text.replace(*item), filled.items(), link)
+        assert "$" not in address
+        asked.append(Query.parse(parse_qs(urlsplit(address).query), now_ns=0))
+    assert Query(statuses=frozenset({"open"}), severities=frozenset({"critical"})) in asked
+    assert Query(series="web 1", streams=frozenset({"servers"})) in asked
 
 
 def test_every_alert_that_a_table_may_show_has_the_runbook_that_it_links_to() -> None:

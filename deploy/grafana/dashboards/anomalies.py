@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard
 
-from deploy.grafana.dashboards.addresses import runbook
+from deploy.grafana.dashboards.addresses import incidents, runbook
 from deploy.grafana.dashboards.colours import BAD, BLUE, FAINT, KINDS, ORANGE, SEVERITIES, SKY
-from deploy.grafana.dashboards.page import ALERTS, INCIDENTS, MODELS, Section, line, page, section
+from deploy.grafana.dashboards.page import (
+    ALERTS,
+    INCIDENTS,
+    MODELS,
+    Section,
+    incident_page,
+    line,
+    page,
+    section,
+    variables,
+)
 from deploy.grafana.dashboards.panels import Levels, bars, density, lines, number, states
 from deploy.grafana.dashboards.queries import (
     RANGE,
@@ -50,6 +61,7 @@ def _overview() -> Section:
                 levels=Levels(warn=1, bad=10),
                 unknown=_NO_WORKER,
                 alerts=("ReconstreamAnomalyOpen",),
+                leads=incidents(status="open"),
             ),
             number(
                 "Open and critical",
@@ -60,6 +72,7 @@ def _overview() -> Section:
                 levels=Levels(bad=1),
                 unknown=_NO_WORKER,
                 alerts=("ReconstreamAnomalyOpen", "ReconstreamIncidentStorm"),
+                leads=incidents(status="open", severity="critical"),
             ),
             number(
                 "Silent series",
@@ -69,6 +82,7 @@ def _overview() -> Section:
                 levels=Levels(warn=1),
                 unknown=_NO_WORKER,
                 alerts=("ReconstreamSeriesSilent",),
+                leads=incidents(status="open", kind="silence"),
             ),
             number(
                 "Frozen series",
@@ -78,6 +92,7 @@ def _overview() -> Section:
                 levels=Levels(warn=1),
                 unknown=_NO_WORKER,
                 alerts=("ReconstreamChannelsFrozen",),
+                leads=incidents(status="open", kind="frozen"),
             ),
             number(
                 "Opened in this time",
@@ -87,6 +102,7 @@ def _overview() -> Section:
                 "short",
                 unknown=_NO_WORKER,
                 calm=SKY,
+                leads=incidents(since="${__from:date:iso}", until="${__to:date:iso}"),
             ),
             number(
                 "Windows above the threshold",
@@ -174,7 +190,11 @@ def _streams() -> Section:
                 "One row for each stream: what is open, what the time range brought, and how far its scores are from "
                 "the threshold. The latest incident is that at the event time of the stream.",
                 [
-                    Column("Stream", label="stream"),
+                    Column(
+                        "Stream",
+                        label="stream",
+                        link=(incidents(stream="${__value.raw:percentencode}"), "Incidents, one by one"),
+                    ),
                     Column("Open", total(streams(_OPEN), "stream"), levels=Levels(warn=1, bad=10)),
                     Column("Opened", counted(streams(_OPENED), "stream")),
                     Column(
@@ -270,6 +290,9 @@ def _series() -> Section:
                 off=("quiet", FAINT),
                 on=("incident", BAD),
                 unknown=_NONE_LISTED,
+                leads=incidents(
+                    series="${__field.labels.series:percentencode}", stream="${__field.labels.stream:percentencode}"
+                ),
             ),
             lines(
                 "Score over threshold of listed series",
@@ -309,5 +332,14 @@ def build() -> dashboard.Dashboard:
         "to the threshold.",
         (_overview(), _streams(), _series()),
         annotations=(INCIDENTS, MODELS, ALERTS),
+        chosen=[*variables(), incident_page()],
+        links=[
+            builders.DashboardLink("Incidents, one by one")
+            .type(dashboard.DashboardLinkType.LINK)
+            .icon("external link")
+            .tooltip("The page of detector dashboard: which series, and what happened, in pictures")
+            .url(incidents())
+            .target_blank(True)
+        ],
         since="now-24h",
     )

@@ -176,6 +176,18 @@ def labels(name: str, label: str, description: str, query: str, *, several: bool
     return variable
 
 
+def incident_page() -> builders.TextBoxVariable:
+    """Where ``detector dashboard`` is served, for links to incidents one by one."""
+    address = "http://localhost:9465"
+    return (
+        builders.TextBoxVariable("incidents")
+        .label("Incident page")
+        .description("Where your browser finds detector dashboard; links to incidents lead there.")
+        .default_value(address)
+        .current(dashboard.VariableOption(text=address, value=address, selected=True))
+    )
+
+
 def datasource() -> builders.DatasourceVariable:
     """The Prometheus to ask; Grafana takes its default one unless another is chosen."""
     return (
@@ -195,6 +207,7 @@ def page(
     *,
     annotations: Sequence[Annotation],
     chosen: Sequence[Builder[dashboard.VariableModel]] | None = None,
+    links: Sequence[Builder[dashboard.DashboardLink]] = (),
     since: str,
     refresh: str = "30s",
 ) -> dashboard.Dashboard:
@@ -207,6 +220,7 @@ def page(
         sections: Its panels, which are numbered and placed in this order.
         annotations: What is marked across the panels.
         chosen: Its variables; without, those of the dashboards of workers.
+        links: Its own, beside those that every dashboard has.
         since: Where the time range begins that is shown first, such as ``now-6h``.
         refresh: How often it is drawn anew.
 
@@ -224,7 +238,7 @@ def page(
         .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
         .editable()
         .variables(list(variables() if chosen is None else chosen))
-        .links(_links())
+        .links([*links, *_links()])
     )
     _place(builder, sections)
     built = builder.build()

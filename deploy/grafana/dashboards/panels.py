@@ -63,6 +63,7 @@ def number(
     decimals: int | None = None,
     calm: str = GOOD,
     history: bool = True,
+    leads: str | None = None,
     alerts: Sequence[str] = (),
 ) -> stat.Panel:
     """One figure, or one for each result, large enough for a wall, over its course in the time range.
@@ -77,6 +78,7 @@ def number(
         decimals: Places after the point; as many as fit without.
         calm: Colour of values below all levels.
         history: Show the course behind the figure; a query at the end of the time range has none.
+        leads: Where a click on the figure leads, with Grafana's variables in it.
         alerts: Names of the alerts on what it shows, whose runbooks it links to.
     """
     panel = described(stat.Panel(), title, description, [query], unit, unknown)
@@ -90,6 +92,8 @@ def number(
     panel.thresholds((levels or Levels()).steps(calm)).color_scheme(
         dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS)
     )
+    if leads is not None:
+        panel.data_links([_link("Incidents, one by one", leads)])
     if decimals is not None:
         panel.decimals(decimals)
     return panel
@@ -208,12 +212,18 @@ def states(
     off: tuple[str, str],
     on: tuple[str, str],
     unknown: str = "unknown",
+    leads: str | None = None,
     interval: str | None = None,
 ) -> statetimeline.Panel:
-    """A row for each result, which is either off (zero) or on (anything else): what each is called, and its colour."""
+    """A row for each result, which is either off (zero) or on (anything else): what each is called, and its colour.
+
+    ``leads`` is where a click leads, with Grafana's variables in it.
+    """
     panel = described(statetimeline.Panel(), title, description, [query], "short", unknown)
     if interval is not None:
         panel.interval(interval)
+    if leads is not None:
+        panel.data_links([_link("Incidents, one by one", leads)])
     result = dashboard.ValueMappingResult
     return (
         panel.mappings(
@@ -248,13 +258,11 @@ def spread(
 
 
 def _runbooks(alerts: Sequence[str]) -> list[Builder[dashboard.DashboardLink]]:
-    return [
-        dashboard_builders.DashboardLink(f"Runbook: {alert}")
-        .type(dashboard.DashboardLinkType.LINK)
-        .url(runbook(alert))
-        .target_blank(True)
-        for alert in alerts
-    ]
+    return [_link(f"Runbook: {alert}", runbook(alert)) for alert in alerts]
+
+
+def _link(name: str, url: str) -> Builder[dashboard.DashboardLink]:
+    return dashboard_builders.DashboardLink(name).type(dashboard.DashboardLinkType.LINK).url(url).target_blank(True)
 
 
 def _courses(
