@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.dashboards.panels import Levels, described
+from deploy.grafana.dashboards.frame import Levels, described
 from deploy.grafana.dashboards.queries import Query
 
 
