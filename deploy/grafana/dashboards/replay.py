@@ -252,7 +252,10 @@ def _scores() -> Section:
                         levels=Levels(warn=1, bad=5),
                     ),
                     Column(
-                        "Steps with an incident", f"sum by (stream, series) (sum_over_time({_SERIES_OPEN}[{RANGE}]))"
+                        "Steps with an incident",
+                        # A query without any result would take its column, and Grafana's name for the other one, along.
+                        f"sum by (stream, series) (sum_over_time({_SERIES_OPEN}[{RANGE}])) "
+                        f"or 0 * max by (stream, series) (max_over_time({_SERIES_RATIO}[{RANGE}]))",
                     ),
                 ],
                 sort="Greatest score / threshold",

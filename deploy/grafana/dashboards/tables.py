@@ -41,7 +41,15 @@ class Column:
 
 
 def rows(title: str, description: str, columns: Sequence[Column], *, sort: str, unknown: str = "none") -> table.Panel:
-    """A table of the present, with a row for each combination of the labels that are among the columns."""
+    """A table of the present, with a row for each combination of the labels that are among the columns.
+
+    Args:
+        title: Of the panel.
+        description: What it answers, and what to do about it.
+        columns: In their order.
+        sort: Name of the column that it is sorted by: numbers from the greatest on, words from the first letter.
+        unknown: What is shown where there is no row.
+    """
     asked = [column for column in columns if column.query is not None]
     queries = [Query(column.query or "", column.name, instant=True) for column in asked]
     panel = described(table.Panel(), title, description, queries, "short", unknown, PromQueryFormat.TABLE)
@@ -63,7 +71,9 @@ def rows(title: str, description: str, columns: Sequence[Column], *, sort: str, 
             },
         )
     )
-    panel.cell_height(common.TableCellHeight.SM).sort_by([_sorting(sort)]).align(common.FieldTextAlignment.AUTO)
+    panel.cell_height(common.TableCellHeight.SM).sort_by([_sorting(sort, columns)]).align(
+        common.FieldTextAlignment.AUTO
+    )
     panel.cell_options(common.TableAutoCellOptions())
     for column in columns:
         if properties := list(_cell(column)):
@@ -78,8 +88,9 @@ def _value_names(asked: Sequence[Column]) -> dict[str, str]:
     return {column.name: f"Value #{letter}" for column, letter in zip(asked, string.ascii_uppercase, strict=False)}
 
 
-def _sorting(name: str) -> common_builders.TableSortByFieldState:
-    return common_builders.TableSortByFieldState().display_name(name).desc(True)
+def _sorting(name: str, columns: Sequence[Column]) -> common_builders.TableSortByFieldState:
+    descending = any(column.name == name and column.query is not None for column in columns)
+    return common_builders.TableSortByFieldState().display_name(name).desc(descending)
 
 
 def _cell(column: Column) -> Iterable[dashboard.DynamicConfigValue]:
