@@ -53,9 +53,13 @@ def test_what_a_worker_needs_can_be_imported(slim, module):
 OF_AN_EXTRA = {
     "detector.cli.dashboard.assembly": "jinja2",
     "detector.dashboard.assets": "jinja2",
+    "detector.dashboard.base": "tornado",
     "detector.dashboard.handlers": "tornado",
+    "detector.dashboard.judging": "tornado",
+    "detector.dashboard.parts": "jinja2",
     "detector.dashboard.pictures": "bokeh",
     "detector.dashboard.server": "tornado",
+    "detector.dashboard.updates": "tornado",
     "detector.inspection.picture": "matplotlib",
     "detector.pages.render": "jinja2",
     "detector.pictures": "bokeh",

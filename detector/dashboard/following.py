@@ -55,6 +55,7 @@ class Follower:
         since_ms: Record timestamp from which on records count; None: all.
         clock: Wall time, nanoseconds since the epoch.
         changed: Is called when the state of the link has changed.
+        needed: Whether it is worth a warning that there is no such topic.
     """
 
     def __init__(
@@ -65,9 +66,11 @@ class Follower:
         since_ms: int | None,
         clock: Callable[[], int],
         changed: Callable[[], None] = lambda: None,
+        needed: bool = True,
     ) -> None:
         self._topic, self._open, self._take = topic, open_history, take
         self._since_ms, self._clock, self._changed = since_ms, clock, changed
+        self._needed = needed
         self._next: dict[InputPartition, int] = {}
         self._begun = False
         self._stop = threading.Event()
@@ -176,8 +179,8 @@ class Follower:
         since_ns = before.since_ns if before.state == state else self._clock()
         self._link = replace(before, state=state, since_ns=since_ns, detail=detail, behind_records=behind)
         if state != before.state:
-            if state in ("lost", "missing"):
+            if state == "lost" or (state == "missing" and self._needed):
                 _LOG.warning("topic cannot be followed", topic=self._topic, state=state, reason=detail)
-            elif before.state in ("lost", "missing"):
+            elif before.state == "lost" or (before.state == "missing" and self._needed):
                 _LOG.info("topic is followed again", topic=self._topic)
         self._changed()

@@ -14,16 +14,16 @@ from tornado.web import Application
 
 from detector.dashboard.handlers import (
     AssetHandler,
-    FeedbackHandler,
     HealthHandler,
     IncidentHandler,
     ListHandler,
-    Parts,
     PictureHandler,
     SetupHandler,
     TimelineHandler,
-    UpdatesHandler,
 )
+from detector.dashboard.judging import FeedbackHandler
+from detector.dashboard.parts import Parts
+from detector.dashboard.updates import UpdatesHandler
 from detector.observability.http_access import ServerTls, bind_error, warn_if_exposed
 from detector.printable import printable
 from detector.settings import DashboardSettings

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from detector.alerting.events import ChannelDetail, Event, ModelDetail, SourceDe
 from detector.alerting.timestamps import format_time
 from detector.broker import LocalBroker
 from detector.feedback.verdicts import Verdict, encode_verdict
+from detector.settings import DashboardSettings
 from tests.end_to_end.conftest import SERIES, bundle_dir, records
 
 __all__ = ["bundle_dir"]
@@ -213,3 +214,25 @@ def served(replayed: Path, topics: Topics) -> Iterator[Served]:
     found = serve(replayed, topics)
     yield found
     assert found.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def assets() -> Any:
+    from detector.dashboard.assets import load_assets
+
+    return load_assets()
+
+
+@pytest.fixture
+def open_site(assets: Any) -> Iterator[Callable[..., Any]]:
+    from tests.dashboard.site import Site
+
+    opened: list[Site] = []
+
+    def make(**settings: Any) -> Site:
+        opened.append(Site(DashboardSettings.model_validate({"port": 0, **settings}), assets))
+        return opened[-1]
+
+    yield make
+    for site in opened:
+        site.close()

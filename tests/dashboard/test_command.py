@@ -69,6 +69,14 @@ def test_it_waits_for_topics_survives_an_outage_and_ends_at_once(broker: LocalBr
         admin.close()
         topics.tell(event("aa"))
         until(lambda: ask(f"{served.url}api/incidents")["total"] == 1)
+        broker.pause()
+        try:
+            until(lambda: links(served.url)["events"] == "lost")
+        finally:
+            broker.resume()
+        topics.tell(event("bb", series="web-2"))
+        until(lambda: ask(f"{served.url}api/incidents")["total"] == 2)
+        until(lambda: links(served.url)["events"] == "live")
     finally:
         began = time.monotonic()
         code = served.stop()

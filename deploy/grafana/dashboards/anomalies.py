@@ -9,11 +9,18 @@ from grafana_foundation_sdk.models import dashboard
 
 from deploy.grafana.dashboards.addresses import incidents, runbook
 from deploy.grafana.dashboards.colours import BAD, BLUE, FAINT, KINDS, ORANGE, SEVERITIES, SKY
-from deploy.grafana.dashboards.courses import bars, lines
-from deploy.grafana.dashboards.figures import density, number, states
-from deploy.grafana.dashboards.frame import Levels
-from deploy.grafana.dashboards.marks import ALERTS, INCIDENTS, MODELS
-from deploy.grafana.dashboards.page import Section, line, page, section
+from deploy.grafana.dashboards.page import (
+    ALERTS,
+    INCIDENTS,
+    MODELS,
+    Section,
+    incident_page,
+    line,
+    page,
+    section,
+    variables,
+)
+from deploy.grafana.dashboards.panels import Levels, bars, density, lines, number, states
 from deploy.grafana.dashboards.queries import (
     RANGE,
     RATE,
@@ -26,9 +33,7 @@ from deploy.grafana.dashboards.queries import (
     streams,
     total,
 )
-from deploy.grafana.dashboards.scores import score_quantiles
 from deploy.grafana.dashboards.tables import Column, rows
-from deploy.grafana.dashboards.variables import incident_page, variables
 
 _OPEN: Final = "incidents_open"
 _OPENED: Final = "anomalies_total"
@@ -160,7 +165,12 @@ def _overview() -> Section:
                 "Score over threshold, quantiles",
                 "How far the usual window, and the worst ones, are from the threshold (the dashed line at 1). The "
                 "distance of the 99% quantile is the room that there is before false alarms begin.",
-                score_quantiles(lambda q: quantile(q, _RATIO)),
+                [
+                    Query(quantile(0.999, _RATIO), "99.9%", BAD),
+                    Query(quantile(0.99, _RATIO), "99%", ORANGE),
+                    Query(quantile(0.9, _RATIO), "90%", SKY),
+                    Query(quantile(0.5, _RATIO), "median", BLUE),
+                ],
                 "short",
                 levels=Levels(bad=1),
                 log=True,

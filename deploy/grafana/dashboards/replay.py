@@ -7,12 +7,9 @@ from typing import Final
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from deploy.grafana.dashboards.colours import BAD, FAINT, KINDS, ORANGE, SEVERITIES, SKY, VERMILLION
-from deploy.grafana.dashboards.courses import bars, lines
-from deploy.grafana.dashboards.figures import density, number, states
-from deploy.grafana.dashboards.frame import Levels
-from deploy.grafana.dashboards.marks import Annotation
-from deploy.grafana.dashboards.page import Section, line, page, section
+from deploy.grafana.dashboards.colours import BAD, BLUE, FAINT, KINDS, ORANGE, SEVERITIES, SKY, VERMILLION
+from deploy.grafana.dashboards.page import Annotation, Section, datasource, labels, line, page, section
+from deploy.grafana.dashboards.panels import Levels, bars, density, lines, number, states
 from deploy.grafana.dashboards.queries import (
     RANGE,
     Query,
@@ -23,9 +20,7 @@ from deploy.grafana.dashboards.queries import (
     replayed,
     share_above_threshold,
 )
-from deploy.grafana.dashboards.scores import score_quantiles
 from deploy.grafana.dashboards.tables import Column, rows
-from deploy.grafana.dashboards.variables import datasource, labels
 
 _RATIO: Final = replayed("score_threshold_ratio_bucket")
 _SERIES_RATIO: Final = replayed("series_score_threshold_ratio", 'series=~"$series"')
@@ -228,7 +223,12 @@ def _scores() -> Section:
             lines(
                 "Score over threshold, quantiles",
                 "How far the usual window, and the worst ones, were from the threshold (the dashed line at 1).",
-                score_quantiles(lambda q: quantile(q, _RATIO)),
+                [
+                    Query(quantile(0.999, _RATIO), "99.9%", BAD),
+                    Query(quantile(0.99, _RATIO), "99%", ORANGE),
+                    Query(quantile(0.9, _RATIO), "90%", SKY),
+                    Query(quantile(0.5, _RATIO), "median", BLUE),
+                ],
                 "short",
                 levels=Levels(bad=1),
                 log=True,
@@ -252,10 +252,7 @@ def _scores() -> Section:
                         levels=Levels(warn=1, bad=5),
                     ),
                     Column(
-                        "Steps with an incident",
-                        # A query without any result would take its column, and Grafana's name for the other one, along.
-                        f"sum by (stream, series) (sum_over_time({_SERIES_OPEN}[{RANGE}])) "
-                        f"or 0 * max by (stream, series) (max_over_time({_SERIES_RATIO}[{RANGE}]))",
+                        "Steps with an incident", f"sum by (stream, series) (sum_over_time({_SERIES_OPEN}[{RANGE}]))"
                     ),
                 ],
                 sort="Greatest score / threshold",

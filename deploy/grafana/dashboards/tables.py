@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.dashboards.frame import Levels, described
+from deploy.grafana.dashboards.panels import Levels, described
 from deploy.grafana.dashboards.queries import Query
 
 
@@ -41,15 +41,7 @@ class Column:
 
 
 def rows(title: str, description: str, columns: Sequence[Column], *, sort: str, unknown: str = "none") -> table.Panel:
-    """A table of the present, with a row for each combination of the labels that are among the columns.
-
-    Args:
-        title: Of the panel.
-        description: What it answers, and what to do about it.
-        columns: In their order.
-        sort: Name of the column that it is sorted by: numbers from the greatest on, words from the first letter.
-        unknown: What is shown where there is no row.
-    """
+    """A table of the present, with a row for each combination of the labels that are among the columns."""
     asked = [column for column in columns if column.query is not None]
     queries = [Query(column.query or "", column.name, instant=True) for column in asked]
     panel = described(table.Panel(), title, description, queries, "short", unknown, PromQueryFormat.TABLE)
@@ -71,9 +63,7 @@ def rows(title: str, description: str, columns: Sequence[Column], *, sort: str, 
             },
         )
     )
-    panel.cell_height(common.TableCellHeight.SM).sort_by([_sorting(sort, columns)]).align(
-        common.FieldTextAlignment.AUTO
-    )
+    panel.cell_height(common.TableCellHeight.SM).sort_by([_sorting(sort)]).align(common.FieldTextAlignment.AUTO)
     panel.cell_options(common.TableAutoCellOptions())
     for column in columns:
         if properties := list(_cell(column)):
@@ -88,9 +78,8 @@ def _value_names(asked: Sequence[Column]) -> dict[str, str]:
     return {column.name: f"Value #{letter}" for column, letter in zip(asked, string.ascii_uppercase, strict=False)}
 
 
-def _sorting(name: str, columns: Sequence[Column]) -> common_builders.TableSortByFieldState:
-    descending = any(column.name == name and column.query is not None for column in columns)
-    return common_builders.TableSortByFieldState().display_name(name).desc(descending)
+def _sorting(name: str) -> common_builders.TableSortByFieldState:
+    return common_builders.TableSortByFieldState().display_name(name).desc(True)
 
 
 def _cell(column: Column) -> Iterable[dashboard.DynamicConfigValue]:

@@ -18,8 +18,9 @@ from detector.dashboard.assets import load_assets
 from detector.dashboard.board import Board
 from detector.dashboard.drawing import Studio
 from detector.dashboard.following import Follower
-from detector.dashboard.handlers import Parts, Pulse
+from detector.dashboard.parts import Parts
 from detector.dashboard.pictures import Artist, timeline_picture
+from detector.dashboard.pulse import Pulse
 from detector.dashboard.server import serve
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
@@ -59,12 +60,13 @@ def run_dashboard(settings: Settings, config: str, since_ns: int, started: Calla
     def make_parts() -> Parts:
         pulse = Pulse()
         board.listen(pulse.beat)
-        for topic, take, since_ms in (
-            (topics.feedback, board.take_feedback, None),
-            (topics.events, board.take_events, since_ns // 1_000_000),
-        ):
-            followers.append(Follower(topic, _open(settings), take, since_ms, time.time_ns, pulse.beat))
-            followers[-1].start()
+        opened, clock, beat = _open(settings), time.time_ns, pulse.beat
+        since_ms = since_ns // 1_000_000
+        # Without any verdict there is no feedback topic, which is no trouble.
+        followers.append(Follower(topics.feedback, opened, board.take_feedback, None, clock, beat, needed=False))
+        followers.append(Follower(topics.events, opened, board.take_events, since_ms, clock, beat))
+        for follower in followers:
+            follower.start()
         return Parts(
             settings=dashboard,
             board=board,

@@ -46,6 +46,7 @@ async function reload({ more = false } = {}) {
   if (turn !== state.loading) return;
   state.connected = true;
   state.total = found.total;
+  setNow(found.status.now); // before rows say how long ago something was
   if (more) list.append(found.incidents);
   else list.replace(found.incidents);
   list.mark(state.incident);
@@ -78,9 +79,10 @@ function told(status) {
 function showState(words = "") {
   showConnection(find("#connection"), state.connected, state.status);
   const notice = find("#notice");
-  const text = words || troubles(state.connected, state.status);
-  if (notice.textContent !== text) notice.textContent = text;
-  notice.hidden = !text;
+  const trouble = words ? { text: words, grave: true } : troubles(state.connected, state.status);
+  if (notice.textContent !== trouble.text) notice.textContent = trouble.text;
+  notice.className = `note ${trouble.grave ? "critical" : "warning"}`;
+  notice.hidden = !trouble.text;
   const open = state.status ? Object.values(state.status.open).reduce((one, other) => one + other, 0) : 0;
   document.title = open ? `(${open}) reconstream` : "reconstream";
   const more = state.total - list.length;

@@ -1,7 +1,7 @@
 // The strip on top: what is open, what the last day brought, and whether the page is up to date.
 
 import { find, h, mark } from "./dom.js";
-import { ago, count, moment } from "./format.js";
+import { ago, count, duration, moment, now } from "./format.js";
 
 export function showSummary(element, status, pick) {
   const tile = (name, ...content) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, content));
@@ -35,7 +35,10 @@ export function showConnection(element, connected, status) {
     state = worst.state;
     text = WORDS[state];
     if (state === "catching_up") text += `, ${worst.behind_records.toLocaleString("en")} records to go`;
-    title = status.links.map((link) => `${link.topic}: ${link.state.replace("_", " ")}${link.detail ? ` (${link.detail})` : ""}`).join("\n");
+    title = status.links.map((link, place) => {
+      if (place && link.state === "missing") return `${link.topic}: no verdict yet`;
+      return `${link.topic}: ${link.state.replace("_", " ")}${link.detail ? ` (${link.detail})` : ""}`;
+    }).join("\n");
   } else if (!status) {
     state = "connecting";
     text = "Connecting";
@@ -49,11 +52,11 @@ export function showConnection(element, connected, status) {
 
 // What somebody must know of: shown above everything, until it is over.
 export function troubles(connected, status) {
-  if (!status) return "";
-  if (!connected) return "The connection to the dashboard is lost. What is shown is as of the last contact; trying again.";
+  if (!status) return { text: "", grave: false };
+  if (!connected) return { text: "The connection to the dashboard is lost. What is shown is as of the last contact; trying again.", grave: true };
   const events = status.links[0];
   const found = [];
-  if (events.state === "lost") found.push(`Kafka cannot be read since ${ago(events.since)}: ${events.detail}. What is shown is as of then; trying again.`);
+  if (events.state === "lost") found.push(`Kafka cannot be read, for ${duration((now() - Date.parse(events.since)) / 1000)} now: ${events.detail}. What is shown is as of then; trying again.`);
   if (events.state === "missing") found.push(`The topic ${events.topic} does not exist yet. A worker creates it when it starts.`);
   if (status.links[1]?.state === "lost" && events.state !== "lost") found.push(`Feedback cannot be read: ${status.links[1].detail}.`);
   for (const [topic, records] of Object.entries(status.bad_records))
@@ -61,7 +64,7 @@ export function troubles(connected, status) {
   for (const link of status.links)
     if (link.lost_ranges) found.push(`Records of ${link.topic} were deleted before they were read.`);
   if (status.left_out) found.push(`${count(status.left_out, "incident")} that closed longest ago ${status.left_out === 1 ? "is" : "are"} left out (dashboard.max_incidents).`);
-  return found.join(" ");
+  return { text: found.join(" "), grave: events.state === "lost" };
 }
 
 export function emptyWords(status, filtered, total) {

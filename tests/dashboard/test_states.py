@@ -1,0 +1,167 @@
+"""The page where something is missing, wrong or too much: real browser, a board that tests fill."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from detector.alerting.events import Event
+from detector.dashboard.drawing import Tell
+from detector.dashboard.following import Link
+from detector.errors import KafkaUnavailableError, StateMismatchError
+from tests.dashboard.conftest import event
+from tests.dashboard.site import NOW_NS, Site
+from tests.dashboard.test_board import record
+
+pytestmark = pytest.mark.watch
+
+HOUR = 3600 * 10**9
+
+
+def no_picture(one: Event, tell: Tell) -> Iterator[dict[str, Any]]:
+    raise StateMismatchError("retention has deleted the records of this incident")
+    yield {}
+
+
+@pytest.fixture
+def site(open_site: Callable[..., Site]) -> Site:
+    found = open_site()
+    found.draw = no_picture
+    return found
+
+
+def test_an_empty_board_says_since_when_it_looks(site: Site, open_page: Any, screenshot: Any) -> None:
+    with open_page(site.url) as page:
+        expect(page.locator("#empty")).to_contain_text("No incident since 1 Jan 1970 00:00 UTC.")
+        expect(page).to_have_title("reconstream")
+        screenshot(page, "dashboard-empty")
+
+
+def test_where_nothing_is_open_the_last_one_is_told(site: Site, open_page: Any, screenshot: Any) -> None:
+    written_ms = (NOW_NS - 3 * HOUR) // 1_000_000
+    one = event("aa", step="closed", sequence=1, started_ns=NOW_NS - 4 * HOUR)
+    site.board.take_events([record(one, written_ms=written_ms)])
+    with open_page(site.url) as page:
+        expect(page.locator("#empty")).to_have_text("Nothing is open; the last incident closed 3 h ago.")
+        expect(page.locator("#list .row")).to_have_count(1)
+        screenshot(page, "dashboard-quiet")
+
+
+def test_an_outage_of_kafka_is_shown_until_it_is_over(site: Site, open_page: Any, screenshot: Any) -> None:
+    site.board.take_events([record(event("aa", started_ns=NOW_NS - HOUR))])
+    with open_page(site.url) as page:
+        expect(page.locator("#connection .text")).to_have_text("Live")
+        site.links = [Link("events", "lost", NOW_NS - 60 * 10**9, "localhost:9092 refuses connections")]
+        site.board.take_events([])
+        expect(page.locator("#notice")).to_contain_text(
+            "Kafka cannot be read, for 1 min now: localhost:9092 refuses connections. What is shown is as of then"
+        )
+        expect(page.locator("#connection .text")).to_have_text("Kafka does not answer")
+        screenshot(page, "dashboard-outage")
+        site.links = [Link("events", "live", NOW_NS, lost_ranges=1)]
+        site.board.take_events([record(b"nonsense")])
+        expect(page.locator("#notice")).to_contain_text("1 record of events could not be read")
+        expect(page.locator("#notice")).to_contain_text("Records of events were deleted before they were read.")
+        site.links = [Link("events", "missing", NOW_NS)]
+        site.board.take_events([])
+        expect(page.locator("#notice")).to_contain_text("The topic events does not exist yet.")
+
+
+def test_a_dashboard_that_comes_back_is_found_again(site: Site, open_site: Callable[..., Site], open_page: Any) -> None:
+    site.board.take_events([record(event("aa", started_ns=NOW_NS - HOUR))])
+    refused = (
+        "ERR_CONNECTION_REFUSED",
+        "ERR_INCOMPLETE_CHUNKED_ENCODING",
+        "ERR_EMPTY_RESPONSE",
+        "ERR_CONNECTION_RESET",
+    )
+    with open_page(site.url, expected=refused) as page:
+        expect(page.locator("#list .row")).to_have_count(1)
+        site.close()
+        expect(page.locator("#connection")).to_have_attribute("data-state", "offline")
+        expect(page.locator("#notice")).to_contain_text("The connection to the dashboard is lost.")
+        again = open_site(port=urlsplit(site.url).port)
+        again.board.take_events([record(event("bb", series="web-2", started_ns=NOW_NS - HOUR))])
+        expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        expect(page.locator("#list .series")).to_have_text(["web-2"])
+        expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_many_incidents_come_page_by_page(open_site: Callable[..., Site], open_page: Any) -> None:
+    site = open_site(max_incidents=200)
+    site.board.take_events(
+        record(event(f"{n:08x}", step="closed", sequence=1, series=f"s{n:03}", started_ns=NOW_NS - n * 10**9), n, n)
+        for n in range(1, 300)
+    )
+    with open_page(site.url) as page:
+        expect(page.locator("#list .row")).to_have_count(100)
+        expect(page.locator("#count")).to_have_text("200 incidents, 100 shown")
+        expect(page.locator("#notice")).to_contain_text("99 incidents that closed longest ago are left out")
+        page.get_by_role("button", name="Show more").click()
+        expect(page.locator("#list .row")).to_have_count(200)
+        expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+        series = page.locator("#list .series").all_inner_texts()
+        assert len(set(series)) == 200
+
+
+def test_a_verdict_that_is_not_taken_is_told_and_the_note_stays(site: Site, open_page: Any) -> None:
+    one = event("aa", started_ns=NOW_NS - HOUR)
+    site.board.take_events([record(one)])
+    site.refuse = KafkaUnavailableError("localhost:9092 refuses connections; is the broker up?")
+    with open_page(f"{site.url}?incident={one.incident_id}", expected=("503 (Service Unavailable)",)) as page:
+        page.locator("[name=author]").fill("jo")
+        page.locator("[name=note]").fill("looking")
+        page.get_by_role("button", name="Acknowledge").click()
+        expect(page.locator(".outcome")).to_have_text(
+            "Not noted: localhost:9092 refuses connections; is the broker up?"
+        )
+        expect(page.locator("[name=note]")).to_have_value("looking")
+        site.refuse = None
+        page.get_by_role("button", name="Acknowledge").click()
+        expect(page.locator(".outcome")).to_have_text("Noted.")
+        expect(page.locator("[name=note]")).to_have_value("")
+        assert [(said.author, said.note) for said in site.given] == [("jo", "looking")]
+
+
+def test_what_is_typed_outlasts_news_of_the_incident(site: Site, open_page: Any) -> None:
+    one = event("aa", started_ns=NOW_NS - HOUR, severity="warning")
+    site.board.take_events([record(one)])
+    with open_page(f"{site.url}?incident={one.incident_id}") as page:
+        expect(page.locator(".pictures .progress")).to_contain_text("retention has deleted the records")
+        page.locator("[name=note]").fill("half a sen")
+        news = event("aa", step="updated", sequence=1, started_ns=NOW_NS - HOUR, severity="critical", ratio=9.0)
+        site.board.take_events([record(news, 1)])
+        expect(page.locator("#detail .state")).to_contain_text(re.compile(r"critical anomaly .* peak 9\.0"))
+        expect(page.locator("[name=note]")).to_have_value("half a sen")
+        expect(page.locator("[name=note]")).to_be_focused()
+
+
+def test_a_dashboard_that_only_shows_has_no_buttons_to_judge(open_site: Callable[..., Site], open_page: Any) -> None:
+    site = open_site(read_only=True)
+    one = event("aa", started_ns=NOW_NS - HOUR)
+    site.board.take_events([record(one)])
+    site.draw = no_picture
+    with open_page(f"{site.url}?incident={one.incident_id}") as page:
+        expect(page.locator(".judge")).to_have_text("Nobody looks after it yet.")
+        page.keyboard.press("a")
+        expect(page.locator(".judge button")).to_have_count(0)
+    assert site.given == []
+
+
+def test_behind_a_login_the_name_is_filled_in(open_site: Callable[..., Site], open_page: Any) -> None:
+    site = open_site(auth={"username": "jo", "password": "s3cret"})
+    one = event("aa", started_ns=NOW_NS - HOUR)
+    site.board.take_events([record(one)])
+    site.draw = no_picture
+    login = {"username": "jo", "password": "s3cret"}
+    with open_page(f"{site.url}?incident={one.incident_id}", http_credentials=login) as page:
+        expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        expect(page.locator("[name=author]")).to_have_value("jo")
+        page.keyboard.press("c")
+        expect(page.locator(".outcome")).to_contain_text("Noted.")
+    assert [(said.verdict, said.author) for said in site.given] == [("confirmed", "jo")]
