@@ -8,21 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from detector.alerting.timestamps import format_time
 from detector.inspection.view import Layer, View
+from detector.pages import assets
 
 _STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #1f2937; margin: 1.5rem auto; max-width: 1500px; padding: 0 1rem; }
-h1 { font-size: 1.25rem; margin: 0 0 .25rem; } h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
-table { border-collapse: collapse; } th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }
-th { font-weight: 600; color: #4b5563; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.bar { display: inline-block; height: .7em; background: #b91c1c; }
-figure { margin: 1rem 0; } svg { width: 100%; height: auto; }
+.inspection figure { margin: 0; padding: .5rem; background: #fff; border-radius: var(--radius); overflow-x: auto; }
+.inspection svg { width: 100%; min-width: 52rem; height: auto; }
+.inspection .card.table { margin: 0; padding: 1rem 1.1rem; }
+.inspection table { width: auto; }
+.inspection td { overflow-wrap: anywhere; }
 """
 
 
 def page(view: View, picture: bytes) -> str:
-    """The page.
+    """The page, in the look of all pages of reconstream.
 
     Args:
         view: What to show.
@@ -32,12 +31,20 @@ def page(view: View, picture: bytes) -> str:
     svg = svg[svg.index("<svg") :]
     # "</" could end the script element from within a name.
     data = json.dumps(view.to_dict(), separators=(",", ":")).replace("</", "<\\/")
-    title = f"{view.facts['series']} at {format_time(int(view.times_ns[-1]))}"
+    title, script = escape(view.title), assets.theme_script()
+    policy = f"default-src 'none'; script-src '{assets.fingerprint(script)}'; style-src 'unsafe-inline'; img-src data:"
+    remark = f'<div class="note"><strong>{escape(view.kind)}</strong><p>{escape(view.remark)}</p></div>'
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n{_facts(view)}\n"
-        f"<figure>{svg}</figure>\n<h2>Channels, by what they contribute</h2>\n{_channels(view)}\n"
-        f"<h2>Gates, averaged over the samples and units</h2>\n{_gates(view)}\n"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{assets.style()}{_STYLE}</style><script>{script}</script></head><body>\n"
+        f'<main class="inspection"><h1>{title}</h1>\n{remark if view.remark else ""}'
+        f'<section class="card table">{_facts(view)}</section>\n<figure>{svg}</figure>\n'
+        f'<section class="card table"><header><h2>Channels, by what they contribute</h2></header>\n{_channels(view)}'
+        "</section>\n"
+        '<section class="card table"><header><h2>Gates, averaged over the samples and units</h2></header>\n'
+        f"{_gates(view)}</section></main>\n"
         f'<script type="application/json" id="inspection">{data}</script>\n</body></html>\n'
     )
 
@@ -60,7 +67,7 @@ def _channels(view: View) -> str:
     for number in view.order():
         contribution = float(view.contributions[-1, number])
         share = contribution / total if total > 0 else 0.0
-        bar = f'<span class="bar" style="width:{max(0.0, min(share, 1.0)) * 12:.2f}em"></span>'
+        bar = f'<meter min="0" max="1" value="{max(0.0, min(share, 1.0)):.4f}"></meter>'
         figures = "".join(
             f'<td class="number">{_number(value)}</td>'
             for value in (view.seen[-1, number], view.expected[-1, number], contribution)

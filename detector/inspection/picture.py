@@ -200,8 +200,8 @@ def _title(view: View) -> str:
     model: Mapping[str, Any] = view.facts["model"]
     ratio = view.score[-1] / view.threshold
     return (
-        f"{_short(view.facts['series'], 60)} at {format_time(int(view.times_ns[-1]))}: score {view.score[-1]:.3g},"
-        f" {ratio:.2g} times the threshold   ({model['architecture']} {model['version']})"
+        f"{_short(view.title, 96)}: score {view.score[-1]:.3g}, {ratio:.2g} times the threshold   "
+        f"({model['architecture']} {model['version']})"
     )
 
 

@@ -67,6 +67,39 @@ class View:
     marks: tuple[tuple[str, int], ...]
     layers: tuple[Layer, ...]
 
+    @property
+    def kind(self) -> str:
+        """What the event found, or what is looked at without one: ``reconstruction``, ``silence`` or ``frozen``."""
+        event = self.facts.get("event")
+        return "reconstruction" if event is None else str(event["kind"])
+
+    @property
+    def title(self) -> str:
+        """What this is a view of, in a few words."""
+        series, time = self.facts["series"], format_time(int(self.times_ns[-1]))
+        if self.kind == "silence":
+            return f"{series} before it fell silent, at {time}"
+        if self.kind == "frozen":
+            return f"{series} with a frozen channel, at {time}"
+        return f"{series} at {time}"
+
+    @property
+    def remark(self) -> str:
+        """What to keep in mind with an event that does not come from the model; empty otherwise."""
+        if self.kind == "silence":
+            seconds = float(self.facts["event"]["peak_score"])
+            return (
+                f"The event tells of silence: no sample came for {seconds:,.0f} s. It is no finding of the model; "
+                "what is shown is the last sample before."
+            )
+        if self.kind == "frozen":
+            samples = float(self.facts["event"]["peak_score"])
+            return (
+                f"The event tells of a frozen channel, which kept one value for {samples:,.0f} samples. It is no "
+                "finding of the model, whose score may be low."
+            )
+        return ""
+
     def order(self) -> list[int]:
         """Channels by what they contribute to the last score, greatest first."""
         order: list[int] = np.argsort(-np.nan_to_num(self.contributions[-1]), kind="stable").tolist()

@@ -106,6 +106,32 @@ def test_an_event_is_found_by_the_beginning_of_its_id(detector, made, data, tmp_
 
 
 @pytest.mark.parametrize(
+    ("kind", "title", "remark"),
+    [
+        ("silence", "web before it fell silent, at 1970-01-01T02:30:00.000Z", "no sample came for 12,000 s"),
+        ("frozen", "web with a frozen channel, at 1970-01-01T03:00:00.000Z", "kept one value for 12,000 samples"),
+    ],
+)
+def test_an_event_that_is_no_finding_of_the_model_says_what_it_is(detector, made, data, tmp_path, kind, title, remark):
+    events, page = tmp_path / "events.jsonl", tmp_path / "view.html"
+    assert detector("replay", data, "--model", made.path, "--threshold", "1.5", "--events", events).code == 0
+    event = json.loads(events.read_text().splitlines()[-1])
+    event |= {"kind": kind, "peak_score": 12_000.0, "started_at": "1970-01-01T02:30:00.000Z"}
+    # Of silence the peak lies where no sample is.
+    event["peak_at"] = "1970-01-02T00:00:00.000Z" if kind == "silence" else "1970-01-01T03:00:00.000Z"
+    events.write_text(json.dumps(event) + "\n")
+    wanted = ("--events", events, "--event", event["event_id"], "--out", page)
+    ended = detector("inspect", data, "--model", made.path, *wanted)
+    assert ended.code == 0, ended.err
+    assert title in ended.out
+    assert f"{kind}: The event tells of" in ended.out
+    html = page.read_text()
+    assert f"<title>{title}</title>" in html
+    assert remark in html
+    assert title in html[html.index("<svg") :]
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--event", "abc", "--series", "web"], "--event says what to look at; leave out --series"),
@@ -169,3 +195,15 @@ def test_without_matplotlib_pictures_say_what_to_install(
     assert ended.code == 2
     assert "pip install 'reconstream[plot]'" in ended.err
     assert not Path(tmp_path / "window.png").exists()
+
+
+@pytest.mark.watch
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (380, "dark")])
+def test_the_page_opens_without_a_complaint(detector, made, data, tmp_path, open_page, screenshot, width, scheme):
+    path = tmp_path / "view.html"
+    assert detector("inspect", data, "--model", made.path, "--out", path).code == 0
+    with open_page(path, width=width, height=900, scheme=scheme) as page:
+        assert page.locator("h1").inner_text().startswith("web at 1970-01-01T")
+        assert page.locator("svg").first.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        screenshot(page, f"inspect-{scheme}", full_page=True)

@@ -11,7 +11,6 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from detector.alerting.timestamps import format_time
 from detector.files.whole import WholeFile
 from detector.inspection.view import View
 
@@ -46,10 +45,12 @@ def print_view(view: View, written: Sequence[Path], stream: TextIO) -> None:
     console = Console(file=stream, highlight=False, soft_wrap=True)
     score, model = view.score[-1], view.facts["model"]
     console.print(
-        f"[bold]{escape(view.facts['series'])}[/] at {format_time(int(view.times_ns[-1]))}: score [bold]{score:.4g}[/],"
+        f"[bold]{escape(view.title)}[/]: score [bold]{score:.4g}[/],"
         f" {score / view.threshold:.3g} times the threshold ({model['architecture']} {model['version']},"
         f" {len(view.times_ns)} samples)"
     )
+    if view.remark:
+        console.print(f"  [yellow]{escape(view.kind)}[/]: {escape(view.remark)}")
     for number in view.order()[:_MOST_CHANNELS]:
         share = view.contributions[-1, number] / score if score > 0 else 0.0
         console.print(

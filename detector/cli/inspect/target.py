@@ -38,8 +38,8 @@ class Target:
 
     @classmethod
     def of_event(cls, event: Event) -> Target:
-        """The sample with the event's greatest score."""
-        return cls(event.series, parse_time(event.peak_at), event)
+        """The sample with the event's greatest score; of silence, which is greatest without one, the last before it."""
+        return cls(event.series, parse_time(event.started_at if event.kind == "silence" else event.peak_at), event)
 
 
 def find_event(events: Iterable[Event], wanted: str, source: str) -> Event:
