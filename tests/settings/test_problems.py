@@ -128,7 +128,8 @@ def test_what_is_no_settings_file_says_why(problems, text, message):
     [
         (
             "x: 1",
-            ":5: x: there is no such setting; known here: kafka, worker, topics, streams, registry, http, dashboard, ",
+            ":5: x: there is no such setting; known here: kafka, worker, topics, streams, registry, http, "
+            "dashboard, log",
         ),
         (
             "http: {5: 1}",
