@@ -103,7 +103,8 @@ class Machine:
         own = {key: value for key, value in os.environ.items() if not key.startswith(("RECONSTREAM_", "XDG_"))}
         own.update(service.get("environment", {}))
         if target:
-            own.update({key: value for key, value in stages()[target].environment.items() if key != "PATH"})
+            image = {key: value for key, value in stages()[target].environment.items() if key != "PATH"}
+            own.update({key: self._mapped(value, self.folders(service)) for key, value in image.items()})
             # The image's PATH leads to its own programs; here a folder with nothing but `detector` takes that place.
             own["PATH"] = f"{self._program(target)}{os.pathsep}{os.environ['PATH']}"
             own["XDG_CACHE_HOME"] = str(self._made("cache"))
