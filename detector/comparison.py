@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from detector.alerting.events import Event
 from detector.alerting.summaries import IncidentFold, IncidentSummary
 from detector.alerting.timestamps import parse_time
 from detector.context import StreamContext
@@ -201,6 +202,14 @@ class ShadowReplay:
     def matched(self) -> Matched:
         """The incidents of both, side by side."""
         return match(self._champion.summaries(), self._challenger.summaries())
+
+    def challenger_events(self) -> Sequence[Event]:
+        """The latest event of each incident of the challenger."""
+        return self._challenger.latest()
+
+    def challenger_summaries(self) -> Sequence[IncidentSummary]:
+        """What the challenger would have reported, by start."""
+        return self._challenger.summaries()
 
     def challenger_incidents(self) -> int:
         """How many incidents the challenger would have opened."""

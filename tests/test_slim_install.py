@@ -61,11 +61,13 @@ OF_AN_EXTRA = {
     "detector.dashboard.server": "tornado",
     "detector.dashboard.updates": "tornado",
     "detector.inspection.picture": "matplotlib",
+    "detector.cli.replay.report": "jinja2",
     "detector.pages.render": "jinja2",
     "detector.pictures": "bokeh",
     "detector.reports.retrained": "bokeh",
     "detector.reports.selection": "bokeh",
     "detector.reports.train": "bokeh",
+    "detector.reports.replay": "bokeh",
 }
 
 IMPORT_EVERYTHING = """

@@ -30,6 +30,12 @@ def report_script() -> str:
 
 
 @cache
+def finder_script() -> str:
+    """``finder.js``: searching, choosing and sorting in lists of folds."""
+    return _static("finder.js")
+
+
+@cache
 def favicon() -> str:
     """SVG; the sign of all pages."""
     return _static("favicon.svg").strip()

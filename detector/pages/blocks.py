@@ -167,7 +167,48 @@ class Fold:
     block: str = field(default="fold", init=False)
 
 
-Block: TypeAlias = Tiles | Facts | Table | Text | Note | Code | Empty | Picture | Pair | Fold
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of the folds of a `Finder`.
+
+    Attributes:
+        fold: What it shows.
+        text: What it is found by, besides its title and facts.
+        choice: Which of the finder's choices it belongs to.
+        keys: What it is sorted by, one number for each of the finder's orders.
+    """
+
+    fold: Fold
+    text: str
+    choice: str
+    keys: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Folds that are searched, chosen and sorted by the reader; what was chosen is kept in the page's address.
+
+    Attributes:
+        name: Unique in the page.
+        entries: In the first order, if nobody asks for another.
+        choices: Kinds of entries that can be switched off, each with its tone.
+        orders: Names of orders; each has the greatest key first.
+        hint: What one can search for.
+        noun: What an entry is.
+        nouns: What several are.
+    """
+
+    name: str
+    entries: Sequence[Entry]
+    choices: Sequence[tuple[str, Tone]]
+    orders: Sequence[str]
+    hint: str
+    noun: str
+    nouns: str
+    block: str = field(default="finder", init=False)
+
+
+Block: TypeAlias = Tiles | Facts | Table | Text | Note | Code | Empty | Picture | Pair | Fold | Finder
 
 
 @dataclass(frozen=True, slots=True)

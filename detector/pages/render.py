@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from detector.pages import assets
-from detector.pages.blocks import Block, Fold, Pair, Picture, Report
+from detector.pages.blocks import Block, Finder, Fold, Pair, Picture, Report
 
 
 def render_report(report: Report) -> str:
@@ -24,7 +24,7 @@ def render_report(report: Report) -> str:
         ValueError: two sections or folds have one name.
     """
     names = [section.name for section in report.sections]
-    names += [block.name for block in _all_blocks(report) if isinstance(block, Fold)]
+    names += [block.name for block in _all_blocks(report) if isinstance(block, Fold | Finder)]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"places of one name: {', '.join(sorted(twice))}")
     pictures = [block for block in _all_blocks(report) if isinstance(block, Picture)]
@@ -32,6 +32,8 @@ def render_report(report: Report) -> str:
     scripts = [assets.theme_script(), assets.report_script()]
     if pictures:
         scripts.insert(0, assets.bokeh_script())
+    if any(isinstance(block, Finder) for block in _all_blocks(report)):
+        scripts.append(assets.finder_script())
     allowed = " ".join(f"'{assets.fingerprint(script)}'" for script in scripts)
     # Bokeh writes style elements into the shadow roots of its pictures.
     policy = (
@@ -85,3 +87,5 @@ def _within(blocks: Sequence[Block]) -> Iterator[Block]:
         yield block
         if isinstance(block, Fold | Pair):
             yield from _within(block.blocks)
+        elif isinstance(block, Finder):
+            yield from _within([entry.fold for entry in block.entries])

@@ -35,7 +35,7 @@ def agreement(event: Event, samples: Samples, same_model: bool, *, from_look_bac
     if not same_model:
         why = "another model made the event"
     elif from_look_back:
-        why = "what was known of the series before the first record that was read is lost"
+        why = "what was before the first record that was read is not known"
     else:
         why = "run detector audit: nothing that is known explains it"
     said_of = "unknown" if np.isnan(found) else f"{found:.6g}"

@@ -231,18 +231,15 @@ class StretchReading:
         except StateMismatchError as error:
             log, plan, why = EpochLog(), Plan((), ()), str(error)
         model = self._model_at(plan, event.source.last_offset, found)
-        if (
-            plan.stages
-            and model == event.model.digest
-            and plan.stages[0].first <= max(event.source.first_offset, first)
-        ):
-            # A hole behind the event ends what is shown.
+        if model == event.model.digest and plan.stages[0].first <= event.source.first_offset:
+            # Where something is not known behind the event, the stretch ends there.
             return _Way(plan.stages, lambda epoch: found[epoch.from_offset], "", same_model=True)
         why = why or next((hole.reason for hole in plan.holes), "")
         if not why and model is not None and model != event.model.digest:
             why = f"the event came from model {event.model.version}, which was never in force there"
         stage = Stage(_unknown(event, partition), "look_back", max(retained, first - self._look_back), first, stop)
-        note = "; ".join(filter(None, [standin.note, why]))
+        # Where the model is gone, the note says it.
+        note = "; ".join(filter(None, [standin.note, why if standin.same_model else ""]))
         return _Way((stage,), lambda _: standin.context, note, standin.same_model)
 
     def _model_at(self, plan: Plan, offset: int, found: dict[int, StreamContext]) -> str | None:
@@ -301,5 +298,5 @@ def _unknown(event: Event, partition: InputPartition) -> Epoch:
 
 def _begun(stage: Stage) -> str:
     if stage.entry == "look_back" and stage.read_from > 0:
-        return f"from a {stage.begun()}: what was known before it is lost"
+        return f"from a {stage.begun()}: what was before it is not known"
     return f"from the {stage.begun().removeprefix('the ').removeprefix('look-back from ')}"

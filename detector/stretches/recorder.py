@@ -9,13 +9,14 @@ matter most are kept, severity first, within `CLIP_BYTES`; a long one is thinned
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
 from detector.context import StreamContext
+from detector.observers import watched
 from detector.records.values import InputPartition
 from detector.replay import Taken
 from detector.scoring.scores import Scores
@@ -93,7 +94,7 @@ class Recorder:
 
     def watch(self, context: StreamContext) -> StreamContext:
         """The context, whose pipelines are watched from now on."""
-        return replace(context, observer=_Watcher(self, context))
+        return watched(context, _Watcher(self, context))
 
     def note(self, partition: InputPartition, events: Iterable[Event]) -> None:
         """Take events of a partition that another source has, before `take` is called for the same records."""

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from detector.alerting.timestamps import parse_time
 from detector.cli.common.stretch_reader import StretchReader
-from detector.cli.replay.sources import Range, open_topics
+from detector.cli.replay.sources import Range, Watching, open_topics
 from detector.errors import ConfigError, KafkaUnavailableError, StateMismatchError
 from detector.stretches.recorder import Recorder
 from detector.stretches.stretch import Stretch
@@ -41,7 +41,7 @@ def same(one: Stretch, other: Stretch, but: tuple[str, ...] = ()) -> None:
 
 def test_it_is_what_the_worker_saw(watched: Watched):
     recorder = Recorder()
-    opened = open_topics(watched.settings, Range(), watch=recorder.watch)
+    opened = open_topics(watched.settings, Range(), watching=Watching(recorder.watch))
     try:
         opened.run([recorder], lambda _: None)
     finally:

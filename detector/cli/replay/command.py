@@ -70,6 +70,10 @@ def replay(
         Path | None, typer.Option(help="Write every score to this .parquet, .csv or .jsonl file.")
     ] = None,
     events: Annotated[Path | None, typer.Option(help="Write every event to this .jsonl file.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page that shows what was found to this .html file; needs the extra dashboard."),
+    ] = None,
     events_topic: Annotated[
         str | None, typer.Option(help="Write every event to this topic, which is created if need be.")
     ] = None,
@@ -119,12 +123,15 @@ def replay(
 
         detector replay -c detector.yaml --since 30d --what-if
 
+        detector replay -c detector.yaml --since 30d --report replay.html
+
         detector replay -c detector.yaml --since 30d --openmetrics replay.om
 
         detector replay -c detector.yaml --since 1d --metrics /var/lib/node_exporter/nightly.prom
 
         detector replay quarter.parquet --model models/servers --scores scores.parquet --json
     """
+    import contextlib
     import sys
 
     from detector.cli.common.bundles import place_of
@@ -132,7 +139,7 @@ def replay(
     from detector.cli.replay.comparison_summary import comparison_document, print_comparison
     from detector.cli.replay.openmetrics import OpenMetricsSink, step_ms
     from detector.cli.replay.sinks import EventFileSink, EventTopicSink, ScoreFileSink
-    from detector.cli.replay.sources import Range, open_files, open_lived, open_topics
+    from detector.cli.replay.sources import NOBODY, Range, Watching, open_files, open_lived, open_topics
     from detector.cli.replay.summary import as_document, print_summary
     from detector.cli.replay.what_if_summary import print_what_if
     from detector.errors import ConfigError
@@ -172,15 +179,38 @@ def replay(
     if challenger is not None and len(settings.streams) > 1:
         raise ConfigError("--shadow compares the models of one stream; say which with --stream")
     wanted = Range(*_times(since, until), from_offset, to_offset, look_back)
-    if files:
-        opened = open_files(files, settings, time_column, series_column, series, wanted, challenger)
-    elif as_lived:
-        opened = open_lived(settings, [] if place is None else [place], registry or [], wanted)
-    else:
-        opened = open_topics(settings, wanted, challenger)
-    sinks: list[Any] = []
-    tried = WhatIf(next(iter(opened.contexts.values()))) if what_if else None
-    try:
+    with contextlib.ExitStack() as stack:
+        page, watching = None, NOBODY
+        if report is not None:
+            from detector.cli.replay.report import ReplayReport, other_threshold
+
+            given = {
+                "-c": config, "--stream": stream, "--topic": topic, "--model": model, "--shadow": shadow,
+                "--bootstrap-server": bootstrap_server, "--threshold": threshold, "--runtime": runtime,
+                "--time-column": time_column, "--series-column": series_column, "--series": series,
+            }  # fmt: skip
+            again = [*map(str, files or ()), *(["--as-lived"] if as_lived else [])]
+            again += [text for name, value in given.items() if value is not None for text in (name, str(value))]
+            other = None
+            if threshold is not None and challenger is None:
+                configured = replay_settings(config, stream, topic, chosen, bootstrap_server, None, None, bool(files))
+                other = other_threshold(configured)
+            page = ReplayReport(report, again, other)
+            stack.callback(page.writer.discard)
+            watching = Watching(page.watch, page.watch_challenger, [page.challenger])
+        if files:
+            opened = open_files(
+                files, settings, time_column, series_column, series, wanted, challenger, watching=watching
+            )
+        elif as_lived:
+            opened = open_lived(settings, [] if place is None else [place], registry or [], wanted, watching)
+        else:
+            opened = open_topics(settings, wanted, challenger, watching=watching)
+        stack.callback(opened.close)
+        sinks: list[Any] = []
+        stack.callback(lambda: [sink.writer.discard() for sink in sinks])
+        counts_others = what_if or (page is not None and not as_lived and len(settings.streams) == 1)
+        tried = WhatIf(next(iter(opened.contexts.values()))) if counts_others else None
         if scores is not None:
             sinks.append(ScoreFileSink(scores))
         if events is not None:
@@ -199,28 +229,31 @@ def replay(
             )
         if events_topic is not None:
             sinks.append(EventTopicSink(_topic_writer(settings, events_topic, opened.partitions)))
+        others: list[Any] = [] if tried is None else [tried]
+        if page is not None:
+            others += page.sinks(opened)
         with RecordProgress("replaying", opened.records) as progress:
-            result = opened.run([*sinks, *([] if tried is None else [tried])], progress.advance)
+            result = opened.run([*sinks, *others], progress.advance)
         for sink in sinks:
             sink.writer.close()
-    except BaseException:
-        for sink in sinks:
-            sink.writer.discard()
-        raise
-    finally:
-        opened.close()
-    document = as_document(result, opened.contexts, opened.started)
-    if opened.shadow is not None:
-        document["shadow"] = comparison_document(opened.shadow)
-    if tried is not None:
-        document["what_if"] = tried.document()
+        document = as_document(result, opened.contexts, opened.started)
+        if opened.shadow is not None:
+            document["shadow"] = comparison_document(opened.shadow)
+        if tried is not None and what_if:
+            document["what_if"] = tried.document()
+        if page is not None:
+            from datetime import UTC, datetime
+
+            named = config is not None or stream is not None
+            page.write(opened, result, document, tried, _source(settings, files), named, datetime.now(UTC))
+            typer.echo(f"report: {report}, {page.size / 1e6:.1f} MB", err=True)
     if as_json:
         import json
 
         typer.echo(json.dumps(document, indent=2))
     else:
         print_summary(document, sys.stdout)
-        if tried is not None:
+        if what_if:
             print_what_if(document["what_if"], sys.stdout)
         if opened.shadow is not None:
             print_comparison(document["shadow"], sys.stdout)
@@ -284,6 +317,14 @@ def replay_settings(
     if bootstrap_server is not None:
         kafka = kafka.model_copy(update={"bootstrap_servers": tuple(bootstrap_server.split(","))})
     return Settings.model_validate(settings.model_copy(update={"streams": tuple(streams), "kafka": kafka}))
+
+
+def _source(settings: Settings, files: list[Path] | None) -> str:
+    """What is replayed, for people."""
+    if files:
+        return ", ".join(path.name for path in files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+    topics = list(dict.fromkeys(stream.topic for stream in settings.streams))
+    return f"{'topic' if len(topics) == 1 else 'topics'} {', '.join(topics)}"
 
 
 def _times(since: str | None, until: str | None) -> tuple[int | None, int | None]:

@@ -60,9 +60,26 @@ Watch = Callable[[StreamContext], StreamContext]
 """Lets somebody see what the pipelines of a context score."""
 
 
-def unwatched(context: StreamContext) -> StreamContext:
-    """The context as it is."""
+def _unwatched(context: StreamContext) -> StreamContext:
     return context
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Who sees what is scored.
+
+    Attributes:
+        model: Of the model.
+        challenger: Of the challenger.
+        found: Sinks of what the challenger finds.
+    """
+
+    model: Watch = _unwatched
+    challenger: Watch = _unwatched
+    found: Sequence[ReplaySink] = ()
+
+
+NOBODY = Watching()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,7 @@ class Opened:
         close: To be called at the end.
         started: What partitions begin with, where that is not their beginning.
         shadow: The challenger beside it, if there is one.
+        counted: Which outcomes count.
     """
 
     run: Callable[[Sequence[ReplaySink], Callable[[int], None]], ReplayResult]
@@ -86,6 +104,7 @@ class Opened:
     close: Callable[[], None]
     started: Sequence[tuple[InputPartition, str]] = field(default=())
     shadow: ShadowReplay | None = None
+    counted: EventTimeRange = field(default_factory=EventTimeRange)
 
 
 def open_files(
@@ -97,9 +116,7 @@ def open_files(
     wanted: Range,
     challenger: ModelPlace | None = None,
     listener: Listener | None = None,
-    watch: Watch = unwatched,
-    watch_challenger: Watch = unwatched,
-    found: Sequence[ReplaySink] = (),
+    watching: Watching = NOBODY,
 ) -> Opened:
     """Files, with the first stream's model, and a challenger beside it if one is named.
 
@@ -119,13 +136,13 @@ def open_files(
         }
     )
     context = stream_context(row_stream, bundle, "", keep_scores=True, listener=listener)
-    contexts = {name: watch(for_source(context, source.digest(name), name)) for name in source.topics}
+    contexts = {name: watching.model(for_source(context, source.digest(name), name)) for name in source.topics}
     counted = EventTimeRange(wanted.since_ns, wanted.until_ns)
     shadow = None
     if other is not None:
         beside = stream_context(row_stream, other, "", keep_scores=True)
-        of_other = {name: watch_challenger(for_source(beside, source.digest(name), name)) for name in source.topics}
-        shadow = ShadowReplay(of_other, counted, _columns(channels, other.spec.channels), found)
+        of_other = {name: watching.challenger(for_source(beside, source.digest(name), name)) for name in source.topics}
+        shadow = ShadowReplay(of_other, counted, _columns(channels, other.spec.channels), watching.found)
     return Opened(
         lambda sinks, progress: _replay(
             shadow, source.chunks(), contexts, counted, sinks, progress, own=_columns(channels, bundle.spec.channels)
@@ -135,6 +152,7 @@ def open_files(
         0,
         lambda: None,
         shadow=shadow,
+        counted=counted,
     )
 
 
@@ -186,9 +204,7 @@ def open_topics(
     wanted: Range,
     challenger: ModelPlace | None = None,
     listener: Listener | None = None,
-    watch: Watch = unwatched,
-    watch_challenger: Watch = unwatched,
-    found: Sequence[ReplaySink] = (),
+    watching: Watching = NOBODY,
 ) -> Opened:
     """The streams' topics, with one model each for the whole range, and a challenger beside it if one is named.
 
@@ -204,7 +220,7 @@ def open_topics(
     other = None if challenger is None else open_bundle(challenger, settings.registry)
     resident = residency(settings.worker.state)
     contexts = {
-        item.topic: watch(
+        item.topic: watching.model(
             replace(
                 stream_context(item, bundles[item.name], cluster.cluster_id, keep_scores=True, listener=listener),
                 residency=resident,
@@ -245,12 +261,12 @@ def open_topics(
     shadow = None
     if other is not None:
         beside = {
-            item.topic: watch_challenger(
+            item.topic: watching.challenger(
                 replace(stream_context(item, other, cluster.cluster_id, keep_scores=True), residency=resident)
             )
             for item in settings.streams
         }
-        shadow = ShadowReplay(beside, counted, sinks=found)
+        shadow = ShadowReplay(beside, counted, sinks=watching.found)
     return Opened(
         lambda sinks, progress: _replay(shadow, history.read(ranges), contexts, counted, sinks, progress, begun),
         sum(max(0, stop - start) for start, stop in ranges.values()),
@@ -259,6 +275,7 @@ def open_topics(
         history.close,
         started,
         shadow,
+        counted,
     )
 
 
@@ -267,7 +284,7 @@ def open_lived(
     models: Sequence[ModelPlace],
     registries: Sequence[str],
     wanted: Range,
-    watch: Watch = unwatched,
+    watching: Watching = NOBODY,
 ) -> Opened:
     """The streams' topics, with the models and settings that were in force.
 
@@ -279,7 +296,9 @@ def open_lived(
     check_topics(settings.kafka, [*(item.topic for item in settings.streams), settings.topics.epochs])
     config, most = consumer_config(settings.kafka), settings.worker.max_poll_records
     history, notes = History(config, most), History(config, most)
-    lived = LivedReplay(settings, models, registries, cluster.cluster_id, history, Past(settings, notes), watch)
+    lived = LivedReplay(
+        settings, models, registries, cluster.cluster_id, history, Past(settings, notes), watching.model
+    )
     counted_from: dict[InputPartition, int] = {}
     for item in settings.streams:
         partitions = history.partitions(item.topic)
@@ -300,6 +319,7 @@ def open_lived(
         len(counted_from),
         close,
         lived.started,
+        counted=counted,
     )
 
 

@@ -1,0 +1,8 @@
+"""The report of a replay: what it found, as a page."""
+
+from __future__ import annotations
+
+from detector.reports.replay.findings import Findings, Second, View
+from detector.reports.replay.page import replay_report
+
+__all__ = ["Findings", "Second", "View", "replay_report"]
