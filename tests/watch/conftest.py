@@ -204,7 +204,7 @@ def node_exporter(bundle_dir: Path, tmp_path_factory: pytest.TempPathFactory) ->
         main(["replay", str(folder / "pumps.jsonl"), "--model", str(bundle_dir), "--series-column", "pump",
               "--metrics", str(file), "--json"])  # fmt: skip
     assert ended.value.code == 0
-    with served(file.read_bytes()) as target:
+    with served(file.read_bytes) as target:
         yield target
 
 

@@ -185,12 +185,12 @@ def listening_webhook() -> Iterator[Webhook]:
 
 
 @contextmanager
-def served(text: bytes) -> Iterator[str]:
-    """host:port where ``/metrics`` is this text."""
+def served(text: Callable[[], bytes]) -> Iterator[str]:
+    """host:port where ``/metrics`` is the present text."""
 
     class Handler(_Quiet):
         def do_GET(self) -> None:
-            self.answer(text)
+            self.answer(text())
 
     with _serving(Handler) as target:
         yield target

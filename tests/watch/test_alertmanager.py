@@ -7,19 +7,32 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, generate_latest
 
 from detector.broker.ports import free_ports
-from tests.watch.conftest import Alerting, Stack, alertmanager_configuration
+from detector.observability.metrics import Metrics
+from tests.watch.conftest import Alerting, Stack, alertmanager_configuration, shipped_configuration
 from tests.watch.promql import operands
-from tests.watch.servers import Alertmanager, Webhook, ask, listening_webhook, running_alertmanager, wait_until
+from tests.watch.servers import (
+    Alertmanager,
+    Webhook,
+    ask,
+    listening_webhook,
+    running_alertmanager,
+    running_prometheus,
+    served,
+    wait_until,
+)
 from tests.watch.shipped import ALERTMANAGER, alert_names, rule_groups
 
 pytestmark = pytest.mark.watch
@@ -208,6 +221,33 @@ def test_an_anomaly_of_a_worker_is_told_and_over(stack: Stack, alerting: Alertin
         wait_until(over, "the end of the anomaly to be told")
     finally:
         feeder.faulty = True
+
+
+def test_a_stalled_worker_is_told_instead_of_its_incidents(
+    prometheus: Path, alone: tuple[Alertmanager, Webhook], tmp_path: Path
+) -> None:
+    """All the way from what a worker exports, by the shipped rules; its loop comes round again in the end."""
+    server, webhook = alone
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.add_stream("stalled")
+    metrics.loop_timestamp.set(time.time() - 3600)
+    with served(lambda: generate_latest(registry)) as target:
+        configuration = shipped_configuration(tmp_path / "rules", {"reconstream": target}, urlsplit(server.url).netloc)
+        with running_prometheus(prometheus, tmp_path, configuration) as asked:
+            wait_until(lambda: webhook.alerts("firing", alertname=STALLED, instance=target), "the stall to be told")
+            metrics.incidents_open.labels("stalled", "reconstruction", "critical").set(2)
+            anomaly = {"alertname": ANOMALY, "stream": "stalled", "instance": target}
+
+            def inhibited() -> bool:
+                found = [one for one in server.alerts() if anomaly.items() <= one["labels"].items()]
+                return bool(found and found[0]["status"]["inhibitedBy"])
+
+            wait_until(inhibited, "the anomaly to be muted")
+            assert not webhook.alerts("firing", **anomaly)
+            metrics.loop_timestamp.set(time.time() + 3600)
+            assert wait_until(lambda: webhook.alerts("firing", **anomaly), "the anomaly to be told")
+            assert asked.query("ALERTS{alertname='ReconstreamLoopStalled', alertstate='firing'}") == []
 
 
 @pytest.mark.kafka
