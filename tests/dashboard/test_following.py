@@ -11,6 +11,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 
 from detector.broker import LocalBroker
+from detector.dashboard.board import Board
 from detector.dashboard.following import Follower
 from detector.errors import KafkaUnavailableError, StateMismatchError
 from detector.kafka.client import consumer_config
@@ -18,6 +19,17 @@ from detector.kafka.history import History
 from detector.records.values import InputPartition, PlainRecord, Record
 from detector.settings import KafkaSettings
 from tests.dashboard.conftest import Topics, event
+from tests.worker.support import (
+    Cluster,
+    RunningWorker,
+    cluster,
+    make_settings,
+    record,
+    run_worker,
+    series_with_faults,
+)
+
+__all__ = ["cluster", "run_worker"]
 
 
 class Log:
@@ -27,7 +39,7 @@ class Log:
         self.partitions_: dict[int, list[int]] = {0: []}  # offsets that are there
         self.ends: dict[int, int] = {0: 0}
         self.trouble: Exception | None = None
-        self.opened = 0
+        self.opened = self.looks = self.reads = 0
         self.closed = 0
 
     def add(self, *offsets: int, partition: int = 0) -> None:
@@ -50,6 +62,7 @@ class Log:
         return {one: min(self.partitions_[one.partition], default=self.ends[one.partition]) for one in partitions}
 
     def end_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
+        self.looks += 1
         self._trouble()
         return {one: self.ends[one.partition] for one in partitions}
 
@@ -57,6 +70,7 @@ class Log:
         return {one: next((n for n in self.partitions_[one.partition] if n * 1000 >= at), None) for one in partitions}
 
     def read(self, ranges: Mapping[InputPartition, tuple[int, int]]) -> Iterator[Any]:
+        self.reads += 1
         for one, (start, stop) in ranges.items():
             there = self.partitions_[one.partition]
             if start < stop and there and start < min(there):
@@ -126,6 +140,12 @@ def test_all_is_read_and_then_what_comes(log: Log, taken: Taken, follow: Callabl
     log.add(7)
     wait(lambda: len(taken.places) == 4)
     wait(lambda: found.link.behind_records == 0)
+    log.ends[0] = 10  # another one, behind everything
+    looks = log.looks
+    wait(lambda: log.looks > looks + 2)
+    reads, looks = log.reads, log.looks
+    wait(lambda: log.looks > looks + 5)
+    assert log.reads == reads  # what is no record is not asked for again and again
     found.stop()
     assert log.closed == log.opened == 1
 
@@ -207,3 +227,27 @@ def test_a_real_topic_that_is_not_there_yet_is_waited_for(broker: LocalBroker, t
     finally:
         found.stop()
         topics.producer.close()
+
+
+@pytest.mark.kafka
+def test_a_live_workers_incident_is_on_the_board_once_it_is_committed(
+    cluster: Cluster, run_worker: Callable[..., RunningWorker]
+) -> None:
+    settings = make_settings(cluster)
+    worker = run_worker(settings)
+    board = Board(100)
+    found = Follower(
+        settings.topics.events, lambda: History(consumer_config(settings.kafka)), board.take_events, None, time.time_ns
+    )
+    found.start()
+    try:
+        cluster.send("pump-1", series_with_faults(20, [(8, 40)]))
+        wait(lambda: [one.summary.is_open for one in board.view().incidents] == [True])
+        cluster.send("pump-1", [record(second, 0.1) for second in range(20, 30)])
+        wait(lambda: [one.summary.is_open for one in board.view().incidents] == [False])
+        worker.stop()
+        (incident,) = board.view().incidents
+        assert [told.event for told in incident.told] == cluster.events()
+        wait(lambda: found.link.state == "live" and found.link.behind_records == 0)
+    finally:
+        found.stop()

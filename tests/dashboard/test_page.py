@@ -102,6 +102,18 @@ def test_filters_are_in_the_address_and_back_goes_back(served: Served, open_page
         assert series_of(page) == ["edge-11", "web-1", "db-2"]
 
 
+def test_a_click_on_the_timeline_opens_the_incident(served: Served, open_page: Any) -> None:
+    with open_page(f"{served.url}?series=edge-11") as page:
+        ready(page)
+        expect(page.locator("#timeline .drawing")).to_have_attribute("data-state", "drawn")
+        # The only bar fills the picture, whose last third is the axis.
+        box = page.locator("#timeline .drawing").bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 52)
+        expect(page.locator("#detail h2")).to_have_text("edge-11")
+        assert f"incident={'b6'.ljust(32, '0')}" in page.url
+
+
 def test_a_wrong_filter_in_the_address_is_said(served: Served, open_page: Any) -> None:
     with open_page(f"{served.url}?severity=grave", expected=("400 (Bad Request)",)) as page:
         expect(page.locator("#empty")).to_contain_text("severity: there is no 'grave'; choose of critical, warning")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -16,6 +17,8 @@ from detector.feedback.verdicts import (
     encode_verdict,
     latest,
     missed_id,
+    standing,
+    verdict_on,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -97,3 +100,30 @@ def test_the_example_is_a_verdict():
     example = re.search(r"```json\n(.*?)```", page, re.DOTALL)
     assert example is not None
     assert decode_verdict(example[1].encode()).verdict == "false_alarm"
+
+
+def test_an_acknowledgement_counts_for_nobody_who_calibrates_and_replaces_no_verdict():
+    mine = replace(ALARM, verdict="acknowledged", author="ann")
+    other = replace(mine, subject_id="b" * 32, incident_id="b" * 32, series="pump-0")
+    said = [ALARM, mine, other]
+    assert [(v.series, v.verdict) for v in latest(said)] == [("pump-1", "false_alarm")]
+    # Whoever looks at all of it sees who looks after what nobody has judged.
+    assert [(v.series, v.verdict) for v in standing(said)] == [("pump-0", "acknowledged"), ("pump-1", "false_alarm")]
+    assert latest([mine, ALARM]) == standing([mine, ALARM]) == [ALARM]
+    assert standing([*said, replace(other, verdict="withdrawn")]) == [ALARM]
+
+
+@pytest.mark.parametrize(
+    ("event", "ended"), [("updated", "2026-01-02T03:05:00.000Z"), ("closed", "2026-01-02T03:04:00.000Z")]
+)
+def test_a_verdict_on_an_incident_notes_its_times_as_far_as_they_are_known(event, ended):
+    said = verdict_on(
+        SimpleNamespace(
+            incident_id="a" * 32, kind="silence", stream="pumps", series="pump-1",
+            started_at="2026-01-02T03:00:00.000Z", updated_at="2026-01-02T03:05:00.000Z",
+            ended_at=ended if event == "closed" else None,
+        ),
+        "acknowledged", author="jo", note="on it", given_at="2026-01-03T00:00:00.000Z",
+    )  # fmt: skip
+    assert decode_verdict(encode_verdict(said)) == said
+    assert (said.subject_id, said.incident_id, said.kind, said.ended_at) == ("a" * 32, "a" * 32, "silence", ended)
