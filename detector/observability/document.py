@@ -85,16 +85,22 @@ an event of its stream is.
 Every sample has the labels `job="reconstream-replay"` and `instance`, the name of the file without its suffix: so the
 files of several replays, such as `champion.om` and `candidate.om`, go into one Prometheus and are told apart.
 
+In Grafana add this Prometheus as a data source, with the step as its *scrape interval* (which is what rates in panels
+go by). The shipped dashboard [*Replay*](dashboards.md#a-replay) shows what is in it; choose the data source, and the
+time of the replay, on top.
+
 Behind the prefix, names and labels are those of the live metrics. With `--openmetrics-prefix reconstream_` the names
-are the live ones altogether, and the shipped dashboard *Anomalies*, like any of yours, shows the replay as it shows
-workers, for its panels but the series by state, the time of the latest incident and the model. Do this only with a
-Prometheus of its own, or the two are mixed. In Grafana add it as a data source, with the step as its *scrape interval*
-(which is what rates in panels go by), and choose it, and the time of the replay, on top of the dashboard.
+are the live ones altogether, and what was made for workers, such as the dashboard *Anomalies* or dashboards of yours,
+shows the replay, but for the series by state, the time of the latest incident and the model. Do this only with a
+Prometheus of its own, or the two are mixed.
+
+A graph of weeks has a point an hour or so, and shows the value of that moment. The maximum over the time between two
+points, here an hour, leaves nothing out.
 
 | question | query |
 |---|---|
-| What was open when? | `sum by (stream, severity) (reconstream_replay_incidents_open)` |
-| How far was each series from its threshold? | `reconstream_replay_series_score_threshold_ratio` |
+| What was open when? | `sum by (stream, severity) (max_over_time(reconstream_replay_incidents_open[1h]))` |
+| How far was each series from its threshold? | `max_over_time(reconstream_replay_series_score_threshold_ratio[1h])` |
 | Which had the worst of it? | `topk(10, max_over_time(reconstream_replay_series_score_threshold_ratio[1d]))` |
 | How many incidents a day? | `sum by (stream, kind) (increase(reconstream_replay_anomalies_total[1d]))` |
 | How much was above the threshold? | \
