@@ -27,7 +27,6 @@ from bokeh.models import (
     GridPlot,
     HoverTool,
     InlineStyleSheet,
-    Label,
     Legend,
     LegendItem,
     PanTool,
@@ -52,6 +51,7 @@ _SMALL = "11px"
 _LEGEND_ROW = 22
 _FEW_DECADES = 2.2
 _MOST_NAME = 18
+_LEFT = 58
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 _DATE = "%a %d %b %Y"
 
@@ -109,11 +109,11 @@ def panel(
         toolbar_location="above",
         background_fill_color=None,
         border_fill_color=None,
-        min_border_left=58,
+        min_border_left=_LEFT,
         min_border_right=8,
         min_border_top=2,
         min_border_bottom=2,
-        title=Title(text=PlainText(text=title), text_font_size="12px", text_font_style="bold", offset=0),
+        title=Title(text=PlainText(text=title), text_font_size="12px", text_font_style="bold", offset=-_LEFT + 12),
         stylesheets=[InlineStyleSheet(css=TOOLTIP_STYLE)],
         lod_threshold=None,
         **ranges,
@@ -129,6 +129,7 @@ def panel(
         axis.major_tick_in, axis.major_tick_out = 0, 4
     found.xaxis.visible = last
     if time:
+        found.xaxis.ticker.desired_num_ticks = 5  # as many as there is room for on a phone
         found.xaxis.formatter = DatetimeTickFormatter(
             milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M",
             hours="%H:%M", days="%d %b", months="%b %Y", years="%Y",
@@ -207,22 +208,11 @@ def upright(panel_: figure, role: str, place: float, dash: str = "solid", width:
     panel_.add_layout(Span(location=place, dimension="height", line_dash=dash, line_width=width, tags=[f"role:{role}"]))
 
 
-def level(panel_: figure, role: str, height: float, text: str = "", dash: str = "dashed") -> None:
-    """A line across at a value of the axis on the left, with what it is."""
-    panel_.add_layout(Span(location=height, dimension="width", line_dash=dash, line_width=1.2, tags=[f"role:{role}"]))
-    if text:
-        say(panel_, role, text, y=height)
-
-
-def say(panel_: figure, role: str, text: str, *, y: float, x: float | None = None) -> None:
-    """Text just above a value of the axis on the left; at its very left, or right of a value at the foot."""
+def level(panel_: figure, role: str, height: float) -> None:
+    """A line across at a value of the axis on the left."""
     panel_.add_layout(
-        Label(
-            x=6 if x is None else x, y=y, x_units="screen" if x is None else "data", y_units="data",
-            x_offset=0 if x is None else 5, y_offset=2, text=PlainText(text=text), text_font=_FONT,
-            text_font_size=_SMALL, tags=[f"role:{role}"],
-        )
-    )  # fmt: skip
+        Span(location=height, dimension="width", line_dash="dashed", line_width=1.2, tags=[f"role:{role}"])
+    )
 
 
 def legend(panel_: figure, items: Sequence[tuple[str, Sequence[Renderer]]], columns: int = 3) -> None:
@@ -256,12 +246,21 @@ def log_range(panel_: figure, *columns: Float64, room: float = 1.25) -> None:
     log_ticks(panel_.yaxis[0], low / room, high * room)
 
 
-def short_names(axis: Any, names: Sequence[str]) -> None:
-    """Write names that are long with an ellipsis in their middle, so that they leave room for what they name."""
-    kept = _MOST_NAME // 2
-    axis.major_label_overrides = {
-        name: PlainText(text=f"{name[:kept]}…{name[1 - kept :]}") for name in names if len(name) > _MOST_NAME
-    }
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """What rows are called: names that are long with an ellipsis in their middle, each still unlike every other.
+
+    Long names would leave no room for what they name. The pointer tells them as a whole.
+    """
+    kept, found, taken = _MOST_NAME // 2, {}, set(names)
+    for name in names:
+        short = name if len(name) <= _MOST_NAME else f"{name[:kept]}…{name[1 - kept :]}"
+        count = 1
+        while short != name and short in taken:
+            count += 1
+            short = f"{name[: kept - 2]}…{name[1 - kept :]} {count}"
+        taken.add(short)
+        found[name] = short
+    return found
 
 
 def hold(panel_: figure, *columns: Float64) -> None:

@@ -16,7 +16,6 @@ from detector.pictures.frame import (
     level,
     mark,
     panel,
-    say,
     shared_crosshair,
     span_of,
     stacked,
@@ -124,14 +123,13 @@ def _silence(event: Event, stretch: Stretch, earlier: Mapping[str, Course], want
     x_range = span_of(first, last)
     panels: list[figure] = []
     for index in shown:
-        found = panel(stretch.channels[index], _CHANNEL, x_range=x_range, time=True, last=index == shown[-1])
+        title = stretch.channels[index]
+        if not panels:
+            title += f"   silent for {duration(event.peak_score)}, {duration(event.threshold)} are usual at most"
+        found = panel(title, _CHANNEL, x_range=x_range, time=True, last=index == shown[-1])
         draw_channel(found, stretch, index, earlier, expected=False, named=not panels)
         mark(found, "incident", began, ended, 0.35)
         upright(found, "threshold", (began + event.threshold * 1e9) / MS_NS, "dashed")
-        known = stretch.seen[:, index][np.isfinite(stretch.seen[:, index])]
-        if found is not None and not panels and known.size:
-            allowed = f"silent for {duration(event.peak_score)}; after {duration(event.threshold)} it counts"
-            say(found, "threshold", allowed, y=float(known.min()), x=began / MS_NS)
         panels.append(found)
     shared_crosshair(panels)
     return stacked(panels)

@@ -105,14 +105,14 @@ def origin(stretch: Stretch, order: Sequence[int], x_range: Any, *, last: bool) 
             columns["seen"].append(float(stretch.seen[peak, index]))
             columns["expected"].append(float(stretch.expected[peak, index]))
             columns["time"].append(stretch.times_ns[peak] / MS_NS)
-    names = [stretch.channels[index] for index in shown]
+    rows = short_names([stretch.channels[index] for index in shown])
     left_out = len(order) - len(shown)
     beyond = f"; {left_out} that add less are left out" if left_out else ""
     found = panel(
         f"What every channel adds to the score{beyond}",
         max(_LEAST, _ROW * len(shown)) + 28,
         x_range=x_range,
-        y_range=FactorRange(*reversed(names)),
+        y_range=FactorRange(*reversed(list(rows.values()))),
         time=True,
         last=last,
     )
@@ -122,15 +122,15 @@ def origin(stretch: Stretch, order: Sequence[int], x_range: Any, *, last: bool) 
         for name, values in columns.items()
         if name != "channel"
     }
-    source = ColumnDataSource({**data, "channel": columns["channel"]}, name="origin")
+    data |= {"channel": columns["channel"], "row": [rows[name] for name in columns["channel"]]}
+    source = ColumnDataSource(data, name="origin")
     top = float(np.max(data["contribution"], initial=0.0)) or 1.0
     mapper = LinearColorMapper(palette=["#eeeeee", "#cc0000"], low=0.0, high=top, tags=[HEAT])
     cells = found.hbar(
-        y="channel", left="left", right="right", height=0.9, source=source, line_color=None,
+        y="row", left="left", right="right", height=0.9, source=source, line_color=None,
         fill_color={"field": "contribution", "transform": mapper},
     )  # fmt: skip
     found.grid.visible = False
-    short_names(found.yaxis[0], names)
     if len(shown) > 24:
         found.yaxis.major_label_text_font_size = "9px"
     hover(

@@ -56,7 +56,6 @@ def _draw(incidents: Sequence[IncidentSummary], rows: _Rows, since_ns: int, unti
     )
     if len(rows.names) > _WIDE_ENOUGH:
         found.yaxis.major_label_text_font_size = "9px"
-    short_names(found.yaxis[0], rows.names)
     found.ygrid.grid_line_alpha = 0.6
     mapper = CategoricalColorMapper(factors=list(SEVERITIES), palette=["#888888"] * len(SEVERITIES), tags=[ROLES])
     colour = {"field": "severity", "transform": mapper}
@@ -78,8 +77,9 @@ def _draw(incidents: Sequence[IncidentSummary], rows: _Rows, since_ns: int, unti
          ("lasted", "@lasted"), ("peak", "@ratio times the threshold"), ("blames", "@blames")],
         {"@start": "datetime"},
     )  # fmt: skip
-    if incidents:
-        legend(found, [(severity, [peaks]) for severity, _, peaks in reversed(shown)])
+    present = {one.severity for one in incidents}
+    if present:
+        legend(found, [(severity, [peaks]) for severity, _, peaks in reversed(shown) if severity in present])
     return found
 
 
@@ -170,13 +170,14 @@ def _rows(incidents: Sequence[IncidentSummary]) -> _Rows:
         worst[key] = max(worst.get(key, rank), rank)
     order = sorted(worst, key=lambda key: (-worst[key][0], -worst[key][1], key))
     several = len({stream for stream, _ in order}) > 1
-    row_of = {key: f"{key[0]} / {key[1]}" if several else key[1] for key in order[:MOST_ROWS]}
-    rest = order[MOST_ROWS:]
-    names = list(row_of.values())
-    if rest:
-        names.append(f"{len(rest):,} other series")
-        row_of |= dict.fromkeys(rest, names[-1])
-    return _Rows(names, row_of)
+    names = {key: f"{key[0]} / {key[1]}" if several else key[1] for key in order[:MOST_ROWS]}
+    short = short_names(list(names.values()))
+    row_of = {key: short[name] for key, name in names.items()}
+    labels = list(row_of.values())
+    if rest := order[MOST_ROWS:]:
+        labels.append(f"{len(rest):,} other series")
+        row_of |= dict.fromkeys(rest, labels[-1])
+    return _Rows(labels, row_of)
 
 
 def _source(

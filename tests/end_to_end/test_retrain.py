@@ -120,13 +120,21 @@ def test_a_better_model_takes_over_and_another_is_only_offered(
     registry.move("pumps", "champion", registry.push("pumps", load_bundle(tmp_path / "heard"), NOW), NOW)
     champion = registry.aliases("pumps")["champion"].digest
     out = tmp_path / "candidate"
-    second = detector.run("retrain", "-c", config, "--since", "2h", "--epochs", "1", "--no-promote", "--out", out)
+    report = tmp_path / "candidate.html"
+    wanted = ("--since", "2h", "--epochs", "1", "--no-promote", "--out", out, "--report", report)
+    second = detector.run("retrain", "-c", config, *wanted)
     assert second.returncode == 0, second.stderr
     assert "1 false alarms kept" in second.stdout
     assert "not promoted; the alias challenger names it" in second.stdout
     assert "follows feedback; this history has what 1 of 1 verdicts are about" in second.stdout
     assert registry.aliases("pumps")["champion"].digest == champion
     record: Any = load_bundle(out).calibration.feedback
+    page = report.read_text("utf-8")
+    assert f"Training of {load_bundle(out).version}" in page
+    assert "Champion and challenger" in page
+    assert f"{load_bundle(out).calibration.threshold:.6g}, by feedback" in page
+    for version in (challenger.version.rpartition("-")[0], "not promoted; the alias challenger names it"):
+        assert version in page
     assert record["from_model"] == champion
     (verdict,) = record["verdicts"]
     assert (verdict["verdict"], verdict["after"]) == ("false_alarm", False)

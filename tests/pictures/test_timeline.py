@@ -7,7 +7,7 @@ import pytest
 from pictures_made import DAY_NS, START_NS, incident
 
 from detector.pictures import alerts_per_day, compared, timeline
-from detector.pictures.frame import MS_NS
+from detector.pictures.frame import MS_NS, short_names
 from detector.pictures.timeline import MOST_ROWS
 
 HOUR_NS = 3600 * 10**9
@@ -94,3 +94,25 @@ def test_two_models_have_the_same_rows_over_the_same_time():
     assert first.y_range.factors == second.y_range.factors
     assert first.x_range is second.x_range
     assert second.title.text.text == "challenger   1 incident of 1 series"
+
+
+def test_long_names_leave_room_for_the_bars():
+    long = "a-very-long-name-of-a-series-in-europe-west-"
+    incidents = [incident(1, series=f"{long}1"), incident(2, series=f"{long}1", stream="b"), incident(3)]
+    picture = timeline(incidents, START_NS, START_NS + DAY_NS)
+    assert all(len(name) <= 20 for name in picture.y_range.factors)
+    assert len(set(picture.y_range.factors)) == 3
+    assert f"{long}1" in bars(picture)["warning"]["series"]
+
+
+def test_names_that_are_cut_to_the_same_stay_apart():
+    assert short_names(["x" * 40, "x" * 41, "short"]) == {
+        "x" * 40: "xxxxxxxxx…xxxxxxxx",
+        "x" * 41: "xxxxxxx…xxxxxxxx 2",
+        "short": "short",
+    }
+
+
+def test_only_severities_that_there_are_stand_in_the_legend():
+    picture = timeline([incident(1, severity="critical")], START_NS, START_NS + DAY_NS)
+    assert [item.label.value for item in picture.legend[0].items] == ["critical"]
