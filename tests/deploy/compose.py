@@ -73,7 +73,7 @@ class Machine:
     names: dict[str, str]
     binds: Mapping[str, Path] = field(default_factory=dict)
     programs: dict[str, Path] = field(default_factory=dict)
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     def folders(self, service: Mapping[str, Any]) -> dict[str, Path]:
         """Where the paths of a container lie here."""
@@ -124,7 +124,7 @@ class Machine:
             [*self.command(name), *further], cwd=self._made("cwd"), env=self.environment(name),
             stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
         )  # fmt: skip
-        self.started.append(process)
+        self.processes[name] = process
         return process
 
     def log(self, name: str) -> str:
@@ -140,7 +140,7 @@ class Machine:
         return done.returncode == 0
 
     def stop(self) -> None:
-        for process in self.started:
+        for process in self.processes.values():
             if process.poll() is None:
                 process.kill()
             process.wait()

@@ -1,4 +1,7 @@
-"""The services of docker-compose.yml run as they are written, in the order in which `docker compose up` starts them."""
+"""The services of docker-compose.yml run as they are written, in the order in which `docker compose up` starts them.
+
+It is one test, since each step needs those before it and a model that is trained, and tests are spread over processes.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tests.deploy.dockerfile import stages
 
 pytestmark = [pytest.mark.kafka, pytest.mark.keras]
 SERVERS = 4
+HISTORY = SERVERS * TRAIN_ROWS
 
 
 def metric(machine: Machine, name: str) -> float:
@@ -22,20 +26,63 @@ def metric(machine: Machine, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition("{")[0].partition(" ")[0] == name)
 
 
-@pytest.fixture(scope="module")
-def model(machine: Machine) -> Machine:
+def consumed(machine: Machine) -> float:
+    return metric(machine, "reconstream_records_consumed_total")
+
+
+def test_the_stack_comes_up_works_and_ends_in_good_order(machine: Machine) -> None:
+    a_model_is_made_once(machine)
+    a_service_becomes_healthy(machine, "worker")
+    the_worker_goes_through_what_was_and_follows_what_is_streamed(machine)
+    a_service_becomes_healthy(machine, "dashboard")
+    the_dashboard_is_there_for_this_machines_browser(machine)
+    a_model_that_is_trained_anew_is_compared_with_the_present_one(machine)
+    for name in ("dashboard", "worker"):
+        a_service_ends_in_good_order(machine, name)
+
+
+def a_model_is_made_once(machine: Machine) -> None:
     done = machine.run("model")
     assert done.returncode == 0, done.stderr
-    assert f"published {SERVERS * TRAIN_ROWS:,} records of {SERVERS} series to 'telemetry'" in done.stdout
-    return machine
+    assert f"published {HISTORY:,} records of {SERVERS} series to 'telemetry'" in done.stdout
+    again = machine.run("model")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
-@pytest.fixture(scope="module")
-def worker(model: Machine) -> Machine:
-    assert not model.healthy("worker"), "nothing runs yet"
-    model.start("worker")
-    wait_until(lambda: model.healthy("worker"), told=lambda: model.log("worker"))
-    return model
+def a_service_becomes_healthy(machine: Machine, name: str) -> None:
+    assert not machine.healthy(name), "nothing runs yet"
+    machine.start(name)
+    wait_until(lambda: machine.healthy(name), told=lambda: machine.log(name))
+
+
+def the_worker_goes_through_what_was_and_follows_what_is_streamed(machine: Machine) -> None:
+    wait_until(lambda: consumed(machine) >= HISTORY, told=lambda: machine.log("worker"))
+    publisher = machine.start("publisher")
+    wait_until(lambda: consumed(machine) > HISTORY + SERVERS, told=lambda: machine.log("publisher"))
+    assert metric(machine, "reconstream_records_rejected_total") == 0
+    assert metric(machine, "reconstream_records_late_total") == 0
+    publisher.send_signal(getattr(signal, compose()["services"]["publisher"]["stop_signal"]))
+    assert publisher.wait(60) == 130, machine.log("publisher")
+    assert "records were acknowledged by 'telemetry'" in machine.log("publisher")
+
+
+def the_dashboard_is_there_for_this_machines_browser(machine: Machine) -> None:
+    address = machine.names["127.0.0.1:9465"].replace("127.0.0.1", "localhost")
+    with urllib.request.urlopen(f"http://{address}/api/incidents", timeout=60) as answer:
+        assert answer.status == 200
+
+
+def a_model_that_is_trained_anew_is_compared_with_the_present_one(machine: Machine) -> None:
+    done = machine.run("retrain")
+    assert done.returncode == 0, done.stderr
+    assert "registry" in done.stdout, done.stdout
+
+
+def a_service_ends_in_good_order(machine: Machine, name: str) -> None:
+    process = machine.processes[name]
+    process.send_signal(getattr(signal, stages()[name].stop_signal))
+    assert process.wait(60) == 0, machine.log(name)
+    assert not machine.healthy(name)
 
 
 def test_kafkas_health_check_tells_whether_it_listens(machine: Machine) -> None:
@@ -46,50 +93,3 @@ def test_kafkas_health_check_tells_whether_it_listens(machine: Machine) -> None:
         assert not machine.healthy("kafka")
     finally:
         machine.names["127.0.0.1/19092"] = listening
-
-
-def test_a_model_is_made_once(model: Machine) -> None:
-    again = model.run("model")
-    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-
-
-def test_the_worker_goes_through_what_was_and_follows_what_is_streamed(worker: Machine) -> None:
-    history = SERVERS * TRAIN_ROWS
-    wait_until(lambda: metric(worker, "reconstream_records_consumed_total") >= history)
-    publisher = worker.start("publisher")
-    wait_until(
-        lambda: metric(worker, "reconstream_records_consumed_total") > history + SERVERS,
-        told=lambda: worker.log("publisher"),
-    )
-    assert metric(worker, "reconstream_records_rejected_total") == 0
-    assert metric(worker, "reconstream_records_late_total") == 0
-    # As it is stopped by its image's signal or the service's own.
-    publisher.send_signal(getattr(signal, compose()["services"]["publisher"]["stop_signal"]))
-    assert publisher.wait(60) == 130, worker.log("publisher")
-    assert "records were acknowledged by 'telemetry'" in worker.log("publisher")
-
-
-def test_the_dashboard_shows_the_workers_stream(worker: Machine) -> None:
-    assert not worker.healthy("dashboard")
-    dashboard = worker.start("dashboard")
-    wait_until(lambda: worker.healthy("dashboard"), told=lambda: worker.log("dashboard"))
-    # As a browser on the machine that the port is published on asks for it.
-    address = worker.names["127.0.0.1:9465"].replace("127.0.0.1", "localhost")
-    with urllib.request.urlopen(f"http://{address}/api/incidents", timeout=60) as answer:
-        assert answer.status == 200
-    dashboard.send_signal(getattr(signal, stages()["dashboard"].stop_signal))
-    assert dashboard.wait(60) == 0, worker.log("dashboard")
-    assert not worker.healthy("dashboard")
-
-
-def test_a_model_that_is_trained_anew_is_compared_with_the_present_one(worker: Machine) -> None:
-    done = worker.run("retrain")
-    assert done.returncode == 0, done.stderr
-    assert "registry" in done.stdout, done.stdout
-
-
-def test_the_worker_ends_in_good_order(worker: Machine) -> None:
-    (process,) = [each for each in worker.started if "run" in each.args]  # type: ignore[operator]
-    process.send_signal(getattr(signal, stages()["worker"].stop_signal))
-    assert process.wait(60) == 0, worker.log("worker")
-    assert not worker.healthy("worker")

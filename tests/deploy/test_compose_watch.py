@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.watch, pytest.mark.kafka]
 
 
 def ends_on_sigterm(machine: Machine, name: str) -> None:
-    process = machine.started[-1]
+    process = machine.processes[name]
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0, machine.log(name)
     assert not machine.healthy(name)
