@@ -106,6 +106,14 @@ def test_help_is_shown(slim):
     assert "Run the worker" in result.stdout
 
 
+def test_a_report_names_the_extra_that_it_needs_before_anything_is_replayed(slim, tmp_path):
+    (tmp_path / "telemetry.csv").write_text("timestamp,cpu\n0,1\n")
+    result = slim("-m", "detector", "replay", "telemetry.csv", "--model", "bundle", "--report", "out.html")
+    assert result.returncode == 2, result.stderr
+    assert "pip install 'reconstream[dashboard]'" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["telemetry.csv"]
+
+
 def test_training_names_the_extra_that_it_needs(slim, tmp_path):
     (tmp_path / "telemetry.csv").write_text("timestamp,cpu\n" + "".join(f"{t},{t % 7}\n" for t in range(0, 60_000, 60)))
     result = slim("-m", "detector", "train", "telemetry.csv", "--out", "bundle")

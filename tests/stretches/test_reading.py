@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +13,7 @@ from kafka.admin import KafkaAdminClient
 from msgspec import structs
 
 from detector.alerting.timestamps import parse_time
+from detector.cli import main
 from detector.cli.common.stretch_reader import StretchReader
 from detector.cli.replay.sources import Range, Watching, open_topics
 from detector.errors import ConfigError, KafkaUnavailableError, StateMismatchError
@@ -152,3 +154,24 @@ def test_what_is_gone(watched: Watched):
         assert reader.stretch(watched.of("pump-1")[-1]).agreement == TO_THE_LAST_BIT
     finally:
         reader.close()
+
+
+def test_a_report_of_what_was_lived(watched: Watched, tmp_path):
+    """From a checkpoint in mid-stream on, with the model that was in force; the page says what it began with."""
+    config, page = tmp_path / "detector.yaml", tmp_path / "report.html"
+    document = watched.settings.model_dump(mode="json", exclude_defaults=True)
+    config.write_text(json.dumps(document))
+    late = watched.of("pump-1")[-1]
+    first = late.source.first_offset - 40
+    given = ["replay", "-c", config, "--as-lived", "--from-offset", first, "--report", page]
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in given])
+    assert ended.value.code == 0
+    text = page.read_text()
+    assert f'id="incident-{late.incident_id}"' in text
+    assert f"{watched.cluster.input}/0" in text
+    assert "from the checkpoint at offset" in text
+    assert f"detector replay --as-lived -c {config} --since" in text
+    assert "Replay of pumps" in text
+    earlier = watched.of("pump-1")[0]
+    assert f'id="incident-{earlier.incident_id}"' not in text

@@ -64,9 +64,9 @@ def lasted(incident: IncidentSummary) -> str:
 def strength(incident: IncidentSummary) -> str:
     """How far beyond the threshold it went, or what else it was."""
     if incident.kind == "silence":
-        return f"silent for {number(incident.peak_ratio, 3)} times as long as may be"
+        return f"silent, {number(incident.peak_ratio, 3)} times the limit"
     if incident.kind == "frozen":
-        return f"frozen for {number(incident.peak_ratio, 3)} times as long as may be"
+        return f"frozen, {number(incident.peak_ratio, 3)} times the limit"
     return f"{number(incident.peak_ratio, 3)} times the threshold"
 
 
