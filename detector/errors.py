@@ -25,6 +25,10 @@ class KafkaUnavailableError(DetectorError):
     exit_code = 3
 
 
+class MissingTopicError(KafkaUnavailableError):
+    """A topic does not exist; somebody may still create it."""
+
+
 class BundleError(DetectorError):
     """A model bundle is missing, damaged, tampered with or does not fit the stream."""
 

@@ -9,6 +9,7 @@ from detector.errors import ConfigError
 from detector.settings import parse_duration
 
 NS_PER_SECOND = 1_000_000_000
+_LONGEST_SECONDS = 1e12
 
 
 def parse_moment(text: str, option: str, now: datetime) -> int:
@@ -29,7 +30,7 @@ def parse_moment(text: str, option: str, now: datetime) -> int:
             seconds = parse_duration(text)
         except ValueError:
             seconds = None
-        if not isinstance(seconds, float) or not math.isfinite(seconds):
+        if not isinstance(seconds, float) or not abs(seconds) < _LONGEST_SECONDS:
             raise ConfigError(
                 f"{option}: {text!r} is neither a time such as 2026-01-31T08:00:00Z nor a duration before now "
                 "such as 14d"

@@ -41,8 +41,8 @@ def health(
     """
     import os
 
-    from detector.cli.common.moments import parse_span
     from detector.errors import ConfigError
+    from detector.moments import parse_span
     from detector.observability.asking import Endpoint, ask, endpoint_of, tls_context
 
     if (url is None) == (config is None):

@@ -232,8 +232,8 @@ def _time_range_ns(tables: Sequence[Table]) -> tuple[int, int]:
 def _start_ns(text: str, now_ns: int) -> int:
     from datetime import UTC, datetime
 
-    from detector.cli.common.moments import parse_moment
     from detector.errors import ConfigError, InvalidRecordError
+    from detector.moments import parse_moment
     from detector.records.times import parse_iso_8601
 
     if text == "now":

@@ -9,7 +9,7 @@ from typing import Literal
 
 import structlog
 
-from detector.errors import DetectorError, KafkaUnavailableError, StateMismatchError
+from detector.errors import DetectorError, MissingTopicError, StateMismatchError
 from detector.kafka.errors import TransientKafkaError
 from detector.kafka.history import History
 from detector.records.values import InputPartition, Record
@@ -103,8 +103,8 @@ class Follower:
                 self._begin_anew(error)
                 failures = 0
                 continue
-            except KafkaUnavailableError as error:
-                self._say("missing" if "does not exist" in str(error) else "lost", str(error))
+            except MissingTopicError as error:
+                self._say("missing", str(error))
             except (DetectorError, TransientKafkaError, OSError) as error:
                 self._say("lost", str(error) or type(error).__name__)
             except Exception as error:

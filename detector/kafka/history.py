@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 
-from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.errors import KafkaUnavailableError, MissingTopicError, StateMismatchError
 from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 
@@ -43,14 +43,14 @@ class History:
         """All partitions of a topic.
 
         Raises:
-            KafkaUnavailableError: there is no such topic.
+            MissingTopicError: there is no such topic.
         """
         # A client that has only just started may not have the cluster's metadata yet.
         deadline = time.monotonic() + _METADATA_SECONDS
         while not (numbers := self._consumer.partitions_for_topic(topic)) and time.monotonic() < deadline:
             time.sleep(0.1)
         if not numbers:
-            raise KafkaUnavailableError(f"topic {topic!r} does not exist on the cluster; check the name, or create it")
+            raise MissingTopicError(f"topic {topic!r} does not exist on the cluster; check the name, or create it")
         return [InputPartition(topic, number) for number in sorted(numbers)]
 
     def first_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:

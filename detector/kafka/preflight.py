@@ -11,7 +11,7 @@ import kafka.errors as kafka_errors
 from kafka.admin import ACLOperation
 from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest, MetadataRequest
 
-from detector.errors import KafkaUnavailableError
+from detector.errors import KafkaUnavailableError, MissingTopicError
 from detector.kafka.probe import BrokerConnection
 from detector.kafka.sockets import Clock, ConnectError, close_quietly, connect
 from detector.settings import KafkaSettings
@@ -74,7 +74,8 @@ def check_topics(
 
     Raises:
         ConfigError: a file that the settings name cannot be used.
-        KafkaUnavailableError: a topic is missing, or a right; the message names all of them.
+        MissingTopicError: topics are missing, and nothing else is wrong; the message names them.
+        KafkaUnavailableError: rights are missing, or topics too; the message names all of them.
     """
     names = list(dict.fromkeys([*read, *write]))
     if not names:
@@ -97,7 +98,8 @@ def check_topics(
         if problem is not None:
             problems.append(problem)
     if problems:
-        raise KafkaUnavailableError("; ".join(problems))
+        missing = sum(_is_missing(topics[name]) for name in names)
+        raise (MissingTopicError if missing == len(problems) else KafkaUnavailableError)("; ".join(problems))
     return {name: len(topics[name].partitions) for name in names}
 
 
@@ -194,6 +196,10 @@ def _check_advertised(address: str, brokers: Sequence[str], clock: Clock) -> Non
     )
 
 
+def _is_missing(topic: Any) -> bool:
+    return kafka_errors.for_code(topic.error_code) is kafka_errors.UnknownTopicOrPartitionError
+
+
 def _topic_problem(topic: Any, wanted: Sequence[ACLOperation], who: str) -> str | None:
     rights = " and ".join(operation.name.capitalize() for operation in wanted)
     error = kafka_errors.for_code(topic.error_code)
@@ -201,7 +207,7 @@ def _topic_problem(topic: Any, wanted: Sequence[ACLOperation], who: str) -> str 
         return (
             f"{who} may not see the topic {topic.name!r}, if there is one; grant the rights Describe and {rights} on it"
         )
-    if error is kafka_errors.UnknownTopicOrPartitionError:
+    if _is_missing(topic):
         return f"the topic {topic.name!r} does not exist on the cluster; check its name, or create it"
     if error is kafka_errors.InvalidTopicError:
         return f"{topic.name!r} is no valid name of a topic; correct it"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from detector.cli.common.moments import parse_moment, parse_span
 from detector.errors import ConfigError
+from detector.moments import parse_moment, parse_span
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW_NS = 1_772_366_400_500_000_000
@@ -44,7 +44,19 @@ class TestMoment:
         assert parse_moment(text, "--since", NOW) == NOW_NS - before_ns
 
     @pytest.mark.parametrize(
-        "text", ["yesterday", "2026-13-01", "", "-", "5 fortnights", "2026-01-01T25:00", "nan", "inf"]
+        "text",
+        [
+            "yesterday",
+            "2026-13-01",
+            "",
+            "-",
+            "5 fortnights",
+            "2026-01-01T25:00",
+            "nan",
+            "inf",
+            "1e305",
+            "9999999999999d",
+        ],
     )
     def test_anything_else_is_refused_with_both_ways_to_write_it(self, text):
         with pytest.raises(ConfigError) as refused:

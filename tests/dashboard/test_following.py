@@ -13,7 +13,7 @@ from kafka.errors import KafkaTimeoutError
 from detector.broker import LocalBroker
 from detector.dashboard.board import Board
 from detector.dashboard.following import Follower
-from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.errors import KafkaUnavailableError, MissingTopicError, StateMismatchError
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.records.values import InputPartition, PlainRecord, Record
@@ -164,7 +164,7 @@ def test_only_what_is_written_from_a_time_on_counts(log: Log, taken: Taken, foll
 @pytest.mark.parametrize(
     ("trouble", "state", "detail"),
     [
-        (KafkaUnavailableError("topic 'events' does not exist on the cluster; check the name"), "missing", "check the"),
+        (MissingTopicError("topic 'events' does not exist on the cluster; check the name"), "missing", "check the"),
         (KafkaUnavailableError("no records of events/0 arrived for 60 s"), "lost", "no records"),
         (KafkaTimeoutError("broker went away"), "lost", "broker went away"),
         (OSError("no route"), "lost", "no route"),

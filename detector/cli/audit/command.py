@@ -123,8 +123,8 @@ def _moments(since: str | None, until: str | None) -> tuple[int | None, int | No
     """Milliseconds since the epoch of Unix."""
     from datetime import UTC, datetime
 
-    from detector.cli.common.moments import parse_moment
     from detector.errors import ConfigError
+    from detector.moments import parse_moment
 
     now = datetime.now(UTC)
     start = None if since is None else max(0, parse_moment(since, "--since", now) // 1_000_000)

@@ -100,12 +100,12 @@ def from_topic(
     import os
     from itertools import islice
 
-    from detector.cli.common.moments import NS_PER_SECOND
     from detector.cli.common.progress import RecordProgress
     from detector.errors import ConfigError
     from detector.kafka.client import consumer_config
     from detector.kafka.history import History
     from detector.kafka.preflight import check_cluster, check_topics
+    from detector.moments import NS_PER_SECOND
     from detector.records.decoders import decoder
     from detector.records.reader import RecordReader
     from detector.settings import KafkaSettings, RecordSettings

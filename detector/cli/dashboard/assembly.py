@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -22,10 +23,10 @@ from detector.dashboard.parts import Parts
 from detector.dashboard.pictures import Artist, timeline_picture
 from detector.dashboard.pulse import Pulse
 from detector.dashboard.server import serve
+from detector.errors import MissingTopicError
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
-from detector.kafka.topics import describe_topics
 from detector.observability.http_access import BasicAuth
 from detector.settings import Settings
 
@@ -51,8 +52,10 @@ def run_dashboard(settings: Settings, config: str, since_ns: int, started: Calla
     auth = None if dashboard.auth is None else BasicAuth(dashboard.auth, "dashboard.auth")
     check_cluster(settings.kafka)
     topics = settings.topics
-    # The worker creates the one, the first verdict the other; until then the page says so.
-    check_topics(settings.kafka, list(describe_topics(settings.kafka, [topics.events, topics.feedback])))
+    for topic in (topics.events, topics.feedback):
+        # The worker creates the one, the first verdict the other; until then the page says so.
+        with contextlib.suppress(MissingTopicError):
+            check_topics(settings.kafka, [topic])
     board = Board(dashboard.max_incidents)
     followers: list[Follower] = []
     studio = Studio(Artist(lambda: StretchReader(settings)))

@@ -65,11 +65,11 @@ def evaluate(
     import os
 
     from detector.cli.common.judgement import names_in
-    from detector.cli.common.moments import parse_span
     from detector.cli.evaluate.earlier import Earlier
     from detector.cli.evaluate.running import Asked, run
     from detector.errors import ConfigError
     from detector.evaluation import plan
+    from detector.moments import parse_span
     from models.architectures import find
     from models.errors import ModelsError
 

@@ -119,9 +119,9 @@ def missed(
     from datetime import UTC, datetime
 
     from detector.alerting.timestamps import format_time
-    from detector.cli.common.moments import parse_moment
     from detector.errors import ConfigError
     from detector.feedback.verdicts import Verdict, missed_id
+    from detector.moments import parse_moment
 
     settings = _settings(config, needed=file is None)
     names = [] if settings is None else [item.name for item in settings.streams]

@@ -166,8 +166,8 @@ def _open(
 ) -> Opened:
     from datetime import UTC, datetime
 
-    from detector.cli.common.moments import parse_moment
     from detector.cli.replay.sources import Range, open_files, open_topics
+    from detector.moments import parse_moment
 
     if history:
         return open_files(history, settings, time_column, series_column, series, Range())

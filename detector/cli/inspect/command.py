@@ -82,12 +82,12 @@ def inspect(
 
     from detector.alerting.timestamps import format_time
     from detector.cli.common.bundles import place_of
-    from detector.cli.common.moments import parse_moment
     from detector.cli.inspect.report import print_view, write_view
     from detector.cli.inspect.target import Target
     from detector.cli.replay.command import replay_settings
     from detector.cli.replay.sources import Range
     from detector.errors import ConfigError
+    from detector.moments import parse_moment
 
     for path in out or ():
         if path.suffix.lower() not in _SUFFIXES:

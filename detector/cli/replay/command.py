@@ -330,8 +330,8 @@ def _source(settings: Settings, files: list[Path] | None) -> str:
 def _times(since: str | None, until: str | None) -> tuple[int | None, int | None]:
     from datetime import UTC, datetime
 
-    from detector.cli.common.moments import parse_moment
     from detector.errors import ConfigError
+    from detector.moments import parse_moment
 
     now = datetime.now(UTC)
     start = None if since is None else parse_moment(since, "--since", now)

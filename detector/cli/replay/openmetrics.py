@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from detector.cli.common.moments import parse_span
 from detector.errors import ConfigError
+from detector.moments import parse_span
 from detector.observability.replay_metrics import REPLAY_PREFIX
 from detector.openmetrics import ReplayMetrics
 from detector.replay import Taken

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from detector.cli.common.assemble import for_source, open_bundle, residency, stream_context
 from detector.cli.common.listening import Listener
-from detector.cli.common.moments import NS_PER_SECOND, parse_span
 from detector.cli.replay.as_lived import LivedReplay
 from detector.comparison import ShadowReplay
 from detector.context import StreamContext
@@ -19,6 +18,7 @@ from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
 from detector.lived.past import Begun, Past, unknown
 from detector.model_address import ModelPlace
+from detector.moments import NS_PER_SECOND, parse_span
 from detector.records.values import InputPartition, PlainRecord, Record
 from detector.replay import Chunk, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
 from detector.settings import Settings

@@ -64,12 +64,12 @@ def retrain(
     import os
     import sys
 
-    from detector.cli.common.moments import parse_span
     from detector.cli.retrain.report import print_report
     from detector.cli.retrain.rounds import Request, Rounds
     from detector.cli.train.page import check_page
     from detector.errors import ConfigError
     from detector.model_address import RegistryReference
+    from detector.moments import parse_span
     from detector.observability.logs import configure_logging
     from detector.settings_file import load_settings
 

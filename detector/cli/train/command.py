@@ -203,13 +203,13 @@ def train(
 
     from detector.cli.common.bundles import BundleSource
     from detector.cli.common.judgement import incident_counter, names_in, scales_in
-    from detector.cli.common.moments import parse_moment, parse_span
     from detector.cli.common.series_data import between, from_files, from_topic
     from detector.cli.models.registry import push_bundle, registry_of
     from detector.cli.train.auto import AUTO, THRESHOLD, choose, given, refuse_what_is_chosen
     from detector.cli.train.page import check_page, write_page
     from detector.cli.train.report import EpochProgress, as_document, print_report
     from detector.errors import BundleError, ConfigError
+    from detector.moments import parse_moment, parse_span
     from detector.settings import IncidentSettings
     from detector.training_data import median_period_seconds
     from models.architectures import find
