@@ -8,7 +8,7 @@ from typing import Any
 from detector.lived.log import LogReader, read_log
 from detector.records.values import InputPartition, PlainRecord
 from detector.state import STATE_VERSION, Checkpoint, CheckpointPart, Control, Epoch
-from detector.state.checkpoints import encode_checkpoint, encode_part
+from detector.state.checkpoints import CHECKPOINT_VERSION, encode_checkpoint, encode_part
 from detector.state.epochs import EPOCH_VERSION, encode_epoch
 from detector.state.keys import epoch_key
 
@@ -59,9 +59,9 @@ class History:
 
     def checkpoint(self, begun: int, at: int) -> None:
         for _ in range(2):
-            self.append("p", begun, encode_part(CheckpointPart(STATE_VERSION, begun, [])))
+            self.append("p", begun, encode_part(CheckpointPart(CHECKPOINT_VERSION, begun, [])))
         control = Control(STATE_VERSION, at, begun, None, "m", "f", 0, 1)
-        self.append("k", begun, encode_checkpoint(Checkpoint(STATE_VERSION, "s", "input", 0, begun, 2, control)))
+        self.append("k", begun, encode_checkpoint(Checkpoint(CHECKPOINT_VERSION, "s", "input", 0, begun, 2, control)))
 
 
 def test_it_reads_on():
