@@ -74,15 +74,18 @@ DRAW_ALL = """async () => {
 }"""
 
 
-@pytest.mark.parametrize(
-    ("name", "width", "scheme"), [("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 380, "light")]
-)
-def test_every_picture_is_drawn(open_page, screenshot, page_file, name, width, scheme):
-    with open_page(page_file, width=width, height=900, scheme=scheme) as page:
+def test_every_picture_is_drawn_light_and_dark_wide_and_narrow(open_page, screenshot, page_file):
+    with open_page(page_file, width=1280, height=900) as page:
         page.evaluate(DRAW_ALL)
         assert page.evaluate("window.reconstream.drawn()") == page.locator(".drawing").count() == 11
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        screenshot(page, f"pictures-{name}", full_page=True)
+        screenshot(page, "pictures-light", full_page=True)
+        page.click(".theme-toggle")
+        screenshot(page, "pictures-dark", full_page=True)
+        page.click(".theme-toggle")
+        page.set_viewport_size({"width": 380, "height": 800})
+        page.wait_for_function("document.querySelector('#incident .drawing > *').getBoundingClientRect().width < 380")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
+        screenshot(page, "pictures-phone", full_page=True)
 
 
 def test_a_tap_on_a_bar_leads_to_the_incident(open_page, page_file):

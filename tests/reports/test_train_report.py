@@ -91,15 +91,17 @@ def test_the_page_tells_what_the_report_tells(page_file, telemetry):
 
 
 @pytest.mark.watch
-@pytest.mark.parametrize(
-    ("name", "width", "scheme"), [("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 380, "light")]
-)
-def test_the_page_is_drawn(open_page, screenshot, page_file, name, width, scheme):
-    with open_page(page_file, width=width, height=900, scheme=scheme) as page:
+def test_the_page_is_drawn_light_and_dark_wide_and_narrow(open_page, screenshot, page_file):
+    with open_page(page_file, width=1280, height=900) as page:
         page.evaluate(DRAW_ALL)
         assert page.evaluate("window.reconstream.drawn()") == page.locator(".drawing").count() >= 6
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        screenshot(page, f"train-report-{name}", full_page=True)
+        screenshot(page, "train-report-light", full_page=True)
+        page.click(".theme-toggle")
+        screenshot(page, "train-report-dark", full_page=True)
+        page.set_viewport_size({"width": 380, "height": 800})
+        page.wait_for_function("document.querySelector('#loss .drawing > *').getBoundingClientRect().width < 380")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 380
+        screenshot(page, "train-report-phone", full_page=True)
 
 
 def test_a_choice_is_told_with_all_that_was_tried(telemetry, tmp_path):
