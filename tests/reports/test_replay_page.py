@@ -199,3 +199,21 @@ def test_the_page_is_a_file_for_a_browser_and_appears_as_a_whole(usage: Callable
     assert "none" in usage(4, *given, "--report", before)
     assert before.read_text() == "of yesterday"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "web.csv"]
+
+
+def test_gaps_close_incidents_at_the_other_threshold_as_at_the_first(records):
+    """Where a series pauses its incident ends and another one begins, whatever else lies in the same batch."""
+    pauses = {f"series-{number}".encode(): 30 + 17 * number for number in range(6)}
+    with_gaps = [
+        record
+        for record in records
+        if not 0 <= (record.timestamp - START_MS) // 1000 % 60 - pauses[record.key] % 60 < 5
+    ]
+    found = findings(with_gaps, other=1.0)
+    assert found.second is not None
+
+    def told(one: Any) -> tuple[Any, ...]:
+        return one.series, one.started_ns, one.ended_ns, one.closed_ns, one.close_reason, one.last_offset
+
+    assert {one.close_reason for one in found.incidents} >= {"quiet", "gap"}
+    assert list(map(told, found.second.incidents)) == list(map(told, found.incidents))
