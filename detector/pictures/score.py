@@ -123,12 +123,14 @@ def origin(stretch: Stretch, order: Sequence[int], x_range: Any, *, last: bool) 
         if name != "channel"
     }
     data |= {"channel": columns["channel"], "row": [rows[name] for name in columns["channel"]]}
+    # By its root, so that what lasts for hours can be seen beside a peak.
+    data["shade"] = np.sqrt(np.maximum(data["contribution"], 0.0))
     source = ColumnDataSource(data, name="origin")
-    top = float(np.max(data["contribution"], initial=0.0)) or 1.0
+    top = float(np.max(data["shade"], initial=0.0)) or 1.0
     mapper = LinearColorMapper(palette=["#eeeeee", "#cc0000"], low=0.0, high=top, tags=[HEAT])
     cells = found.hbar(
         y="row", left="left", right="right", height=0.9, source=source, line_color=None,
-        fill_color={"field": "contribution", "transform": mapper},
+        fill_color={"field": "shade", "transform": mapper},
     )  # fmt: skip
     found.grid.visible = False
     if len(shown) > 24:

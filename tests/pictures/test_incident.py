@@ -41,7 +41,10 @@ def test_channels_that_are_blamed_come_first_with_their_share():
     assert second.startswith("cpu   1%")
     # What adds next to nothing has no panel of its own; the picture of all channels has it.
     assert [title.split("   ")[0] for title in rest] == ["Score", "What every channel adds to the score"]
-    assert set(sources(picture)["origin"].data["channel"]) == {"cpu", "disk", "net"}
+    cells = sources(picture)["origin"].data
+    assert set(cells["channel"]) == {"cpu", "disk", "net"}
+    assert cells["channel"][int(np.argmax(cells["shade"]))] == "disk"
+    np.testing.assert_allclose(cells["shade"] ** 2, cells["contribution"], rtol=1e-5)
 
 
 def test_other_channels_are_shown_when_they_are_asked_for():
