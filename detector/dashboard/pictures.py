@@ -15,6 +15,9 @@ from detector.stretches.stretch import Course, Stretch
 EARLIER_SECONDS = {"last day": 86_400.0, "last week": 7 * 86_400.0}
 """How much earlier the same series is shown as well, by name."""
 
+# With more the list would be out of sight; filters bring the others up.
+_TIMELINE_ROWS = 8
+
 
 class Reader(Protocol):
     """Recomputes stretches; belongs to the thread that made it."""
@@ -86,7 +89,8 @@ def timeline_picture(incidents: Sequence[Incident], since_ns: int, until_ns: int
         since_ns: Event time at the left.
         until_ns: Event time at the right.
     """
-    return dict(as_item(timeline([incident.summary for incident in incidents], since_ns, until_ns)))
+    summaries = [incident.summary for incident in incidents]
+    return dict(as_item(timeline(summaries, since_ns, until_ns, most_rows=_TIMELINE_ROWS)))
 
 
 def _document(event: Event, stretch: Stretch, earlier: dict[str, Course]) -> dict[str, Any]:

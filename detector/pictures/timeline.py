@@ -28,7 +28,7 @@ _HOURLY_DAYS = 4
 ROLES = f"role:{','.join(SEVERITIES)}"
 
 
-def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int) -> figure:
+def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int, most_rows: int = MOST_ROWS) -> figure:
     """Incidents as bars, a row for each series, those with the gravest at the top.
 
     What the reader picks is told by an event of the page, ``reconstream:select``, with ids of incidents.
@@ -37,8 +37,9 @@ def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int)
         incidents: In any order; none is fine.
         since_ns: Event time at the left.
         until_ns: Event time at the right; open incidents last up to it.
+        most_rows: Series with a row of their own; what befell others is in one row together, at the foot.
     """
-    return _draw(incidents, _rows(incidents), since_ns, until_ns)
+    return _draw(incidents, _rows(incidents, most_rows), since_ns, until_ns)
 
 
 def _draw(incidents: Sequence[IncidentSummary], rows: _Rows, since_ns: int, until_ns: int, name: str = "") -> figure:
@@ -161,7 +162,7 @@ class _Rows:
     of: Mapping[tuple[str, str], str]
 
 
-def _rows(incidents: Sequence[IncidentSummary]) -> _Rows:
+def _rows(incidents: Sequence[IncidentSummary], most: int = MOST_ROWS) -> _Rows:
     """A row for each series, the gravest first; what is too many shares the last one."""
     worst: dict[tuple[str, str], tuple[int, float]] = {}
     for one in incidents:
@@ -170,11 +171,11 @@ def _rows(incidents: Sequence[IncidentSummary]) -> _Rows:
         worst[key] = max(worst.get(key, rank), rank)
     order = sorted(worst, key=lambda key: (-worst[key][0], -worst[key][1], key))
     several = len({stream for stream, _ in order}) > 1
-    names = {key: f"{key[0]} / {key[1]}" if several else key[1] for key in order[:MOST_ROWS]}
+    names = {key: f"{key[0]} / {key[1]}" if several else key[1] for key in order[:most]}
     short = short_names(list(names.values()))
     row_of = {key: short[name] for key, name in names.items()}
     labels = list(row_of.values())
-    if rest := order[MOST_ROWS:]:
+    if rest := order[most:]:
         labels.append(f"{len(rest):,} other series")
         row_of |= dict.fromkeys(rest, labels[-1])
     return _Rows(labels, row_of)

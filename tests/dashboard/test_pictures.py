@@ -105,3 +105,22 @@ def test_a_timeline_names_its_incidents() -> None:
     board.take_events([record(ONE)])
     picture = timeline_picture(board.view().incidents, parse_time(ONE.started_at), parse_time(ONE.updated_at))
     assert ONE.incident_id in json.dumps(picture)
+
+
+def test_a_timeline_of_many_series_has_room_for_few_and_tells_of_the_others_together() -> None:
+    board = Board(100)
+    board.take_events(record(event(f"{n:02x}", series=f"host-{n:02}", ratio=100.0 - n)) for n in range(30))
+    picture = timeline_picture(board.view().incidents, parse_time(ONE.started_at), parse_time(ONE.updated_at))
+    text = json.dumps(picture)
+    assert "22 other series" in text
+    (rows,) = [model for model in _models(picture["doc"]) if model.get("name") == "FactorRange"]
+    assert len(rows["attributes"]["factors"]) == 9
+
+
+def _models(found: Any) -> list[dict[str, Any]]:
+    if isinstance(found, dict):
+        inner = [one for value in found.values() for one in _models(value)]
+        return [found, *inner] if "attributes" in found else inner
+    if isinstance(found, list):
+        return [one for value in found for one in _models(value)]
+    return []
