@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,20 +86,22 @@ def run(arguments: Sequence[str], quiet: bool = False) -> str:
     return process.stdout
 
 
-def train(bundle_dir: Path) -> Path:
-    """The bundle for the shipped telemetry; trained once, and again only when the data or the code changed."""
+def train(bundle_dir: Path) -> tuple[Path, Path]:
+    """The bundle for the shipped telemetry and its report; made once, and again only when data or code changed."""
     files = sorted(TELEMETRY.glob("train/*.parquet"))
     digest = hashlib.sha256()
     for path in [*files, *sorted((HERE.parent / "models").rglob("*.py"))]:
         digest.update(path.read_bytes())
     digest.update(repr(TRAINING).encode())
     bundle = bundle_dir / digest.hexdigest()[:12]
-    if bundle.is_dir():
+    report = bundle.with_suffix(".html")
+    if bundle.is_dir() and report.exists():
         console.print(f"  trained by an earlier run: {os.path.relpath(bundle)}")
         run(["models", "show", str(bundle)])
     else:
-        run(["train", *map(str, files), "--out", str(bundle), *TRAINING])
-    return bundle
+        shutil.rmtree(bundle, ignore_errors=True)
+        run(["train", *map(str, files), "--out", str(bundle), "--report", str(report), *TRAINING])
+    return bundle, report
 
 
 def write_config(path: Path, bootstrap: str, run_id: str, bundle: Path) -> str:
@@ -108,7 +111,8 @@ def write_config(path: Path, bootstrap: str, run_id: str, bundle: Path) -> str:
         "kafka": {"bootstrap_servers": bootstrap},
         "worker": {"group": f"demo-{run_id}", "instance": "worker-1"},
         "topics": {
-            name: f"demo-{run_id}.{name.replace('_', '-')}" for name in ("events", "dead_letters", "state", "epochs")
+            name: f"demo-{run_id}.{name.replace('_', '-')}"
+            for name in ("events", "dead_letters", "state", "epochs", "feedback")
         },
         "streams": [{"name": "servers", "topic": topic, "model": str(bundle)}],
         "http": {"port": 0},
@@ -153,6 +157,26 @@ class Worker:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(40)
+
+
+@contextlib.contextmanager
+def dashboard(config: Path, log: Path) -> Iterator[str]:
+    """``detector dashboard`` while the block runs; its address.
+
+    Raises:
+        DemoError: it did not start.
+    """
+    command = show(["dashboard", "-c", str(config), "--port", "0"])
+    with log.open("ab") as stream:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stream, stdin=subprocess.DEVNULL, text=True)
+    try:
+        line = process.stdout.readline() if process.stdout is not None else ""
+        if not line:
+            raise DemoError(f"the dashboard did not start; see {log}")
+        yield line.removeprefix("dashboard:").strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
 
 
 def scrape(url: str, name: str) -> float:
@@ -316,7 +340,7 @@ def demo(address: str | None, keep: bool) -> None:
     step(1, "A real Apache Kafka")
     with kafka(address) as bootstrap, contextlib.ExitStack() as stack:
         step(2, "Train an LSTM that carries its memory, on two weeks of normal operation")
-        bundle = train(WORK / "models")
+        bundle, training = train(WORK / "models")
         topic = write_config(config, bootstrap, run_id, bundle)
 
         step(3, "Watch the live topic, and restart half-way")
@@ -351,8 +375,9 @@ def demo(address: str | None, keep: bool) -> None:
             worker.stop()
 
         step(4, "Replay the topic's history through the same model")
-        replayed_path = WORK / "replayed-events.jsonl"
-        summary = json.loads(run(["replay", "-c", str(config), "--events", str(replayed_path), "--json"], quiet=True))
+        replayed_path, report = WORK / "replayed-events.jsonl", WORK / "replay.html"
+        replay = ["replay", "-c", str(config), "--events", str(replayed_path), "--report", str(report), "--json"]
+        summary = json.loads(run(replay, quiet=True))
         replayed = [decode(line) for line in replayed_path.read_bytes().splitlines()]
         console.print(f"  {summary['records']:,} records in {summary['seconds']:.1f} s, {len(replayed)} events")
 
@@ -381,12 +406,17 @@ def demo(address: str | None, keep: bool) -> None:
                 "across a restart"
                 + f"\nreplay: [bold]{total / summary['seconds']:,.0f}[/] records per second of "
                 f"{summary['channels']} channels, "
-                "end to end through Kafka",
+                "end to end through Kafka"
+                + f"\nto look at: [link={report.as_uri()}]{os.path.relpath(report)}[/], what the replay found, and "
+                f"[link={training.as_uri()}]{os.path.relpath(training)}[/], how the model was trained",
                 title="reconstream", title_align="left", border_style="green", expand=False,
             )
         )  # fmt: skip
         if keep:
-            console.print(f"\nKafka     {bootstrap}\nmetrics   {url}\nevents    topic demo-{run_id}.events")
+            console.print()
+            page = stack.enter_context(dashboard(config, WORK / f"dashboard-{run_id}.log"))
+            console.print(f"\n[bold]dashboard {page}[/]")
+            console.print(f"Kafka     {bootstrap}\nmetrics   {url}\nevents    topic demo-{run_id}.events")
             console.print(f"settings  {os.path.relpath(config)}\n\nPress Ctrl-C to stop.")
             with contextlib.suppress(KeyboardInterrupt):
                 while True:
