@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +43,7 @@ def onnx_graph(data: bytes, spec: ModelSpec, source: str, threads: int = 1) -> G
     Raises:
         BundleError: see `open_onnx`.
     """
+    _without_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -80,3 +82,11 @@ def _run(session: Any, tensors: Tensors) -> dict[str, Float32]:
     if len(outputs) == 1:  # the exporter then keeps the name of the layer
         return {RECONSTRUCTION: found[0]}
     return {output.name: tensor for output, tensor in zip(outputs, found, strict=True)}
+
+
+def _without_telemetry() -> None:
+    """Before its first import: ONNX Runtime 1.32 reports to its makers of its own accord, on Linux too.
+
+    Its function ``disable_telemetry_events`` comes too late: by then a device id lies in the user's cache.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
