@@ -331,7 +331,7 @@ def demo(address: str | None, keep: bool) -> None:
     Raises:
         DemoError: one of them did not do what it should.
     """
-    WORK.mkdir(exist_ok=True)
+    (WORK / "models").mkdir(parents=True, exist_ok=True)
     run_id = datetime.now(UTC).strftime("%H%M%S") + f"-{os.getpid()}"
     config, log = WORK / "detector.yaml", WORK / f"worker-{run_id}.log"
     live_files = sorted(map(str, TELEMETRY.glob("live/*.parquet")))
