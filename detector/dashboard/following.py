@@ -34,6 +34,7 @@ class Link:
         since_ns: Wall time from which on it has been so.
         detail: Why, for people; empty where the state says all.
         behind_records: Records that are still to be read, markers of transactions among them.
+        read_once: Whether all was read at some time.
         lost_ranges: How often retention, or a new topic under the name, took records before they were read.
     """
 
@@ -42,6 +43,7 @@ class Link:
     since_ns: int
     detail: str = ""
     behind_records: int = 0
+    read_once: bool = False
     lost_ranges: int = 0
 
 
@@ -177,7 +179,14 @@ class Follower:
         if (before.state, before.detail, before.behind_records) == (state, detail, behind):
             return
         since_ns = before.since_ns if before.state == state else self._clock()
-        self._link = replace(before, state=state, since_ns=since_ns, detail=detail, behind_records=behind)
+        self._link = replace(
+            before,
+            state=state,
+            since_ns=since_ns,
+            detail=detail,
+            behind_records=behind,
+            read_once=before.read_once or state == "live",
+        )
         if state != before.state:
             if state == "lost" or (state == "missing" and self._needed):
                 _LOG.warning("topic cannot be followed", topic=self._topic, state=state, reason=detail)

@@ -136,6 +136,7 @@ def test_all_is_read_and_then_what_comes(log: Log, taken: Taken, follow: Callabl
     found = follow()
     wait(lambda: found.link.state == "live")
     assert taken.places == [(0, 0), (0, 1), (0, 3)]
+    assert found.link.read_once
     log.ends[0] = 6  # a transaction's marker
     log.add(7)
     wait(lambda: len(taken.places) == 4)
@@ -180,6 +181,7 @@ def test_an_outage_is_told_and_outlasted(
     log.trouble = trouble
     wait(lambda: found.link.state == state)
     assert detail in found.link.detail
+    assert found.link.read_once
     log.add(1)
     log.trouble = None
     wait(lambda: found.link.state == "live")

@@ -208,9 +208,15 @@ def test_a_login_is_asked_for_and_names_the_author(open_site: Callable[..., Site
     assert site.given[0].author == "jo"
 
 
-def test_probes_tell_whether_the_page_is_up_to_date(site: Site) -> None:
+def test_probes_tell_whether_there_is_something_to_show(site: Site) -> None:
+    site.links = [Link("events", "catching_up", NOW_NS), Link("feedback", "missing", NOW_NS)]
+    assert site.ask("/readyz")[0] == 503
+    site.links = [Link("events", "live", NOW_NS, read_once=True), Link("feedback", "missing", NOW_NS)]
     status, _, body = site.ask("/readyz")
     assert (status, body) == (200, {"status": "ok", "topics": {"events": "live", "feedback": "missing"}})
+    # An outage is told on the page, which must be reachable for that.
+    site.links = [Link("events", "lost", NOW_NS, "no broker", read_once=True)]
+    assert site.ask("/readyz")[::2] == (200, {"status": "ok", "topics": {"events": "lost"}})
     site.links = [Link("events", "lost", NOW_NS, "no broker")]
     assert site.ask("/healthz")[0] == 200
     assert site.ask("/readyz")[0] == 503
