@@ -14,7 +14,7 @@ import numpy as np
 
 from detector.alerting.dead_letter import dead_letter
 from detector.alerting.events import Event, Kind
-from detector.alerting.incidents import IncidentTracker, ScoredSample
+from detector.alerting.incidents import IncidentTracker
 from detector.alerting.policy import Severity
 from detector.alerting.silence import Moment
 from detector.alerting.telling import KIND
@@ -23,6 +23,7 @@ from detector.context import StreamContext
 from detector.errors import InvalidRecordError
 from detector.outcome import Outcome, ScoreRows
 from detector.records.values import Record
+from detector.scored import scored_sample
 from detector.scoring.scores import Scores
 from detector.series.eviction import EvictionCounters
 from detector.series.frozen import FreezeNotice
@@ -228,18 +229,7 @@ class PartitionPipeline:
             # NaN compares false: an unknown score neither opens nor quiets anything.
             if not (score > quiet or (score == score and tracker.needs_attention(series))):
                 continue
-            events = tracker.advance(
-                ScoredSample(
-                    series=series,
-                    time_ns=int(batch.time_ns[index]),
-                    offset=int(batch.offsets[index]),
-                    start_offset=int(batch.start_offsets[index]),
-                    score=score,
-                    contributions=scores.contributions[index],
-                    seen=scores.seen[index],
-                    expected=scores.expected[index],
-                )
-            )
+            events = tracker.advance(scored_sample(batch, scores, index))
             self._emit(series, events, outcome)
 
     def _reset(self, reset: Reset, outcome: Outcome) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from detector.alerting.events import Event
-from detector.alerting.incidents import IncidentTracker, ScoredSample
+from detector.alerting.incidents import IncidentTracker
 from detector.alerting.policy import IncidentPolicy
 from detector.alerting.timestamps import parse_time
 from detector.context import StreamContext
 from detector.observers import watched
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, Taken
+from detector.scored import scored_sample
 from detector.scoring.scores import Scores
 from detector.series.values import Reset, WindowBatch
 
@@ -98,16 +99,5 @@ class _Tracking:
             series, score = batch.series[index], float(scores.score[index])
             if not (score > self._policy.quiet_score or tracker.needs_attention(series)):
                 continue
-            found += tracker.advance(
-                ScoredSample(
-                    series=series,
-                    time_ns=int(batch.time_ns[index]),
-                    offset=int(batch.offsets[index]),
-                    start_offset=int(batch.start_offsets[index]),
-                    score=score,
-                    contributions=scores.contributions[index],
-                    seen=scores.seen[index],
-                    expected=scores.expected[index],
-                )
-            )
+            found += tracker.advance(scored_sample(batch, scores, index))
         return found

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.alerting.events import Event
-from detector.alerting.incidents import IncidentTracker, ScoredSample
+from detector.alerting.incidents import IncidentTracker
 from detector.alerting.policy import IncidentPolicy
+from detector.scored import scored_sample
 from detector.scoring.scores import Scores
 from detector.series.spec import WindowSpec
 from detector.series.values import Reset, WindowBatch
@@ -134,20 +135,7 @@ class _Run:
         for index, (series, score) in enumerate(zip(batch.series[start:stop], values, strict=True), start):
             if not (score > quiet or (score == score and self._tracker.needs_attention(series))):
                 continue
-            opened += _openings(
-                self._tracker.advance(
-                    ScoredSample(
-                        series=series,
-                        time_ns=int(batch.time_ns[index]),
-                        offset=int(batch.offsets[index]),
-                        start_offset=int(batch.start_offsets[index]),
-                        score=score,
-                        contributions=scores.contributions[index],
-                        seen=scores.seen[index],
-                        expected=scores.expected[index],
-                    )
-                )
-            )
+            opened += _openings(self._tracker.advance(scored_sample(batch, scores, index)))
         return opened
 
     def _reset(self, reset: Reset, later: Sequence[str] = ()) -> None:

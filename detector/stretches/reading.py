@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from detector.alerting.timestamps import parse_time
 from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.kafka.history import History
-from detector.lived.log import EpochLog
 from detector.lived.past import Past
-from detector.lived.plan import Plan, Stage, make_plan
 from detector.lived.walk import Walk
 from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, Record
@@ -24,6 +22,7 @@ from detector.stretches.clip import Clip
 from detector.stretches.samples import Samples, as_stretch
 from detector.stretches.single import Around, Gatherer, SingleScorer, Unscored
 from detector.stretches.stretch import Course, Stretch
+from detector.stretches.way import Lived, Reach, Standin, Way, find_way
 
 BEFORE = 64
 AFTER = 32
@@ -34,31 +33,6 @@ _NS = 1_000_000_000
 # Record timestamps may differ from event times by this much.
 _MARGIN_NS = 600 * _NS
 _STEP_WITHOUT_PERIOD_NS = 60 * _NS
-
-
-@dataclass(frozen=True, slots=True)
-class Standin:
-    """What is used where nobody knows how an event was made.
-
-    Attributes:
-        context: Of the stream.
-        note: For people: what it is.
-        same_model: Whether its model is that of the event.
-    """
-
-    context: StreamContext
-    note: str
-    same_model: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How a stretch is read."""
-
-    stages: tuple[Stage, ...]
-    context_of: Callable[[Epoch], StreamContext]
-    note: str
-    same_model: bool
 
 
 class StretchReading:
@@ -79,7 +53,7 @@ class StretchReading:
         history: History,
         past: Past,
         look_back: int,
-        lived: Callable[[Epoch], StreamContext | str],
+        lived: Lived,
         standin: Callable[[Event], Standin],
         before: int = BEFORE,
         after: int = AFTER,
@@ -105,10 +79,11 @@ class StretchReading:
         first = min(event.source.first_offset, self._at(partition, wanted_ns - _MARGIN_NS, end))
         first = max(retained, first, event.source.opened_offset - MOST_RECORDS // 2)
         stop = min(end, event.source.opened_offset + MOST_RECORDS // 2)
-        way = self._way(partition, event, first, stop, retained, standin)
+        reach = Reach(first, stop, retained, self._look_back)
+        way = find_way(event, reach, self._past, self._lived, standin)
         clip = Clip(event, self._after, MOST_SAMPLES, self._before)
         around = Around(clip, self._before)
-        begun, last = self._walk(partition, way, event, clip, around)
+        last = self._walk(partition, way, event, clip, around)
         cut = "" if clip.complete or stop == end else f"it goes on behind offset {stop}, which is not read"
         around.begin()
         if not len(clip):
@@ -124,9 +99,9 @@ class StretchReading:
             series=event.series,
             channels=context.policy.channels,
             model=context.identity.model_version,
-            begun="; ".join(filter(None, [begun, way.note, cut])),
+            begun="; ".join(filter(None, [way.begun, way.note, cut])),
             left_out=clip.left_out,
-            agreement=agreement(event, samples, way.same_model, from_look_back=way.stages[0].entry == "look_back"),
+            agreement=agreement(event, samples, way.same_model, from_look_back=way.from_look_back),
         )
 
     def earlier(self, event: Event, shift_seconds: float, span_ns: tuple[int, int] | None = None) -> Course:
@@ -209,49 +184,10 @@ class StretchReading:
         found = self._history.offsets_at([partition], max(0, time_ns // 1_000_000))[partition]
         return end if found is None else found
 
-    def _way(
-        self, partition: InputPartition, event: Event, first: int, stop: int, retained: int, standin: Standin
-    ) -> _Way:
-        """As it was lived, if that is known as far as the event reaches; else from a look-back."""
-        found: dict[int, StreamContext] = {}
-
-        def unresolved(epoch: Epoch) -> str | None:
-            context = self._lived(epoch)
-            if isinstance(context, str):
-                return context
-            found[epoch.from_offset] = context
-            return None
-
-        why = ""
-        try:
-            log = self._past.log(partition, event.stream)
-            plan = make_plan(
-                log.completed(None, event.stream, partition), first, stop, retained, self._look_back, unresolved
-            )
-        except StateMismatchError as error:
-            log, plan, why = EpochLog(), Plan((), ()), str(error)
-        model = self._model_at(plan, event.source.last_offset, found)
-        if model == event.model.digest and plan.stages[0].first <= event.source.first_offset:
-            # Where something is not known behind the event, the stretch ends there.
-            return _Way(plan.stages, lambda epoch: found[epoch.from_offset], "", same_model=True)
-        why = why or next((hole.reason for hole in plan.holes), "")
-        if not why and model is not None and model != event.model.digest:
-            why = f"the event came from model {event.model.version}, which was never in force there"
-        stage = Stage(_unknown(event, partition), "look_back", max(retained, first - self._look_back), first, stop)
-        # Where the model is gone, the note says it.
-        note = "; ".join(filter(None, [standin.note, why if standin.same_model else ""]))
-        return _Way((stage,), lambda _: standin.context, note, standin.same_model)
-
-    def _model_at(self, plan: Plan, offset: int, found: dict[int, StreamContext]) -> str | None:
-        for stage in plan.stages:
-            if stage.first <= offset < stage.stop:
-                return found[stage.epoch.from_offset].identity.model
-        return None
-
     def _walk(
-        self, partition: InputPartition, way: _Way, event: Event, clip: Clip, around: Around
-    ) -> tuple[str, StreamContext | None]:
-        """Fill the clip; what it began with, and the model in force at the event."""
+        self, partition: InputPartition, way: Way, event: Event, clip: Clip, around: Around
+    ) -> StreamContext | None:
+        """Fill the clip; what was in force at the event."""
         contexts: dict[int, StreamContext] = {}
 
         def context_of(epoch: Epoch) -> StreamContext:
@@ -279,24 +215,4 @@ class StretchReading:
                 context = passage.context
             if clip.complete:
                 break
-        return _begun(way.stages[0]), context
-
-
-def _unknown(event: Event, partition: InputPartition) -> Epoch:
-    """An epoch that stands for what is not written down."""
-    return Epoch(
-        version=1,
-        stream=event.stream,
-        topic=partition.topic,
-        partition=partition.partition,
-        from_offset=0,
-        model=event.model.digest,
-        model_version=event.model.version,
-        fingerprint="",
-    )
-
-
-def _begun(stage: Stage) -> str:
-    if stage.entry == "look_back" and stage.read_from > 0:
-        return f"from a {stage.begun()}: what was before it is not known"
-    return f"from the {stage.begun().removeprefix('the ').removeprefix('look-back from ')}"
+        return context

@@ -14,8 +14,9 @@ from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster
 from detector.lived.past import Past
 from detector.settings import Settings, StreamSettings
-from detector.stretches.reading import Standin, StretchReading
+from detector.stretches.reading import StretchReading
 from detector.stretches.stretch import Course, Stretch
+from detector.stretches.way import Standin
 
 
 class StretchReader:
