@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any, cast
 
 from detector.alerting.policy import SEVERITIES
-from detector.alerting.summaries import IncidentSummary
 from detector.pages.blocks import (
     Block,
     Cell,
@@ -15,7 +13,6 @@ from detector.pages.blocks import (
     Facts,
     Finder,
     Note,
-    Pair,
     Picture,
     Report,
     Section,
@@ -24,19 +21,17 @@ from detector.pages.blocks import (
     Tiles,
     Tone,
 )
-from detector.pictures import alerts_per_day, as_item, timeline, what_if_curve
+from detector.pictures import alerts_per_day, as_item, timeline
 from detector.pictures.words import duration, number
 from detector.reports.replay.differences import difference_section
 from detector.reports.replay.findings import Findings
 from detector.reports.replay.incident import ORDERS, Room, incident_entry, moment, rank
+from detector.reports.replay.tables import DAY_NS, NONE, drift_section, series_section, thresholds_section
 
 MOST_LISTED = 1000
 MOST_PICTURES = 100
 MOST_PICTURE_BYTES = 48 << 20
-_MOST_SERIES = 30
-_MOST_CHANNELS = 12
-_NONE = "-"
-_DAY_NS = 86_400 * 10**9
+_MOST_BEGINNINGS = 30
 
 
 def replay_report(found: Findings) -> Report:
@@ -48,13 +43,13 @@ def replay_report(found: Findings) -> Report:
     streams = [str(stream["stream"]) for stream in found.document["streams"]]
     sections = [_summary(found), _timeline(found), _incidents(found, len(set(streams)))]
     if len(found.incidents) > 1:
-        sections.append(_series(found))
+        sections.append(series_section(found))
     if found.what_if is not None:
-        sections.append(_thresholds(found.what_if))
+        sections.append(thresholds_section(found.what_if))
     if found.second is not None:
         sections.append(difference_section(found.second, found))
     if found.drift:
-        sections.append(_drift(found))
+        sections.append(drift_section(found))
     names = ", ".join(dict.fromkeys(streams))
     return Report(f"Replay of {names}" if found.named else "Replay", _subtitle(found), sections, found.made)
 
@@ -75,7 +70,7 @@ def _summary(found: Findings) -> Section:
     worst = next((name for name in reversed(SEVERITIES) if severities[name]), None)
     affected = len({(incident.stream, incident.series) for incident in incidents})
     series = int(document["series"])
-    days = (found.until_ns - found.since_ns) / _DAY_NS
+    days = (found.until_ns - found.since_ns) / DAY_NS
     rate = document["incidents_per_day"]
     per_series = None if not days or not series else len(incidents) / days / series
     tiles = [
@@ -87,7 +82,7 @@ def _summary(found: Findings) -> Section:
         ),
         Tile(
             "Incidents a day",
-            _NONE if rate is None else number(rate, 3),
+            NONE if rate is None else number(rate, 3),
             "" if per_series is None else f"{number(per_series, 2)} a day and series",
         ),
         Tile("Series with incidents", f"{affected:,}", f"of {series:,}"),
@@ -119,7 +114,7 @@ def _summary(found: Findings) -> Section:
     blocks.append(Table(["Stream", "Model", "Threshold", "Digest"], models))
     begun = [(f"{one['topic']}/{one['partition']}", f"from the {one['what']}") for one in document["started_from"]]
     if begun:
-        blocks.append(Facts(begun[:_MOST_SERIES]))
+        blocks.append(Facts(begun[:_MOST_BEGINNINGS]))
     return Section("summary", "Summary", blocks, plain=True)
 
 
@@ -192,104 +187,3 @@ def _incidents(found: Findings, streams: int) -> Section:
     )  # fmt: skip
     lead = "Open one for what was seen, what was expected, and where the score came from."
     return Section("incidents", "Incidents", blocks, lead)
-
-
-def _series(found: Findings) -> Section:
-    by_series: dict[tuple[str, str], list[IncidentSummary]] = {}
-    for incident in found.incidents:
-        by_series.setdefault((incident.stream, incident.series), []).append(incident)
-    order = sorted(
-        by_series.items(), key=lambda item: (max(map(rank, item[1])), len(item[1])), reverse=True
-    )  # fmt: skip
-    days = (found.until_ns - found.since_ns) / _DAY_NS
-    several = len({stream for stream, _ in by_series}) > 1
-    rows = [_series_row(f"{stream} / {series}" if several else series, those, days)
-            for (stream, series), those in order[:_MOST_SERIES]]  # fmt: skip
-    rest = order[_MOST_SERIES:]
-    if rest:
-        those = [incident for _, some in rest for incident in some]
-        rows.append(_series_row(f"{len(rest):,} other series", those, days))
-    quiet = int(found.document["series"]) - len(order)
-    caption = f"{quiet:,} further series have none." if quiet > 0 else ""
-    head = [
-        "Series",
-        *(name.capitalize() for name in reversed(SEVERITIES)),
-        "A day",
-        "Open for",
-        "Worst peak",
-    ]
-    return Section(
-        "series",
-        "Series",
-        [Table(head, rows, caption)],
-        "The most affected first; the worst peak is a multiple of the threshold.",
-    )
-
-
-def _series_row(name: str, incidents: Sequence[IncidentSummary], days: float) -> list[str | Cell]:
-    severities = Counter(incident.severity for incident in incidents)
-    scored = [incident.peak_ratio for incident in incidents if incident.kind == "reconstruction"]
-    return [
-        name,
-        *(Cell(f"{severities[one]:,}" if severities[one] else _NONE, number=True) for one in reversed(SEVERITIES)),
-        Cell(number(len(incidents) / days, 2) if days else _NONE, number=True),
-        Cell(duration(sum(incident.duration_seconds for incident in incidents)), number=True),
-        Cell(number(max(scored), 3) if scored else _NONE, number=True),
-    ]
-
-
-def _thresholds(document: Any) -> Section:
-    tried = document["thresholds"]
-    # One row without incidents tells what all the higher ones would.
-    none = [index for index, one in enumerate(tried) if not one["incidents"] and one["ratio"] > 1]
-    shown = tried[: none[0] + 1] if none else tried
-    rows = [
-        [
-            Cell(number(one["threshold"]), number=True),
-            Cell("in force" if one["ratio"] == 1 else f"x {one['ratio']:.3g}", number=True),
-            Cell(f"{one['incidents']:,}", number=True),
-            Cell(_NONE if one["incidents_per_day"] is None else number(one["incidents_per_day"], 3), number=True),
-            Cell(f"{one['series']:,}", number=True),
-        ]
-        for one in shown
-    ]
-    present = frozenset(index for index, one in enumerate(shown) if one["ratio"] == 1)
-    table = Table(["Threshold", "Present", "Incidents", "A day", "Series"], rows, "", present)
-    return Section(
-        "thresholds",
-        "Other thresholds",
-        [Pair([Picture(as_item(what_if_curve(document)), height="m"), table])],
-        "How many incidents other thresholds would have opened in the same scores. Those of silence and of frozen "
-        "channels have no threshold and are not among them. --threshold tries one.",
-    )
-
-
-def _drift(found: Findings) -> Section:
-    drift = found.drift or {}
-    several = len({stream for stream, _ in drift}) > 1
-    order = sorted(drift.items(), key=lambda item: -item[1].index / item[1].limit)
-    beyond = [item for item in order if item[1].index > item[1].limit]
-    rows = [
-        [
-            (f"{stream} / " if several else "") + (channel or "score"),
-            Cell(number(one.index, 3), number=True),
-            Cell(number(one.limit, 3), number=True),
-            Cell("shifted", tone="warning") if one.index > one.limit else "as in training",
-        ]
-        for (stream, channel), one in order[:_MOST_CHANNELS]
-    ]
-    blocks: list[Block] = []
-    caption = "Population stability index of a stretch, at its greatest"
-    if len(order) > _MOST_CHANNELS:
-        caption += f"; the {_MOST_CHANNELS} of {len(order):,} that are farthest for their limits"
-    if beyond:
-        blocks.append(
-            Note(
-                f"{len(beyond):,} of {len(order):,} shifted",
-                "What the model reads was unlike what it learned from, so its scores say less than they did.",
-                "detector retrain learns the stream anew.",
-                tone="warning",
-            )
-        )
-    blocks.append(Table(["Channel", "Farthest", "Limit", ""], rows, caption))
-    return Section("drift", "Distance from the training data", blocks, short="Drift")
