@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pictures_made import DAY_NS, START_NS, STEP_NS, event, incident, stretch
+from pictures_made import DAY_NS, DRAW_ALL, START_NS, STEP_NS, event, incident, stretch
 
 from detector.alerting.events import ChannelDetail
 from detector.alerting.timestamps import format_time
@@ -63,15 +63,6 @@ def page_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("pictures") / "pictures.html"
     path.write_text(render_report(Report("Pictures", "Of every kind", sections)), "utf-8")
     return path
-
-
-DRAW_ALL = """async () => {
-    for (const each of document.querySelectorAll(".drawing")) {
-        each.scrollIntoView();
-        while (each.dataset.state !== "drawn") await new Promise((done) => setTimeout(done, 20));
-    }
-    window.scrollTo(0, 0);
-}"""
 
 
 def test_every_picture_is_drawn_light_and_dark_wide_and_narrow(open_page, screenshot, page_file):

@@ -1,4 +1,4 @@
-"""Stretches, events and incidents with known numbers in them."""
+"""Stretches, events and incidents with known numbers in them, and how to have all pictures of a page drawn."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from detector.stretches.stretch import Stretch
 START_NS = 1_700_000_000 * 10**9
 STEP_NS = 300 * 10**9
 DAY_NS = 86_400 * 10**9
+DRAW_ALL = """async () => {
+    for (const each of document.querySelectorAll(".drawing")) {
+        each.scrollIntoView();
+        while (each.dataset.state !== "drawn") await new Promise((done) => setTimeout(done, 20));
+    }
+    window.scrollTo(0, 0);
+}"""
+"""What a page of pictures is told in a browser to draw them all, which it does not before they are near."""
 
 
 def stretch(samples: int = 100, channels: tuple[str, ...] = ("cpu", "disk", "net"), **changes: Any) -> Stretch:

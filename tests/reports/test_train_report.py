@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures_made import DRAW_ALL
 
 from detector.cli import main
 from detector.pages.blocks import Note, Table
@@ -16,14 +17,6 @@ from models.habits import Habits
 from models.training.held_out_view import ChannelErrors, HeldOutView, SeriesScores
 
 pytestmark = pytest.mark.keras
-
-DRAW_ALL = """async () => {
-    for (const each of document.querySelectorAll(".drawing")) {
-        each.scrollIntoView();
-        while (each.dataset.state !== "drawn") await new Promise((done) => setTimeout(done, 20));
-    }
-    window.scrollTo(0, 0);
-}"""
 
 
 def detector(*arguments: object) -> object:
