@@ -121,3 +121,11 @@ def test_training_names_the_extra_that_it_needs(slim, tmp_path):
     assert "pip install 'reconstream[keras-cpu]'" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "bundle").exists()
+
+
+def test_the_dashboard_names_the_extra_that_it_needs(slim, tmp_path):
+    (tmp_path / "detector.yaml").write_text("streams: [{name: a, topic: a, model: a}]\n")
+    result = slim("-m", "detector", "dashboard", "-c", "detector.yaml")
+    assert result.returncode == 2, result.stderr
+    assert "pip install 'reconstream[dashboard]'" in result.stderr
+    assert "Traceback" not in result.stderr
