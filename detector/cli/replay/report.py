@@ -17,6 +17,7 @@ from detector.alerting.events import Event
 from detector.alerting.summaries import IncidentFold, IncidentSummary, summarise
 from detector.alerting.timestamps import format_time
 from detector.cli.common.assemble import open_bundle
+from detector.cli.common.progress import RecordProgress
 from detector.cli.replay.drift import DriftWatch
 from detector.cli.replay.sources import Opened
 from detector.comparison import ShadowReplay, match
@@ -27,7 +28,7 @@ from detector.pages.render import render_report
 from detector.pictures.words import duration, number
 from detector.records.values import InputPartition
 from detector.replay import ReplayResult, ReplaySink
-from detector.reports.replay import Findings, Second, View, replay_report
+from detector.reports.replay import MOST_LISTED, Findings, Second, View, replay_report
 from detector.second_threshold import SecondThreshold
 from detector.settings import Settings
 from detector.shadow import VERDICTS
@@ -140,6 +141,12 @@ class ReplayReport:
             if (known := latest.get(event.incident_id)) is None or event.sequence > known.sequence:
                 latest[event.incident_id] = event
         begun = {partition: f"the {what}" for partition, what in opened.started}
+        drawing = RecordProgress("drawing incidents", min(len(incidents), MOST_LISTED))
+
+        def told(name: str) -> Stretch | None:
+            drawing.advance(1)
+            return self._own.stretch(name, begun)
+
         found = Findings(
             document=document,
             source=source,
@@ -149,14 +156,15 @@ class ReplayReport:
             undetermined=result.undetermined,
             since_ns=result.first_time_ns or 0,
             until_ns=result.last_time_ns or 0,
-            stretch=lambda name: self._own.stretch(name, begun),
+            stretch=told,
             commands=self._commands,
             what_if=None if tried is None else tried.document(),
             drift=self._drift.greatest,
             second=self._compared(opened, incidents, latest, begun),
             made=_made(result, now),
         )
-        page = render_report(replay_report(found)).encode()
+        with drawing:
+            page = render_report(replay_report(found)).encode()
         self.size = len(page)
         self.writer.file.write(page)
         self.writer.complete()

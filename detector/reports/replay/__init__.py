@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from detector.reports.replay.findings import Findings, Second, View
-from detector.reports.replay.page import replay_report
+from detector.reports.replay.page import MOST_LISTED, replay_report
 
-__all__ = ["Findings", "Second", "View", "replay_report"]
+__all__ = ["MOST_LISTED", "Findings", "Second", "View", "replay_report"]
