@@ -88,6 +88,8 @@ def _message(finding: ErrorDetails, key: Key) -> str:
         return f"{_shown(value, kind)}is out of range; write a number that is {words} {context[name]:g}"
     if kind_of_error == "too_short":
         return "is empty; write at least one item"
+    if kind_of_error == "too_long":
+        return f"holds {context['actual_length']}; at most {context['max_length']}"
     if kind_of_error == "string_too_short":
         return "is empty; write some text"
     if kind_of_error == "string_pattern_mismatch":
