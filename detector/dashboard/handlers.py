@@ -92,11 +92,12 @@ class TimelineHandler(Handler):
     async def get(self) -> None:
         """Of those that are asked for, whatever the page of the list."""
         query, parts = self.query(), self.parts
-        shown = span(query.select(parts.board.view().incidents), query.since_ns, query.until_ns)
+        wanted = query.select(parts.board.view().incidents)
+        shown = span(wanted, query.since_ns, query.until_ns)
         picture = None
         if shown is not None:
             async with parts.drawing_timeline:
-                picture = await off_the_loop(lambda: parts.timeline(*shown))
+                picture = await off_the_loop(lambda: parts.timeline(*shown, len(wanted)))
         self.answer({"picture": picture})
 
 

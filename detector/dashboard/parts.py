@@ -32,7 +32,7 @@ class Parts:
         board: The incidents.
         links: How it stands with the topics.
         studio: Draws pictures.
-        timeline: Draws incidents over time, from one event time in nanoseconds to another.
+        timeline: Draws incidents over time, from one event time in nanoseconds to another, of so many in all.
         give: Puts a verdict on the feedback topic; may block, and raise what users can mend.
         config: Path of the configuration, as it was given.
         since_ns: Wall time from which on events count.
@@ -47,7 +47,7 @@ class Parts:
     board: Board
     links: Callable[[], list[Link]]
     studio: Studio
-    timeline: Callable[[list[Incident], int, int], dict[str, Any]]
+    timeline: Callable[[list[Incident], int, int, int], dict[str, Any]]
     give: Callable[[Verdict], None]
     config: str
     since_ns: int

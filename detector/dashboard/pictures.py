@@ -81,16 +81,17 @@ class Artist:
         return found
 
 
-def timeline_picture(incidents: Sequence[Incident], since_ns: int, until_ns: int) -> dict[str, Any]:
+def timeline_picture(incidents: Sequence[Incident], since_ns: int, until_ns: int, known: int) -> dict[str, Any]:
     """Incidents over time, as an item that a page draws.
 
     Args:
         incidents: In any order.
         since_ns: Event time at the left.
         until_ns: Event time at the right.
+        known: How many there are in all.
     """
     summaries = [incident.summary for incident in incidents]
-    return dict(as_item(timeline(summaries, since_ns, until_ns, most_rows=_TIMELINE_ROWS)))
+    return dict(as_item(timeline(summaries, since_ns, until_ns, most_rows=_TIMELINE_ROWS, known=known)))
 
 
 def _document(event: Event, stretch: Stretch, earlier: dict[str, Course]) -> dict[str, Any]:

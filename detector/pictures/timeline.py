@@ -28,7 +28,13 @@ _HOURLY_DAYS = 4
 ROLES = f"role:{','.join(SEVERITIES)}"
 
 
-def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int, most_rows: int = MOST_ROWS) -> figure:
+def timeline(
+    incidents: Sequence[IncidentSummary],
+    since_ns: int,
+    until_ns: int,
+    most_rows: int = MOST_ROWS,
+    known: int | None = None,
+) -> figure:
     """Incidents as bars, a row for each series, those with the gravest at the top.
 
     What the reader picks is told by an event of the page, ``reconstream:select``, with ids of incidents.
@@ -38,8 +44,11 @@ def timeline(incidents: Sequence[IncidentSummary], since_ns: int, until_ns: int,
         since_ns: Event time at the left.
         until_ns: Event time at the right; open incidents last up to it.
         most_rows: Series with a row of their own; what befell others is in one row together, at the foot.
+        known: How many there are in all, where these are only the latest.
     """
-    return _draw(incidents, _rows(incidents, most_rows), since_ns, until_ns)
+    latest = known is not None and known > len(incidents) > 0
+    name = f"The latest of {known:,}" if latest else ""
+    return _draw(incidents, _rows(incidents, most_rows), since_ns, until_ns, name)
 
 
 def _draw(incidents: Sequence[IncidentSummary], rows: _Rows, since_ns: int, until_ns: int, name: str = "") -> figure:

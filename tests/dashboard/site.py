@@ -42,7 +42,7 @@ class Site:
         self.given: list[Verdict] = []
         self.refuse: Exception | None = None
         self.draw: Draw = draw
-        self.timeline: Callable[..., Any] = lambda found, since, until: None
+        self.timeline: Callable[..., Any] = lambda found, since, until, known: None
         self.studio = Studio(lambda one, tell: self.draw(one, tell), threads=1)
         self._assets = assets
         self._loop: asyncio.AbstractEventLoop | None = None

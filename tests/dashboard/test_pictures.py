@@ -103,14 +103,14 @@ def test_a_cluster_that_cannot_be_reached_is_told() -> None:
 def test_a_timeline_names_its_incidents() -> None:
     board = Board(10)
     board.take_events([record(ONE)])
-    picture = timeline_picture(board.view().incidents, parse_time(ONE.started_at), parse_time(ONE.updated_at))
+    picture = timeline_picture(board.view().incidents, parse_time(ONE.started_at), parse_time(ONE.updated_at), 1)
     assert ONE.incident_id in json.dumps(picture)
 
 
 def test_a_timeline_of_many_series_has_room_for_few_and_tells_of_the_others_together() -> None:
     board = Board(100)
     board.take_events(record(event(f"{n:02x}", series=f"host-{n:02}", ratio=100.0 - n)) for n in range(30))
-    picture = timeline_picture(board.view().incidents, parse_time(ONE.started_at), parse_time(ONE.updated_at))
+    picture = timeline_picture(board.view().incidents, parse_time(ONE.started_at), parse_time(ONE.updated_at), 1)
     text = json.dumps(picture)
     assert "22 other series" in text
     (rows,) = [model for model in _models(picture["doc"]) if model.get("name") == "FactorRange"]

@@ -72,7 +72,7 @@ def test_a_list_one_incident_and_its_picture(site: Site) -> None:
     assert drawn == {
         "state": "done", "message": "", "ahead": 0, "event_id": ONE.event_id, "picture": {"item": {"doc": "web-1"}},
     }  # fmt: skip
-    site.timeline = lambda found, since, until: {"doc": len(found), "span": [since, until]}
+    site.timeline = lambda found, since, until, known: {"doc": len(found), "span": [since, until]}
     assert site.ask("/api/timeline")[2]["picture"]["doc"] == 2
     assert site.ask("/api/timeline?series=nothing")[2] == {"picture": None}
 
