@@ -78,7 +78,8 @@ test-watch: export OMP_NUM_THREADS ?= 1
 test-watch: export TF_NUM_INTRAOP_THREADS ?= 1
 test-watch: $(STAMP)
 	@tests/watch/install-tools
-	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal tests/watch tests/deploy tests/dashboard tests/reports $(PYTEST)
+	$(RUN) -m pytest -n $(PROCESSES) --dist worksteal tests/watch tests/deploy tests/dashboard tests/reports tests/pages tests/pictures \
+	  tests/stretches tests/openmetrics tests/cli/test_inspect.py $(PYTEST)
 
 MINUTES ?= 10
 fuzz: $(STAMP)
