@@ -84,7 +84,7 @@ def inspect(
     from detector.cli.common.bundles import place_of
     from detector.cli.inspect.report import print_view, write_view
     from detector.cli.inspect.target import Target
-    from detector.cli.replay.command import replay_settings
+    from detector.cli.replay.settings import replay_settings
     from detector.cli.replay.sources import Range
     from detector.errors import ConfigError
     from detector.moments import parse_moment
