@@ -38,7 +38,7 @@ class SecondThreshold:
 
     def watch(self, context: StreamContext) -> StreamContext:
         """The context, whose pipelines are watched from now on; whoever watched it before still does."""
-        tracking = _Tracking(context, at_threshold(context.policy, self._threshold(context.name)), self._events)
+        tracking = _Tracking(context, context.policy.at_threshold(self._threshold(context.name)), self._events)
         return watched(context, tracking)
 
     def take(self, taken: Taken) -> None:
@@ -52,11 +52,6 @@ class SecondThreshold:
                 if self.counted.holds(taken.partition, parse_time(event.updated_at), event.source.last_offset)
             ],
         )
-
-
-def at_threshold(policy: IncidentPolicy, threshold: float) -> IncidentPolicy:
-    """The policy with another threshold; an incident is over at the same share of it."""
-    return replace(policy, threshold=threshold, quiet_score=policy.quiet_score * threshold / policy.threshold)
 
 
 class _Tracking:

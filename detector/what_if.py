@@ -6,10 +6,9 @@ Each threshold has a life cycle of its own for each series that is not quiet, th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from detector.alerting.lifecycle import NEVER_NS, Lifecycle, Step
-from detector.alerting.policy import IncidentPolicy
 from detector.context import StreamContext
 from detector.outcome import ScoreRows
 from detector.records.values import InputPartition
@@ -54,10 +53,7 @@ class WhatIf:
 
     def __init__(self, context: StreamContext) -> None:
         policy = context.policy
-        self._policies: list[IncidentPolicy] = [
-            replace(policy, threshold=policy.threshold * ratio, quiet_score=policy.quiet_score * ratio)
-            for ratio in RATIOS
-        ]
+        self._policies = [policy.at_threshold(policy.threshold * ratio) for ratio in RATIOS]
         self.tried = [Tried(ratio, one.threshold) for ratio, one in zip(RATIOS, self._policies, strict=True)]
         self._courses: dict[tuple[InputPartition, str], _Course] = {}
         self._first_ns: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from detector.errors import ConfigError
@@ -66,3 +66,13 @@ class IncidentPolicy:
         if peak_ratio >= self.critical_ratio:
             return "critical"
         return "warning" if peak_ratio >= self.warning_ratio else "info"
+
+    def at_threshold(self, threshold: float) -> IncidentPolicy:
+        """The same with another threshold; an incident is over at the same share of it.
+
+        Raises:
+            ConfigError: the threshold is not a finite number above 0.
+        """
+        # What is rounded must not lie above the threshold, where the two are one.
+        quiet = min(threshold, self.quiet_score * (threshold / self.threshold))
+        return replace(self, threshold=threshold, quiet_score=quiet)

@@ -43,3 +43,15 @@ def test_a_number_that_makes_no_sense_is_named(policy: IncidentPolicy, changes, 
 )
 def test_severity_goes_by_the_peak(policy: IncidentPolicy, ratio, severity):
     assert policy.severity(ratio) == severity
+
+
+def test_another_threshold_keeps_the_share_at_which_an_incident_is_over(policy: IncidentPolicy):
+    found = replace(policy, threshold=4.0, quiet_score=3.0).at_threshold(8.0)
+    assert (found.threshold, found.quiet_score) == (8.0, 6.0)
+
+
+def test_another_threshold_may_be_where_rounding_would_put_what_is_quiet_above_it(policy: IncidentPolicy):
+    before, after = 7.65, 0.12
+    assert before * (after / before) > after
+    found = replace(policy, threshold=before, quiet_score=before).at_threshold(after)
+    assert (found.threshold, found.quiet_score) == (after, after)
