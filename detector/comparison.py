@@ -93,11 +93,7 @@ def _place(incident: IncidentSummary) -> tuple[str, int, str, str]:
 
 
 def _overlap(one: IncidentSummary, other: IncidentSummary) -> bool:
-    return one.started_ns <= _end(other) and other.started_ns <= _end(one)
-
-
-def _end(incident: IncidentSummary) -> int:
-    return incident.updated_ns if incident.ended_ns is None else incident.ended_ns
+    return one.started_ns <= other.last_ns and other.started_ns <= one.last_ns
 
 
 @dataclass(slots=True)

@@ -92,6 +92,11 @@ class IncidentSummary:
         """Whether the incident has not closed yet."""
         return self.closed_ns is None
 
+    @property
+    def last_ns(self) -> int:
+        """Event time of its end; of one that is open, of what was last heard of it."""
+        return self.updated_ns if self.ended_ns is None else self.ended_ns
+
     def blames(self, most: int = 3) -> str:
         """The channels that contribute most, with their share of the peak: ``cpu 71%, load 20%``."""
         return ", ".join(f"{detail.channel} {detail.share:.0%}" for detail in self.channels[:most])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from detector.alerting.summaries import IncidentSummary
 from detector.dashboard.board import Incident
 
 _NEAR_NS = 3600 * 10**9
@@ -36,7 +35,7 @@ def neighbours(incident: Incident, others: Iterable[Incident]) -> Neighbours:
         others: All that are known, this one among them or not.
     """
     about = incident.summary
-    begin, end = _span(about)
+    begin, end = about.started_ns, about.last_ns
     reach = max(_NEAR_NS, end - begin)
     same: list[tuple[int, int, Incident]] = []
     near: list[tuple[int, int, Incident]] = []
@@ -44,9 +43,8 @@ def neighbours(incident: Incident, others: Iterable[Incident]) -> Neighbours:
         found = other.summary
         if found.incident_id == about.incident_id:
             continue
-        other_begin, other_end = _span(found)
-        apart = max(0, other_begin - end, begin - other_end)
-        place = (apart, abs(other_begin - begin), other)
+        apart = max(0, found.started_ns - end, begin - found.last_ns)
+        place = (apart, abs(found.started_ns - begin), other)
         if (found.stream, found.series) == (about.stream, about.series):
             same.append(place)
         elif apart <= reach:
@@ -63,8 +61,3 @@ def neighbours(incident: Incident, others: Iterable[Incident]) -> Neighbours:
 def _nearest(place: tuple[int, int, Incident]) -> tuple[int, int, str]:
     apart, starts_apart, other = place
     return apart, starts_apart, other.summary.incident_id
-
-
-def _span(about: IncidentSummary) -> tuple[int, int]:
-    """Event times of its start, and of its end or what was last heard of it."""
-    return about.started_ns, about.updated_ns if about.ended_ns is None else about.ended_ns

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, get_args
 
+from detector.alerting import policy
 from detector.alerting.events import Kind
-from detector.alerting.policy import Severity
 from detector.dashboard.board import Incident
 from detector.errors import ConfigError
 from detector.moments import parse_moment
 
-SEVERITIES: Final = ("critical", "warning", "info")
+SEVERITIES: Final = tuple(reversed(policy.SEVERITIES))
 """The gravest first."""
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 STATUSES: Final = ("open", "closed")
@@ -102,7 +102,7 @@ class Query:
             and (not self.kinds or about.kind in self.kinds)
             and (not self.statuses or ("open" if about.is_open else "closed") in self.statuses)
             and (not self.verdicts or verdict_of(incident) in self.verdicts)
-            and (self.since_ns is None or about.is_open or (about.ended_ns or about.updated_ns) >= self.since_ns)
+            and (self.since_ns is None or about.is_open or about.last_ns >= self.since_ns)
             and (self.until_ns is None or about.started_ns < self.until_ns)
         )
 
@@ -132,11 +132,6 @@ def verdict_of(incident: Incident) -> str:
     if incident.verdict is not None:
         return incident.verdict.verdict
     return "none" if incident.acknowledged is None else "acknowledged"
-
-
-def severity_order(severity: Severity) -> int:
-    """0 for the gravest."""
-    return SEVERITIES.index(severity)
 
 
 def _one(arguments: Mapping[str, Sequence[str]], name: str) -> str:

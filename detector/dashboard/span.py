@@ -30,14 +30,9 @@ def span(
         return None
     last = max(incident.summary.updated_ns for incident in incidents) if until_ns is None else until_ns
     first = last - _LONGEST_NS if since_ns is None else since_ns
-    shown = [one for one in incidents if one.summary.started_ns <= last and _end(one) >= first]
+    shown = [one for one in incidents if one.summary.started_ns <= last and one.summary.last_ns >= first]
     if not shown:
         return None
     shown.sort(key=lambda one: one.summary.started_ns)
     shown = shown[-_MOST:]
     return shown, max(first, shown[0].summary.started_ns) if since_ns is None else first, last
-
-
-def _end(incident: Incident) -> int:
-    about = incident.summary
-    return about.updated_ns if about.ended_ns is None else about.ended_ns

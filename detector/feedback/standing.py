@@ -47,7 +47,7 @@ def _found(verdict: Verdict, incidents: Sequence[IncidentSummary]) -> Found:
     mine = [
         incident
         for incident in incidents
-        if incident.started_ns <= verdict.ended_ns and (incident.ended_ns or incident.updated_ns) >= verdict.started_ns
+        if incident.started_ns <= verdict.ended_ns and incident.last_ns >= verdict.started_ns
     ]
     if not mine:
         return Found(verdict, None)

@@ -217,7 +217,7 @@ class ReplayReport:
     def _commands(self, incident: IncidentSummary) -> list[str]:
         """That look further into an incident."""
         since = format_time(incident.started_ns - _AROUND_NS)
-        until = format_time((incident.ended_ns or incident.updated_ns) + _AROUND_NS)
+        until = format_time(incident.last_ns + _AROUND_NS)
         again = ["detector", "replay", *self._again, "--since", since, "--until", until, "--report", "stretch.html"]
         return [shlex.join(again)]
 
