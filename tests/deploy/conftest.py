@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,14 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from detector.broker import LocalBroker
+from detector.broker.ports import free_ports
 from tests.deploy.compose import ROOT, Machine
 
 TRAIN_ROWS, LIVE_ROWS = 300, 60
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def wait_until(reached: Callable[[], object], seconds: float = 90, told: Callable[[], str] = str) -> None:
@@ -39,7 +34,9 @@ def machine(broker: LocalBroker, slim_python: Path, tmp_path_factory: pytest.Tem
         for path in sorted((ROOT / "examples" / "telemetry" / part).glob("*.parquet")):
             pq.write_table(pq.read_table(path).slice(0, rows), telemetry / part / path.name)
     names = {"kafka:19092": broker.bootstrap, "127.0.0.1/19092": broker.bootstrap.replace(":", "/")}
-    names |= {f"127.0.0.1:{port}": f"127.0.0.1:{free_port()}" for port in (9464, 9465, 9090, 9093, 9099)}
+    ports = (9464, 9465, 9090, 9093, 9099)
+    free = zip(ports, free_ports(len(ports)), strict=True)
+    names |= {f"127.0.0.1:{port}": f"127.0.0.1:{other}" for port, other in free}
     names["9099"] = names["127.0.0.1:9099"].rpartition(":")[2]  # the service is told its port
     python = Path(sys.executable)
     found = Machine(
