@@ -14,7 +14,7 @@ What no stage covers is a *hole*, with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -210,8 +210,3 @@ class _Planner:
             if epoch.windows == "rebuilt":
                 read_from = epoch.windows_from
             yield Stage(epoch, entry, read_from, epoch.from_offset, at)
-
-
-def epochs_of(stages: Sequence[Stage]) -> list[Epoch]:
-    """The epochs that stages belong to, each once, in order."""
-    return list({stage.epoch.from_offset: stage.epoch for stage in stages}.values())

@@ -19,6 +19,13 @@ from detector.stretches.samples import Samples
 
 Int64 = npt.NDArray[np.int64]
 
+BEFORE = 64
+"""Samples before the start of an incident that are wanted."""
+AFTER = 32
+"""Samples behind its end that are wanted."""
+MOST_SAMPLES = 512
+"""A longer incident is thinned to at most so many."""
+
 
 class Clip:
     """Gathers the samples of one incident.

@@ -18,15 +18,12 @@ from detector.pipeline import PartitionPipeline
 from detector.records.values import InputPartition, Record
 from detector.state import Epoch
 from detector.stretches.agreement import agreement
-from detector.stretches.clip import Clip
+from detector.stretches.clip import AFTER, BEFORE, MOST_SAMPLES, Clip
 from detector.stretches.samples import Samples, as_stretch
 from detector.stretches.single import Around, Gatherer, SingleScorer, Unscored
 from detector.stretches.stretch import Course, Stretch
 from detector.stretches.way import Lived, Reach, Standin, Way, find_way
 
-BEFORE = 64
-AFTER = 32
-MOST_SAMPLES = 512
 MOST_RECORDS = 500_000
 """Records of a partition that are read at most for one stretch, so that it takes seconds; half of them before it."""
 _NS = 1_000_000_000
@@ -44,8 +41,6 @@ class StretchReading:
         look_back: Records to read where nothing better is known.
         lived: What the records of an epoch were processed with, or what is missing, for people.
         standin: For an event whose epoch does not tell.
-        before: Samples before an incident's start that are wanted.
-        after: Samples behind its end.
     """
 
     def __init__(
@@ -55,12 +50,9 @@ class StretchReading:
         look_back: int,
         lived: Lived,
         standin: Callable[[Event], Standin],
-        before: int = BEFORE,
-        after: int = AFTER,
     ) -> None:
         self._history, self._past, self._look_back = history, past, look_back
         self._lived, self._standin = lived, standin
-        self._before, self._after = before, after
 
     def stretch(self, event: Event) -> Stretch:
         """What happened around the incident of an event.
@@ -75,14 +67,14 @@ class StretchReading:
         retained, end = self._bounds(partition, event)
         standin = self._standin(event)
         step_ns = standin.context.spec.period_ns or _STEP_WITHOUT_PERIOD_NS
-        wanted_ns = parse_time(event.started_at) - self._before * step_ns
+        wanted_ns = parse_time(event.started_at) - BEFORE * step_ns
         first = min(event.source.first_offset, self._at(partition, wanted_ns - _MARGIN_NS, end))
         first = max(retained, first, event.source.opened_offset - MOST_RECORDS // 2)
         stop = min(end, event.source.opened_offset + MOST_RECORDS // 2)
         reach = Reach(first, stop, retained, self._look_back)
         way = find_way(event, reach, self._past, self._lived, standin)
-        clip = Clip(event, self._after, MOST_SAMPLES, self._before)
-        around = Around(clip, self._before)
+        clip = Clip(event, AFTER, MOST_SAMPLES, BEFORE)
+        around = Around(clip, BEFORE)
         last = self._walk(partition, way, event, clip, around)
         cut = "" if clip.complete or stop == end else f"it goes on behind offset {stop}, which is not read"
         around.begin()
@@ -122,7 +114,7 @@ class StretchReading:
         if span_ns is None:
             step_ns = context.spec.period_ns or _STEP_WITHOUT_PERIOD_NS
             until_ns = parse_time(event.closed_at or event.updated_at)
-            span_ns = parse_time(event.started_at) - self._before * step_ns, until_ns + self._after * step_ns
+            span_ns = parse_time(event.started_at) - BEFORE * step_ns, until_ns + AFTER * step_ns
         low_ns, high_ns = span_ns[0] - shift_ns, span_ns[1] - shift_ns
         first = max(retained, self._at(partition, low_ns - _MARGIN_NS, end))
         stop = min(end, self._at(partition, high_ns + _MARGIN_NS, end), first + MOST_RECORDS)

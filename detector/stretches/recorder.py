@@ -21,14 +21,11 @@ from detector.records.values import InputPartition
 from detector.replay import Taken
 from detector.scoring.scores import Scores
 from detector.series.values import Reset, WindowBatch
-from detector.stretches.clip import Clip
+from detector.stretches.clip import AFTER, BEFORE, MOST_SAMPLES, Clip
 from detector.stretches.rings import Rings
 from detector.stretches.samples import Samples, as_stretch, by_series, sample_type, samples_of
 from detector.stretches.stretch import Stretch
 
-BEFORE = 64
-AFTER = 32
-MOST_SAMPLES = 512
 MOST_CLIPS = 200
 RING_BYTES = 128 << 20
 CLIP_BYTES = 256 << 20

@@ -3,7 +3,7 @@
 // window.reconstream.mount(element, item)  draws a Bokeh item (bokeh.embed.json_item) into an element
 // window.reconstream.unmount(element)      takes it away again and frees what it held
 // window.reconstream.theme()               "light" or "dark", as it is shown now
-// window.reconstream.choose(theme)         "light", "dark" or null: as the system has it
+// window.reconstream.drawn()               how many pictures there are
 //
 // Pictures tag a model "role:NAME"; its colours are then those of the CSS variable --fig-NAME, and change with the theme.
 // A data source that is tagged "selects:COLUMN" tells what the reader picked in it: the element it was drawn into gets
@@ -22,8 +22,7 @@
     get() { try { return window.localStorage.getItem(KEY); } catch { return null; } },
     set(value) {
       try {
-        if (value === null) window.localStorage.removeItem(KEY);
-        else window.localStorage.setItem(KEY, value);
+        window.localStorage.setItem(KEY, value);
       } catch { /* then it is remembered by the address alone */ }
     },
   };
@@ -40,15 +39,13 @@
       button.setAttribute("aria-label", `Show in ${other} colours`);
       button.title = `Show in ${other} colours`;
     }
-    document.dispatchEvent(new CustomEvent("reconstream:theme", { detail: { theme: theme() } }));
   }
 
   function choose(value) {
     chosen = value;
     stored.set(value);
     const address = new URL(window.location.href);
-    if (value === null) address.searchParams.delete("theme");
-    else address.searchParams.set("theme", value);
+    address.searchParams.set("theme", value);
     window.history.replaceState(window.history.state, "", address);
     show(value);
   }
@@ -161,7 +158,7 @@
     }
   });
 
-  window.reconstream = { mount, unmount, theme, choose, drawn: () => drawn.size };
+  window.reconstream = { mount, unmount, theme, drawn: () => drawn.size };
   show(chosen); // before the page is painted
   document.addEventListener("DOMContentLoaded", () => show(chosen)); // its buttons are there now
 })();
