@@ -1,4 +1,4 @@
-"""The dashboards, one module each."""
+"""The dashboards, a module or a package each."""
 
 from __future__ import annotations
 
