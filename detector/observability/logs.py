@@ -18,6 +18,7 @@ from detector.settings import LogSettings
 
 # Libraries that report their inner life at levels meant for ours. Their warnings and errors are still seen.
 _CHATTY: Final = ("kafka", "onnxruntime", "tensorflow", "absl", "h5py", "urllib3", "asyncio")
+_KAFKA_LOOP: Final = "kafka.net.selector"
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _OF_SEVERAL_LINES: Final = ("exception", "stack")
 _HANDLER_NAME: Final = "reconstream"
@@ -72,7 +73,17 @@ def configure_logging(settings: LogSettings, stream: TextIO) -> None:
     quiet = max(level, logging.INFO if settings.level == "debug" else logging.WARNING)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(quiet)
+    logging.getLogger(_KAFKA_LOOP).addFilter(_is_no_slow_step)
     logging.captureWarnings(capture=True)
+
+
+def _is_no_slow_step(record: logging.LogRecord) -> bool:
+    """Whether a line of kafka-python's loop says something else than that one of its steps took a tenth of a second.
+
+    That is so whenever this process waits for a processor, or the interpreter for a computation. How much it matters
+    is measured between polls.
+    """
+    return "blocking the event loop" not in record.getMessage()
 
 
 def _renderers(stream: TextIO, *, console: bool) -> list[Processor]:

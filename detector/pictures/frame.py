@@ -112,7 +112,7 @@ def panel(
         min_border_left=_LEFT,
         min_border_right=8,
         min_border_top=2,
-        min_border_bottom=2,
+        min_border_bottom=7,  # room for the lower half of a label at the foot of the left axis
         title=Title(text=PlainText(text=title), text_font_size="12px", text_font_style="bold", offset=-_LEFT + 12),
         stylesheets=[InlineStyleSheet(css=TOOLTIP_STYLE)],
         lod_threshold=None,

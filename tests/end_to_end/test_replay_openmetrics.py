@@ -24,6 +24,7 @@ def test_a_topic(published: Cluster, detector: Detector, config: Path, tmp_path:
         "--events", tmp_path / "events.jsonl", "--scores", tmp_path / "scores.parquet",
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
+    assert f"promtool tsdb create-blocks-from openmetrics {tmp_path / 'pumps.om'} DIRECTORY" in ran.stderr
     last: dict[tuple[str, str], float] = {}
     times: dict[str, list[float]] = {}
     for line in (tmp_path / "pumps.om").read_text().splitlines():

@@ -78,6 +78,15 @@ def test_kafka_python_is_routed_and_quietened() -> None:
     assert (line["event"], line["logger"], line["level"]) == ("node 1 is gone", "kafka.client", "warning")
 
 
+def test_that_kafka_python_had_to_wait_for_a_processor_is_not_told() -> None:
+    stream = io.StringIO()
+    configure_logging(LogSettings(), stream)
+    loop = logging.getLogger("kafka.net.selector")
+    loop.warning("Task <1> ran for 0.108s (>0.100s threshold). It is blocking the event loop -- likely a tight loop.")
+    loop.warning("Wakeup socket returned empty. Rebuilding.")
+    assert [line["event"] for line in lines(stream)] == ["Wakeup socket returned empty. Rebuilding."]
+
+
 def test_debug_shows_what_kafka_python_informs_about_but_not_its_debugging() -> None:
     stream = io.StringIO()
     configure_logging(LogSettings(level="debug"), stream)

@@ -58,6 +58,12 @@ def run_replay(asked: Asked, wanted: Destinations, report: Path | None) -> dict[
         with RecordProgress("replaying", opened.records) as progress:
             result = opened.run([*sinks, *others], progress.advance)
         outputs.close()
+        if wanted.openmetrics is not None:
+            typer.echo(
+                f"openmetrics: {wanted.openmetrics}, {wanted.openmetrics.stat().st_size / 1e6:.1f} MB; next: "
+                f"promtool tsdb create-blocks-from openmetrics {wanted.openmetrics} DIRECTORY",
+                err=True,
+            )
         document = as_document(result, opened.contexts, opened.started)
         if opened.shadow is not None:
             document["shadow"] = comparison_document(opened.shadow)

@@ -14,7 +14,7 @@ export function showSummary(element, status, pick) {
     tile("Open now", severities),
     tile("Nobody looks after", h("b", {}, String(status.unattended)), h("span", {}, status.unattended === 1 ? "open one" : "open ones")),
     tile("Last 24 hours", h("b", {}, String(status.last_day)), h("span", {}, "reported")),
-    tile("Streams", h("b", {}, String(status.streams.length)), h("span", { title: status.streams.join(", ") }, `incidents of ${count(status.series_with_incidents, "series", "series")}`)),
+    tile("With incidents", h("b", {}, status.series_with_incidents.toLocaleString("en")), h("span", { title: status.streams.join(", ") }, `series of ${count(status.streams.length, "stream", "streams")}`)),
     tile("Behind", h("b", {}, events ? events.behind_records.toLocaleString("en") : "–"), h("span", {}, "records"),
       status.last_event_at && h("span", { class: "sub", "data-since": status.last_event_at }, `last event ${ago(status.last_event_at)}`)),
   ));
