@@ -147,6 +147,9 @@ def test_no_incident_and_no_record(records):
     nothing = rendered(findings([]))
     assert "No record is in that range" in nothing
     assert "no sample was scored" in nothing
+    # Nor does it say that all was quiet, of which nothing is known.
+    assert "No incident" not in nothing
+    assert "Other thresholds" not in nothing
 
 
 def test_what_is_uncertain_or_shifted_stands_out(records):
@@ -156,6 +159,7 @@ def test_what_is_uncertain_or_shifted_stands_out(records):
     document = {**found.document, "undetermined_incidents": 1, "rejected": {"not_json": 3}, "late": 2}
     text = rendered(findings(records, undetermined={doubtful}, drift=drift, document=document))
     assert text.count("<strong>Undetermined</strong>") == 1
+    assert text.count("%, undetermined</span>") == 1
     assert "1 of 2 shifted" in text
     assert "3 not_json" in text
     assert "2 late" in text

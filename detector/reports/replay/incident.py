@@ -130,7 +130,7 @@ def incident_entry(
         Cell(incident.severity, tone=incident.severity),
         [
             moment(incident.started_ns, seconds=False), lasted(incident), strength(incident),
-            ("undetermined " if undetermined else "") + blamed(incident),
+            blamed(incident) + (", undetermined" if undetermined else ""),
         ],
     )  # fmt: skip
     text = [incident.kind, incident.stream, incident.incident_id, *(one.channel for one in event.channels)]

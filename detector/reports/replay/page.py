@@ -40,8 +40,17 @@ def replay_report(found: Findings) -> Report:
     Of incidents, the `MOST_LISTED` gravest are listed, and the `MOST_PICTURES` gravest have pictures, as far as those
     fit into `MOST_PICTURE_BYTES` of data; so a page is some tens of megabytes at most. To draw one takes a moment.
     """
-    streams = [str(stream["stream"]) for stream in found.document["streams"]]
-    sections = [_summary(found), _timeline(found), _incidents(found, len(set(streams)))]
+    names = list(dict.fromkeys(str(stream["stream"]) for stream in found.document["streams"]))
+    sections = [_summary(found)]
+    if found.document["first_time"] is not None or found.incidents:
+        sections += _sections(found, len(names))
+    title = f"Replay of {', '.join(names)}" if found.named else "Replay"
+    return Report(title, _subtitle(found), sections, found.made)
+
+
+def _sections(found: Findings, streams: int) -> list[Section]:
+    """What follows the summary where there was something to judge."""
+    sections = [_timeline(found), _incidents(found, streams)]
     if len(found.incidents) > 1:
         sections.append(series_section(found))
     if found.what_if is not None:
@@ -50,8 +59,7 @@ def replay_report(found: Findings) -> Report:
         sections.append(difference_section(found.second, found))
     if found.drift:
         sections.append(drift_section(found))
-    names = ", ".join(dict.fromkeys(streams))
-    return Report(f"Replay of {names}" if found.named else "Replay", _subtitle(found), sections, found.made)
+    return sections
 
 
 def _subtitle(found: Findings) -> str:
@@ -78,7 +86,7 @@ def _summary(found: Findings) -> Section:
             "Incidents",
             f"{len(incidents):,}",
             ", ".join(f"{severities[name]:,} {name}" for name in reversed(SEVERITIES) if severities[name]) or "none",
-            cast(Tone, worst or "good"),
+            worst or ("plain" if document["first_time"] is None else "good"),
         ),
         Tile(
             "Incidents a day",
