@@ -5,6 +5,7 @@ Commands of docs/commands.md are checked in tests/cli/test_examples.py, queries 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -126,6 +127,14 @@ def test_every_command_to_copy_is_accepted(path, tmp_path, monkeypatch):
             for line in command_lines(token.content):
                 if "[--" not in line:  # a synopsis
                     check(line)
+
+
+def test_the_arguments_of_the_job_that_trains_the_first_model_on_kubernetes_are_accepted(tmp_path, monkeypatch):
+    page = (ROOT / "deploy" / "kubernetes" / "README.md").read_text(encoding="utf-8")
+    given = re.search(r"containers\[0\]\.args = (\[.*?\])", page, re.DOTALL)
+    assert given is not None
+    monkeypatch.chdir(tmp_path)
+    check("detector " + " ".join(json.loads(given[1])))
 
 
 @each_document
