@@ -15,7 +15,8 @@ from msgspec import structs
 from detector.alerting.timestamps import parse_time
 from detector.cli import main
 from detector.cli.common.stretch_reader import StretchReader
-from detector.cli.replay.sources import Range, Watching, open_topics
+from detector.cli.replay.opened import Range, Watching
+from detector.cli.replay.sources import open_topics
 from detector.errors import ConfigError, KafkaUnavailableError, StateMismatchError
 from detector.stretches.recorder import Recorder
 from detector.stretches.stretch import Stretch

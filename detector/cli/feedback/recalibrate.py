@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from detector.alerting.events import Event
     from detector.alerting.policy import IncidentPolicy
-    from detector.cli.replay.sources import Opened
+    from detector.cli.replay.opened import Opened
     from detector.feedback.recalibration import ScoredSeries
     from detector.feedback.verdicts import Verdict
     from detector.model_address import ModelPlace
@@ -166,7 +166,8 @@ def _open(
 ) -> Opened:
     from datetime import UTC, datetime
 
-    from detector.cli.replay.sources import Range, open_files, open_topics
+    from detector.cli.replay.opened import Range
+    from detector.cli.replay.sources import open_files, open_topics
     from detector.moments import parse_moment
 
     if history:

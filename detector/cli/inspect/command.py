@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from detector.cli.inspect.target import Target
-    from detector.cli.replay.sources import Opened, Range
+    from detector.cli.replay.opened import Opened, Range
     from detector.inspection.tap import Tap
     from detector.inspection.view import View
     from detector.settings import Settings
@@ -84,8 +84,8 @@ def inspect(
     from detector.cli.common.bundles import place_of
     from detector.cli.inspect.report import print_view, write_view
     from detector.cli.inspect.target import Target
+    from detector.cli.replay.opened import Range
     from detector.cli.replay.settings import replay_settings
-    from detector.cli.replay.sources import Range
     from detector.errors import ConfigError
     from detector.moments import parse_moment
 
@@ -222,7 +222,7 @@ class _Reader:
             ConfigError: Keras is not installed, or the series has no window there.
         """
         from detector.cli.common.assemble import open_bundle
-        from detector.cli.replay.sources import Range
+        from detector.cli.replay.opened import Range
         from detector.errors import BundleError, ConfigError
         from detector.inspection.opening import open_up, samples_of
         from detector.inspection.tap import Tap
@@ -271,7 +271,7 @@ class _Reader:
         """
         from detector.alerting.timestamps import format_time
         from detector.cli.inspect.target import ScoredTimes
-        from detector.cli.replay.sources import Range
+        from detector.cli.replay.opened import Range
 
         said = f"series {series!r} has no scored sample at {format_time(at_ns)}, nor within a window before it"
         known = tap.nearest_ns

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from detector.cli.common.bundles import place_of
+from detector.cli.replay.opened import Opened, Range, Watching
 from detector.cli.replay.settings import replay_settings
-from detector.cli.replay.sources import Opened, Range, Watching, open_files, open_lived, open_topics
+from detector.cli.replay.sources import open_files, open_lived, open_topics
 from detector.errors import ConfigError
 from detector.moments import parse_moment
 from detector.settings import Settings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.cli.replay.opened import Opened
 from detector.cli.replay.openmetrics import OpenMetricsSink, step_ms
 from detector.cli.replay.sinks import EventFileSink, EventTopicSink, ScoreFileSink
-from detector.cli.replay.sources import Opened
 from detector.errors import ConfigError
 from detector.kafka.client import producer_config
 from detector.kafka.topics import ensure_topics, events_topic

@@ -19,7 +19,7 @@ from detector.alerting.timestamps import format_time
 from detector.cli.common.assemble import open_bundle
 from detector.cli.common.progress import RecordProgress
 from detector.cli.replay.drift import DriftWatch
-from detector.cli.replay.sources import Opened
+from detector.cli.replay.opened import Opened
 from detector.comparison import ShadowReplay, match
 from detector.context import StreamContext
 from detector.errors import ConfigError

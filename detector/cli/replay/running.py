@@ -12,8 +12,8 @@ import typer
 from detector.cli.common.progress import RecordProgress
 from detector.cli.replay.asked import Asked
 from detector.cli.replay.comparison_summary import comparison_document
+from detector.cli.replay.opened import NOBODY, Watching
 from detector.cli.replay.outputs import Destinations, Outputs
-from detector.cli.replay.sources import NOBODY, Watching
 from detector.cli.replay.summary import as_document
 from detector.replay import ReplaySink
 from detector.settings import Settings
