@@ -3,19 +3,21 @@
 import * as address from "./address.js";
 import * as api from "./api.js";
 import { Detail } from "./detail.js";
-import { find, mark } from "./dom.js";
+import { find } from "./dom.js";
+import { Filters } from "./filters.js";
 import { count, setNow } from "./format.js";
 import { List } from "./list.js";
 import { Live } from "./live.js";
 import { emptyWords, showConnection, showSummary, troubles } from "./summary.js";
+import { Timeline } from "./timeline.js";
 
 const PAGE = 100;
-const TIMELINE_MS = 4000;
 
 const state = { query: new URLSearchParams(), incident: "", total: 0, status: null, connected: false, setup: { read_only: true, author: "" }, loading: 0, selecting: false };
-const form = find("#filters");
 const main = find("main");
 
+const filters = new Filters(find("#filters"), { chosen: (query, how) => go(query, how) });
+const timeline = new Timeline(find("#timeline"), { query: () => state.query, open: (id) => open(id) });
 const list = new List(find("#list"), { hrefOf: (id) => address.href(state.query, id), open: (id) => open(id) });
 const detail = new Detail(find("#detail"), {
   hrefOf: (id) => address.href(state.query, id), open: (id) => open(id), close: () => close(), setup: () => state.setup,
@@ -50,10 +52,10 @@ async function reload({ more = false } = {}) {
   if (more) list.append(found.incidents);
   else list.replace(found.incidents);
   list.mark(state.incident);
-  offerStreams(found.streams);
+  filters.offerStreams(found.streams);
   told(found.status);
   if (!more) live.follow(state.query, found.revision);
-  if (!more) drawTimeline();
+  if (!more) timeline.draw();
 }
 
 function fail(message) {
@@ -72,7 +74,7 @@ function told(status) {
     const query = new URLSearchParams({ status: "open", severity });
     go(query);
   });
-  offerStreams(status.streams);
+  filters.offerStreams(status.streams);
   showState();
 }
 
@@ -108,7 +110,7 @@ function heard(row, matches) {
   showState();
   recount();
   detail.heard(row.incident_id);
-  laterTimeline();
+  timeline.later();
 }
 
 // Rows that are not on show come and go unseen; the server knows how many there are.
@@ -129,38 +131,6 @@ function announce(text) {
   place.textContent = "";
   setTimeout(() => { place.textContent = text; }, 50);
 }
-
-// The timeline
-
-let timelineDue = 0;
-function laterTimeline() {
-  if (!timelineDue) timelineDue = setTimeout(drawTimeline, TIMELINE_MS);
-}
-
-async function drawTimeline() {
-  clearTimeout(timelineDue);
-  timelineDue = 0;
-  const place = find("#timeline");
-  const drawing = find(".drawing", place);
-  let answer;
-  try {
-    answer = await api.timeline(state.query);
-  } catch {
-    return;
-  }
-  place.hidden = !answer.picture;
-  if (answer.picture) {
-    // The page below must not jump while one picture takes the place of another.
-    place.style.minHeight = `${place.offsetHeight}px`;
-    await window.reconstream.mount(drawing, answer.picture);
-    setTimeout(() => { place.style.minHeight = ""; }, 500);
-  } else window.reconstream.unmount(drawing);
-}
-
-find("#timeline").addEventListener("reconstream:select", (event) => {
-  const [id] = event.detail.values;
-  if (id) open(id);
-});
 
 // Moving about
 
@@ -187,7 +157,7 @@ function follow() {
   const { query, incident } = address.read();
   const changed = query.toString() !== state.query.toString();
   state.query = query;
-  fillForm();
+  filters.fill(state.query);
   if (incident !== state.incident) {
     state.incident = incident;
     main.classList.toggle("split", Boolean(incident));
@@ -200,70 +170,6 @@ function follow() {
 }
 
 addEventListener("popstate", follow);
-
-// Filters
-
-const toUtc = (value) => (value ? `${value.length === 16 ? `${value}:00` : value}Z` : "");
-const fromUtc = (value) => (/^\d{4}-\d\d-\d\dT/.test(value ?? "") ? value.replace(/(\.\d+)?Z$/, "").slice(0, 19) : "");
-
-function fillForm() {
-  const query = state.query;
-  form.series.value = document.activeElement === form.series ? form.series.value : query.get("series") ?? "";
-  for (const each of form.querySelectorAll('[name="status"]')) each.checked = each.value === (query.get("status") ?? "");
-  const severities = (query.get("severity") ?? "").split(",");
-  for (const each of form.querySelectorAll('[name="severity"]')) each.checked = severities.includes(each.value);
-  for (const name of ["kind", "verdict", "sort"]) form[name].value = query.get(name) ?? "";
-  const stream = query.get("stream") ?? "";
-  if (stream && ![...form.stream.options].some((option) => option.value === stream)) form.stream.add(new Option(stream, stream));
-  form.stream.value = stream;
-  const since = query.get("since") ?? "";
-  const between = Boolean(query.get("until") || (since && ![...form.range.options].some((option) => option.value === since)));
-  form.range.value = between ? "between" : since;
-  form.from.value = between ? fromUtc(since) : "";
-  form.to.value = between ? fromUtc(query.get("until")) : "";
-  find(".between", form).hidden = !between;
-}
-
-function readForm() {
-  const query = new URLSearchParams();
-  const put = (name, value) => { if (value) query.set(name, value); };
-  put("series", form.series.value.trim());
-  put("status", form.querySelector('[name="status"]:checked')?.value);
-  put("severity", [...form.querySelectorAll('[name="severity"]:checked')].map((each) => each.value).join(","));
-  for (const name of ["stream", "kind", "verdict", "sort"]) put(name, form[name].value);
-  if (form.range.value === "between") {
-    put("since", toUtc(form.from.value));
-    put("until", toUtc(form.to.value));
-  } else put("since", form.range.value);
-  return query;
-}
-
-function offerStreams(names) {
-  const known = new Set([...form.stream.options].map((option) => option.value));
-  for (const name of names) if (!known.has(name)) form.stream.add(new Option(name, name));
-}
-
-let typing = 0;
-form.addEventListener("input", (event) => {
-  if (event.target === form.series) {
-    clearTimeout(typing);
-    typing = setTimeout(() => go(readForm(), { replace: true }), 200);
-  }
-});
-form.addEventListener("change", (event) => {
-  if (event.target === form.series) return;
-  const choosing = form.range.value === "between";
-  find(".between", form).hidden = !choosing;
-  if (choosing && !form.from.value && !form.to.value) return;
-  go(readForm());
-});
-form.addEventListener("reset", (event) => {
-  event.preventDefault();
-  form.series.value = "";
-  go(new URLSearchParams());
-});
-form.addEventListener("submit", (event) => event.preventDefault());
-for (const each of form.querySelectorAll("[data-mark]")) each.prepend(mark(each.dataset.mark));
 
 // Keys
 
@@ -296,7 +202,7 @@ addEventListener("keydown", (event) => {
   if (typingIn(event.target) || keys.open) return;
   const actions = {
     j: () => move(1), ArrowDown: () => move(1), k: () => move(-1), ArrowUp: () => move(-1),
-    "/": () => { form.series.focus(); form.series.select(); },
+    "/": () => filters.search(),
     a: () => judge("acknowledged"), f: () => judge("false_alarm"), c: () => judge("confirmed"),
     o: () => { const query = new URLSearchParams(state.query); if (query.get("status") === "open") query.delete("status"); else query.set("status", "open"); go(query); },
     t: () => find(".theme-toggle").click(),
@@ -333,7 +239,7 @@ async function begin() {
   }
   const { query, incident } = address.read();
   state.query = query;
-  fillForm();
+  filters.fill(state.query);
   await reload();
   if (incident) {
     state.incident = incident;
