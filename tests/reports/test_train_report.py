@@ -15,6 +15,7 @@ from detector.pages.blocks import Note, Table
 from detector.reports.train import Trained, train_report
 from models.habits import Habits
 from models.training.held_out_view import ChannelErrors, HeldOutView, SeriesScores
+from tests.plugins.made_once import MadeOnce
 
 pytestmark = pytest.mark.keras
 
@@ -40,12 +41,14 @@ def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page_file(telemetry, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    page = folder / "training.html"
-    series = ("--series-column", "host", "--epochs", "3", "--units", "12", "--threads", "1")
-    assert detector("train", telemetry, *series, "--out", folder / "bundle", "--report", page) == 0
-    return page
+def page_file(telemetry: Path, made_once: MadeOnce) -> Path:
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        series = ("--series-column", "host", "--epochs", "3", "--units", "12", "--threads", "1")
+        report = ("--report", folder / "training.html")
+        assert detector("train", telemetry, *series, "--out", folder / "bundle", *report) == 0
+
+    return made_once("training-report", make) / "training.html"
 
 
 class Words(HTMLParser):
