@@ -31,7 +31,7 @@ class Begun:
 
 
 class Past:
-    """What the epochs topic tells, for the streams of a replay.
+    """What the epochs topic tells of streams whose past is read again.
 
     Args:
         settings: Name the topic.

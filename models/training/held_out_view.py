@@ -122,18 +122,19 @@ def _expected(rule: ScoreRule, part: HeldOut) -> Float64:
 
 
 def _channels(rule: ScoreRule, held_out: Sequence[HeldOut]) -> tuple[ChannelErrors, ...]:
-    residuals = np.concatenate([part.seen - _expected(rule, part) for part in held_out])
+    left = [part.seen - _expected(rule, part) for part in held_out]
+    residuals = np.concatenate(left)
     # Each series around its own centre: how far they lie apart is nothing that a model has to explain.
     around = np.concatenate([(part.seen - part.centre) / part.scale for part in held_out])
-    scaled = np.concatenate([(part.seen - _expected(rule, part)) / part.scale for part in held_out])
+    scaled = np.concatenate([errors / part.scale for errors, part in zip(left, held_out, strict=True)])
     found = []
     for channel in range(residuals.shape[1]):
         both = np.isfinite(residuals[:, channel])
         errors = np.abs(residuals[both, channel])
         variance = float(np.var(around[both, channel])) if both.any() else 0.0
-        left = float(np.mean(scaled[both, channel] ** 2)) / variance if variance > 0 else np.nan
+        unexplained = float(np.mean(scaled[both, channel] ** 2)) / variance if variance > 0 else np.nan
         typical, rarely = np.quantile(errors, (0.5, 0.99)).tolist() if errors.size else (np.nan, np.nan)
-        found.append(ChannelErrors(left, typical, rarely))
+        found.append(ChannelErrors(unexplained, typical, rarely))
     return tuple(found)
 
 
