@@ -239,6 +239,8 @@ def test_acknowledging_and_judging_reach_the_topic_and_everyone_who_looks(
         expect(page.locator(".judge .stands")).to_contain_text("<b>looking</b>")
         expect(page.locator("#list .badge")).to_have_text("acknowledged")
         expect(other.locator("#list .badge")).to_have_text("acknowledged")
+        # Still there, so that a second click on it meets no other button.
+        expect(page.get_by_role("button", name="Acknowledge")).to_be_disabled()
         page.get_by_role("button", name="False alarm").click()
         expect(page.locator(".outcome")).to_contain_text("It takes effect with the next detector recalibrate")
         expect(other.locator("#list .badge")).to_have_text("false alarm")

@@ -158,7 +158,8 @@ export class Detail {
     const withdraw = find('[data-verdict="withdrawn"]', this.element);
     if (withdraw) withdraw.hidden = !said.length;
     const acknowledge = find('[data-verdict="acknowledged"]', this.element);
-    if (acknowledge) acknowledge.hidden = Boolean(one.acknowledged);
+    // It stays where it is: in its place a second click would meet another button.
+    if (acknowledge) acknowledge.disabled = Boolean(one.acknowledged);
   }
 
   async say(verdict) {
@@ -192,6 +193,7 @@ export class Detail {
       return false;
     } finally {
       for (const button of buttons) button.disabled = false;
+      if (this.id === id && this.shown) this.standing(this.shown);
     }
     return true;
   }
