@@ -66,7 +66,13 @@ def test_the_table_is_what_a_running_worker_exports(
     log.wait_for("live")
     log.wait_for("live")
     wait_until(lambda: committed(published) == {0: 800, 1: 400}, worker)
-    wait_until(lambda: 'last_incident_timestamp_seconds{stream="pumps"}' in scrape(url), worker)
+    # Commits are counted as they come; stock of series is taken now and then.
+    awaited = [
+        'reconstream_last_incident_timestamp_seconds{stream="pumps"}',
+        'reconstream_event_timestamp_seconds{stream="pumps"}',
+        'reconstream_series_incidents_open{series="pump-1"',
+    ]
+    wait_until(lambda: all(sample in scrape(url) for sample in awaited), worker)
     text = scrape(url)
     stop(worker)
 
