@@ -406,9 +406,9 @@ def demo(address: str | None, keep: bool) -> None:
                 "across a restart"
                 + f"\nreplay: [bold]{total / summary['seconds']:,.0f}[/] records per second of "
                 f"{summary['channels']} channels, "
-                "end to end through Kafka"
-                + f"\nto look at: [link={report.as_uri()}]{os.path.relpath(report)}[/], what the replay found, and "
-                f"[link={training.as_uri()}]{os.path.relpath(training)}[/], how the model was trained",
+                "end to end through Kafka, and kept for the report"
+                + f"\nreports: [link={report.as_uri()}]{os.path.relpath(report)}[/] (what was found), "
+                f"[link={training.as_uri()}]{os.path.relpath(training)}[/] (how it was trained)",
                 title="reconstream", title_align="left", border_style="green", expand=False,
             )
         )  # fmt: skip
