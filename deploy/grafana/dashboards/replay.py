@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
@@ -142,18 +144,7 @@ def _overview() -> Section:
         ),
         line(
             9,
-            lines(
-                "Open incidents by severity",
-                "Incidents that were open, by their severity at that time.",
-                [Query(most(_OPEN, "severity", over=_POINT), "{{severity}}")],
-                "short",
-                colours=SEVERITIES,
-                stacked=True,
-                steps=True,
-                most=1,
-                interval=_STEP,
-                unknown=_NO_REPLAY,
-            ),
+            _open_by("severity", "Incidents that were open, by their severity at that time.", SEVERITIES),
             bars(
                 "Incidents opened, by severity",
                 "Incidents that opened in each step, by their severity at that moment.",
@@ -162,17 +153,10 @@ def _overview() -> Section:
                 unknown=_NO_REPLAY,
                 interval=_INTERVAL,
             ),
-            lines(
-                "Open incidents by kind",
+            _open_by(
+                "kind",
                 "Incidents that were open, by what was found: reconstruction (by the model), silence, frozen.",
-                [Query(most(_OPEN, "kind", over=_POINT), "{{kind}}")],
-                "short",
-                colours=KINDS,
-                stacked=True,
-                steps=True,
-                most=1,
-                interval=_STEP,
-                unknown=_NO_REPLAY,
+                KINDS,
             ),
         ),
         line(
@@ -267,6 +251,22 @@ def _scores() -> Section:
                 interval=_INTERVAL,
             ),
         ),
+    )
+
+
+def _open_by(label: str, description: str, colours: Mapping[str, str]) -> timeseries.Panel:
+    """Incidents that were open at each time, stacked by a label."""
+    return lines(
+        f"Open incidents by {label}",
+        description,
+        [Query(most(_OPEN, label, over=_POINT), f"{{{{{label}}}}}")],
+        "short",
+        colours=colours,
+        stacked=True,
+        steps=True,
+        most=1,
+        interval=_STEP,
+        unknown=_NO_REPLAY,
     )
 
 
