@@ -30,6 +30,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def logs_to_pytest() -> None:
+    """What is logged while no test configures logging is shown with the test that fails.
+
+    structlog would print it, into what another test reads from standard output: a thread may log after its test ended.
+    """
+    structlog.reset_defaults()
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
+
+
+logs_to_pytest()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """TensorFlow takes a number of threads only before its first operation, and tests come in any order."""
@@ -60,7 +72,7 @@ def _logging_restored() -> Iterator[None]:
     for name, old in levels.items():
         logging.getLogger(name).setLevel(old)
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    logs_to_pytest()
 
 
 @pytest.fixture

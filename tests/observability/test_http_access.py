@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import trustme
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
@@ -307,10 +306,3 @@ class TestWarnings:
         assert line["event"] == "secret file is open to every user"
         assert (line["setting"], line["mode"]) == ("http.tls.key_file", "0644")
         assert line["remedy"] == f"chmod o-rw {tls['key_file']}"
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()

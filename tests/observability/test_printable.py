@@ -30,7 +30,6 @@ def test_a_log_entry_stays_one_line(form: str) -> None:
     structlog.get_logger("detector").warning("rejected", series=HOSTILE, names=[HOSTILE], other={"x": HOSTILE})
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
-    structlog.reset_defaults()
 
 
 def fail(text: str) -> None:
@@ -49,7 +48,6 @@ def test_lines_of_a_traceback_are_set_in() -> None:
     assert others
     assert all(line.startswith("  | ") for line in others if line)
     assert "\x1b" not in stream.getvalue()
-    structlog.reset_defaults()
 
 
 def test_a_series_of_brackets_breaks_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
