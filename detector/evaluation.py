@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detector.context import StreamContext
 from detector.errors import ConfigError
 from detector.files.source import FileSource
 from detector.files.table import Table, open_table
 from detector.files.whole import WholeFile
-from detector.outcome import ScoreRows
+from detector.pipeline.context import StreamContext
+from detector.pipeline.outcome import ScoreRows
 from detector.records.values import InputPartition, Record
 from detector.replay import EventTimeRange, Taken, replay
 

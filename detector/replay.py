@@ -15,12 +15,12 @@ import numpy as np
 from detector.alerting.dead_letter import DeadLetter
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
-from detector.context import StreamContext
 from detector.lived.certainty import Certainty
 from detector.lived.past import Begun
 from detector.lived.walk import Walk
-from detector.outcome import Outcome, ScoreRows
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.context import StreamContext
+from detector.pipeline.outcome import Outcome, ScoreRows
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, Record
 
 Chunk = tuple[InputPartition, Sequence[Record]]

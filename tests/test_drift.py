@@ -5,11 +5,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from detector.instruments import TimedScorer
 from detector.observability.metrics import Metrics
 from detector.scoring.drift import MARGIN, SHIFTED
 from detector.scoring.drift_meter import DriftMeter
 from detector.series.values import WindowBatch
+from detector.worker.instruments import TimedScorer
 from models.reference import Reference
 from models.variation import LEAST_SAMPLES, Track
 from tests.worker.support import MagnitudeScorer

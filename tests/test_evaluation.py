@@ -19,9 +19,9 @@ from detector.cli.evaluate.choice import choose
 from detector.cli.evaluate.earlier import Earlier
 from detector.cli.evaluate.running import Asked, run
 from detector.cli.evaluate.series import Manner, evaluate_one
-from detector.context import StreamContext
 from detector.errors import ConfigError
 from detector.evaluation import Part, RowScores, Task, muted, plan, read_part, score_file, write_scores
+from detector.pipeline.context import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scores import Scores

@@ -19,8 +19,8 @@ from benchmarks.state.shape import PERIOD_SECONDS, STREAM, TOPIC, WINDOW, Shape,
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.cli.run.live import LiveParts, open_live
-from detector.context import StreamContext
 from detector.observability.logs import configure_logging
+from detector.pipeline.context import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scores import Scores

@@ -13,18 +13,18 @@ from detector.audit.outputs import Origin, read_outputs
 from detector.audit.partition import PartitionAudit, Written
 from detector.audit.report import MOST_NAMES, AuditReport, PartitionReport
 from detector.audit.states import Say, StateCheck
-from detector.context import StreamContext
 from detector.errors import ConfigError, StateMismatchError
 from detector.kafka.history import History
 from detector.kafka.positions import Positions
 from detector.lived.log import CheckpointPlace, EpochLog, load_checkpoint, read_log
 from detector.lived.plan import make_plan
 from detector.lived.walk import Walk
+from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition, Record
+from detector.restoring.staging import Staging
+from detector.restoring.state_reading import StoredState, read_state
 from detector.settings import Settings, StreamSettings
-from detector.staging import Staging
 from detector.state import Control, Epoch, SeriesState
-from detector.state_reading import StoredState, read_state
 
 # A transaction's markers reach its partitions one after the other, and a live worker goes on meanwhile.
 _SETTLE_SECONDS = 5.0

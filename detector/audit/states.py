@@ -11,11 +11,11 @@ from detector.alerting.snapshot import TrackState, decode_track
 from detector.audit.findings import Kind
 from detector.errors import StateMismatchError
 from detector.lived.certainty import Certainty
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.partition import PartitionPipeline
+from detector.restoring.staging import Staging
 from detector.series.carried import FRESH
 from detector.series.snapshot import SnapshotError, decode_snapshot
 from detector.series.spec import WindowSpec
-from detector.staging import Staging
 from detector.state import Control, SeriesState, decode_series
 
 Say = Callable[[Kind, bool, int, str | None, str, tuple[str, ...]], None]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector.context import WindowScorer
+from detector.pipeline.context import WindowScorer
 from detector.scoring.scores import Scores
 from detector.series.carried import States, StateType
 from detector.series.values import WindowBatch

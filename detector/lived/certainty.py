@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 from detector.alerting.events import Event
 from detector.alerting.policy import IncidentPolicy
-from detector.outcome import Outcome, ScoreRows
+from detector.pipeline.outcome import Outcome, ScoreRows
 from detector.series.spec import WindowSpec
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.kafka.history import History
 from detector.kafka.topics import describe_topics
 from detector.lived.certainty import Certainty
 from detector.lived.log import CheckpointPlace, EpochLog, LogReader, load_checkpoint
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.context import StreamContext
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition
-from detector.restoring import bring_up, read_again
+from detector.restoring.pipeline import bring_up, read_again
 from detector.settings import Settings
 from detector.state import SeriesState
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.lived.certainty import Certainty
 from detector.lived.log import CheckpointPlace
 from detector.lived.plan import Stage
-from detector.outcome import Outcome
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.context import StreamContext
+from detector.pipeline.outcome import Outcome
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, Record
-from detector.restoring import bring_up, read_again
+from detector.restoring.pipeline import bring_up, read_again
 from detector.series.snapshot import SnapshotError
 from detector.state import Epoch, SeriesState
 

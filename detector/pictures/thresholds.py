@@ -63,7 +63,7 @@ def what_if_curve(document: Mapping[str, Any]) -> figure:
     """Alerts a day with other thresholds than the present one.
 
     Args:
-        document: Of `detector.what_if.WhatIf.document`.
+        document: Of `detector.comparison.thresholds.WhatIf.document`.
     """
     tried = document["thresholds"]
     thresholds = np.array([one["threshold"] for one in tried], np.float64)

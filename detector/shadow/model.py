@@ -21,7 +21,7 @@ _HASHES = 1 << 32
 
 
 class ShadowScorer(Protocol):
-    """Scores a batch of windows; see `detector.context.WindowScorer`."""
+    """Scores a batch of windows; see `detector.pipeline.context.WindowScorer`."""
 
     @property
     def state_dtype(self) -> StateType | None: ...  # noqa: D102

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from detector.alerting.events import Event
 from detector.alerting.incidents import IncidentTracker
 from detector.alerting.policy import IncidentPolicy
-from detector.scored import scored_sample
+from detector.alerting.samples import scored_sample
 from detector.scoring.scores import Scores
 from detector.series.spec import WindowSpec
 from detector.series.values import Reset, WindowBatch

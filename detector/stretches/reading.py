@@ -9,12 +9,12 @@ import numpy as np
 
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
-from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.kafka.history import History
 from detector.lived.past import Past
 from detector.lived.walk import Walk
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.context import StreamContext
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, Record
 from detector.state import Epoch
 from detector.stretches.agreement import agreement

@@ -15,8 +15,8 @@ import numpy as np
 
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
-from detector.context import StreamContext
-from detector.observers import watched
+from detector.pipeline.context import StreamContext
+from detector.pipeline.observers import watched
 from detector.records.values import InputPartition
 from detector.replay import Taken
 from detector.scoring.scores import Scores
@@ -204,7 +204,7 @@ class _Watcher:
     def observe(
         self, partition: int, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset]
     ) -> None:
-        """See `detector.context.Observer`."""
+        """See `detector.pipeline.context.Observer`."""
         del resets
         if batch is not None and scores is not None:
             samples = samples_of(batch, scores, self._threshold)

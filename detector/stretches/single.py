@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.alerting.timestamps import parse_time
-from detector.context import WindowScorer
+from detector.pipeline.context import WindowScorer
 from detector.scoring.scores import Scores
 from detector.series.carried import States, StateType
 from detector.series.values import Reset, WindowBatch
@@ -35,7 +35,7 @@ class SingleScorer:
         return self._inner.state_dtype
 
     def score(self, batch: WindowBatch, states: States | None) -> Scores:
-        """See `detector.context.WindowScorer`; no score depends on other series, so that those there are are right."""
+        """See `detector.pipeline.context.WindowScorer`; the scores there are do not depend on the series left out."""
         mine = _places(batch, self._series)
         found = unscored(batch)
         if len(mine):
@@ -51,7 +51,7 @@ class Unscored:
     state_dtype: StateType | None = None
 
     def score(self, batch: WindowBatch, states: States | None) -> Scores:
-        """See `detector.context.WindowScorer`."""
+        """See `detector.pipeline.context.WindowScorer`."""
         del states
         return unscored(batch)
 
@@ -71,7 +71,7 @@ class Gatherer:
     def observe(
         self, partition: int, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset]
     ) -> None:
-        """See `detector.context.Observer`."""
+        """See `detector.pipeline.context.Observer`."""
         del partition, resets
         if batch is None or scores is None:
             return

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from detector.alerting.events import Event
-from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.lived.past import Past
 from detector.lived.plan import Plan, Stage, make_plan
+from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition
 from detector.state import Epoch
 

@@ -9,11 +9,11 @@ from typing import Any
 from detector.audit.report import AuditReport
 from detector.audit.run import Audit, AuditRange, Readers
 from detector.cli.common.lived import settings_of
-from detector.context import StreamContext, WindowScorer
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.positions import Positions
 from detector.kafka.preflight import check_cluster
+from detector.pipeline.context import StreamContext, WindowScorer
 from detector.scoring.scores import Scores
 from detector.series.carried import States
 from detector.series.values import WindowBatch

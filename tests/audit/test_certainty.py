@@ -9,7 +9,7 @@ import pytest
 
 from detector.alerting.policy import IncidentPolicy
 from detector.lived.certainty import Certainty
-from detector.outcome import Outcome, ScoreRows
+from detector.pipeline.outcome import Outcome, ScoreRows
 from detector.records.values import WideSample
 from detector.series.spec import WindowSpec
 from detector.series.store import SeriesStore

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from detector.audit.states import StateCheck
-from detector.checkpointing import CheckpointPolicy, CheckpointWriter
-from detector.context import StreamContext
-from detector.live_partition import LivePartition
 from detector.lived.log import load_checkpoint, read_log
 from detector.lived.plan import make_plan
 from detector.lived.walk import Passage, Walk
-from detector.outcome import Outcome
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.context import StreamContext
+from detector.pipeline.outcome import Outcome
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
-from detector.recovery import Recovery, RecoveryPolicy, Restored
-from detector.snapshots import state_outputs
+from detector.restoring.state_reading import StoredState, read_state
 from detector.state import Epoch
-from detector.state_reading import StoredState, read_state
+from detector.worker.checkpointing import CheckpointPolicy, CheckpointWriter
+from detector.worker.live_partition import LivePartition
+from detector.worker.recovery import Recovery, RecoveryPolicy, Restored
+from detector.worker.snapshots import state_outputs
 from tests.worker.support import Nowhere, make_context, make_settings
 
 SETTINGS = make_settings(Nowhere("localhost:1", "none"))

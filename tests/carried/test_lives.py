@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.context import StreamContext
 from detector.errors import StateMismatchError
 from detector.lived.log import read_log
 from detector.lived.walk import Passage
+from detector.pipeline.context import StreamContext
 from detector.records.values import WideSample
 from detector.state import Epoch, decode_series, parse_key
 from tests.carried.paper import (

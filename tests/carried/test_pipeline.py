@@ -10,13 +10,13 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.outcome import Outcome
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.outcome import Outcome
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.series.eviction import Residency
 from tests.carried.paper import context_of, told
 from tests.carried.scorer import RememberingScorer
-from tests.test_pipeline_eviction import SERIES, batches
+from tests.pipeline.test_eviction import SERIES, batches
 
 CONTEXT = context_of(RememberingScorer(), "a", claims_alone=2, claims_shared=2)
 EVICTING = replace(CONTEXT, residency=Residency(2, Path(tempfile.gettempdir())))

@@ -12,7 +12,7 @@ from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
 
-import detector.worker
+import detector.worker.loop
 from detector.cli import main
 from detector.kafka.committer import CommitResult, OutputRecord, TransactionalCommitter
 from detector.kafka.source import GroupSource, Membership, Poll
@@ -48,12 +48,12 @@ def commit_before_produce() -> None:
 
 def skip_snapshot() -> None:
     """The control record says where the partition stands, and the series' snapshots are left out."""
-    original = detector.worker.state_outputs
+    original = detector.worker.loop.state_outputs
 
     def without_snapshots(*arguments: Any) -> Iterator[OutputRecord]:
         return (output for output in original(*arguments) if not (output.key or b"").startswith(b"s "))
 
-    detector.worker.state_outputs = without_snapshots  # type: ignore[assignment]
+    detector.worker.loop.state_outputs = without_snapshots  # type: ignore[assignment]
 
 
 def keep_revoked() -> None:

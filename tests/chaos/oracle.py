@@ -10,7 +10,7 @@ import msgspec
 from detector.alerting.dead_letter import HEADER_PREFIX
 from detector.alerting.events import decode, encode
 from detector.cli.common.assemble import open_bundle, stream_context
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.partition import PartitionPipeline
 from detector.settings import Settings
 from tests.chaos.checker import Item
 

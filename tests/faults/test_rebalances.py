@@ -10,8 +10,8 @@ import pytest
 
 from detector.kafka.committer import CommitResult
 from detector.kafka.source import Membership
-from detector.progress import Progress
 from detector.records.values import InputPartition
+from detector.restoring.progress import Progress
 from detector.scoring.scores import Scores
 from detector.series.carried import States
 from detector.series.values import WindowBatch

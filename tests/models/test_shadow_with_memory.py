@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from detector.cli.common.assemble import open_bundle, stream_context
-from detector.outcome import Outcome
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.outcome import Outcome
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.settings import StreamSettings
 from detector.shadow import Shadow, ShadowModel

@@ -32,11 +32,11 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
 def test_json_when_not_on_a_terminal() -> None:
     stream = io.StringIO()
     configure_logging(LogSettings(), stream)
-    structlog.get_logger("detector.worker").warning("record rejected", topic="t", partition=3, offset=17)
+    structlog.get_logger("detector.worker.loop").warning("record rejected", topic="t", partition=3, offset=17)
     (line,) = lines(stream)
     assert str(line.pop("time")).endswith("Z")
     assert line == {
-        "level": "warning", "event": "record rejected", "logger": "detector.worker", "topic": "t", "partition": 3,
+        "level": "warning", "event": "record rejected", "logger": "detector.worker.loop", "topic": "t", "partition": 3,
         "offset": 17,
     }  # fmt: skip
 

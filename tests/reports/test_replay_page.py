@@ -15,15 +15,15 @@ import pytest
 from detector.alerting.events import Event
 from detector.alerting.summaries import IncidentFold, summarise
 from detector.cli.replay.summary import as_document
-from detector.comparison import match
+from detector.comparison.models import match
+from detector.comparison.second_threshold import SecondThreshold
+from detector.comparison.thresholds import WhatIf
 from detector.pages.render import render_report
 from detector.records.values import InputPartition, PlainRecord
 from detector.replay import EventTimeRange, replay
 from detector.reports.replay import Findings, Second, View, differences, incident, page, replay_report
 from detector.scoring.drift import Distance
-from detector.second_threshold import SecondThreshold
 from detector.stretches.recorder import Recorder
-from detector.what_if import WhatIf
 from tests.worker.support import START_MS, make_context, make_settings
 
 CLUSTER: Any = SimpleNamespace(name="none", bootstrap="none:1", input="none.input")

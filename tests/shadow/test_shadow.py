@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.context import StreamContext
-from detector.outcome import Outcome
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.context import StreamContext
+from detector.pipeline.outcome import Outcome
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import PlainRecord
 from detector.scoring.scores import Scores
 from detector.series.carried import States

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detector.checkpointing import CheckpointPolicy, CheckpointWriter
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
-from detector.restoring import bring_up, read_again
+from detector.restoring.pipeline import bring_up, read_again
 from detector.state import STATE_VERSION, Control, decode_checkpoint, decode_part, decode_series, parse_epoch_key
+from detector.worker.checkpointing import CheckpointPolicy, CheckpointWriter
 from tests.worker.support import Nowhere, make_context, make_settings, record
 
 PARTITION = InputPartition("none.input", 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from detector.errors import LocalStoreError
-from detector.staging import Staging
+from detector.restoring.staging import Staging
 
 keys = st.one_of(st.sampled_from(["", "a", "b", "ä", "a\0", "\U0001f600", "\uffff"]), st.text(max_size=3))
 

@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from detector.alerting.timestamps import format_time
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
 from detector.replay import EventTimeRange, ReplayResult, Taken, replay
 from detector.stretches.recorder import Recorder

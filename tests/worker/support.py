@@ -22,7 +22,7 @@ from detector.alerting.events import Event, decode
 from detector.alerting.identity import Identity
 from detector.alerting.policy import IncidentPolicy
 from detector.cli.run.live import LiveParts, open_live
-from detector.context import StreamContext
+from detector.pipeline.context import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.records.values import InputPartition
@@ -33,7 +33,7 @@ from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import Settings
 from detector.state import Checkpoint, Epoch, decode_checkpoint, decode_epoch, parse_epoch_key
-from detector.worker import Worker
+from detector.worker.loop import Worker
 
 SECOND_NS = 1_000_000_000
 START_MS = 1_700_000_000_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from detector.alerting.dead_letter import DeadLetter
-from detector.bad_records import BadRecordGuard
 from detector.errors import BadInputLimitError
-from detector.outcome import Outcome
+from detector.pipeline.outcome import Outcome
 from detector.records.values import InputPartition
 from detector.settings import BadRecordSettings
+from detector.worker.bad_records import BadRecordGuard
 
 PARTITION = InputPartition("telemetry", 3)
 

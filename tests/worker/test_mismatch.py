@@ -12,8 +12,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewPartitions
 from structlog.testing import capture_logs
 
-from detector.context import StreamContext
 from detector.errors import StateMismatchError
+from detector.pipeline.context import StreamContext
 from detector.state import control_key, decode_control, parse_key
 from tests.worker.support import Cluster, RunningWorker, make_settings, series_with_faults
 
@@ -112,7 +112,7 @@ def test_a_snapshot_that_is_of_no_use_is_in_the_way_of_one_start_only(
 def test_a_state_topic_that_was_emptied_stops_the_worker_until_somebody_accepts_the_loss(
     cluster: Cluster, run_worker: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("detector.recovery._MARKER_PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("detector.worker.recovery._MARKER_PATIENCE_SECONDS", 1.0)
     stop_in_an_open_incident(cluster, run_worker)
     admin = KafkaAdminClient(bootstrap_servers=cluster.bootstrap)
     admin.delete_topics([f"{cluster.name}.state"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from detector.context import StreamContext
+from detector.pipeline.context import StreamContext
 from tests.worker.support import Cluster, RunningWorker, make_context, make_settings, series_with_faults
 
 pytestmark = pytest.mark.kafka

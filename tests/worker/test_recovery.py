@@ -13,7 +13,7 @@ from detector.errors import StateMismatchError
 from detector.kafka import committer as committer_module
 from detector.kafka.committer import AtLeastOnceCommitter, CommitResult, OutputRecord
 from detector.kafka.source import Membership
-from detector.pipeline import PartitionPipeline
+from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
 from tests.worker.support import (
     KEEP,

@@ -10,7 +10,7 @@ import pytest
 
 from detector.alerting.silence import SilencePolicy
 from detector.alerting.standing import StandingPolicy
-from detector.context import StreamContext
+from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, replay
 from detector.series.frozen import FreezeLimits

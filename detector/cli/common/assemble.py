@@ -16,9 +16,9 @@ from detector.alerting.silence import SilencePolicy
 from detector.alerting.standing import StandingPolicy
 from detector.cli.common.bundles import BundleSource
 from detector.cli.common.listening import Listener
-from detector.context import StreamContext
 from detector.errors import BundleError, ConfigError
 from detector.model_address import ModelPlace
+from detector.pipeline.context import StreamContext
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.drift_meter import DriftMeter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from detector.context import WindowScorer
+from detector.pipeline.context import WindowScorer
 from models.runtimes import Runtime
 
 

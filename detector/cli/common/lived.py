@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from detector.cli.common.assemble import residency, stream_context
 from detector.cli.common.bundles import BundleSource, registries_of
-from detector.context import StreamContext
 from detector.model_address import ModelPlace, shown
+from detector.pipeline.context import StreamContext
 from detector.settings import Settings, StreamSettings
 from detector.settings_file import fingerprint
 from detector.settings_file.fingerprint import SHAPING

@@ -18,8 +18,8 @@ from detector.cli.common.selection_report import print_selection
 from detector.cli.evaluate.choice import Choice, choose
 from detector.cli.evaluate.earlier import SUMMARY, Earlier
 from detector.cli.evaluate.series import Manner, evaluate_one
+from detector.cli.evaluate.workforce import workforce
 from detector.files.whole import WholeFile
-from detector.workforce import workforce
 from models.recipe import Recipe
 
 if TYPE_CHECKING:

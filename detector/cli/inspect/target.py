@@ -15,7 +15,7 @@ from detector.errors import ConfigError
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
-from detector.outcome import ScoreRows
+from detector.pipeline.outcome import ScoreRows
 from detector.replay import Taken
 from detector.settings import KafkaSettings
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from detector.cli.common.lived import LivedContexts
-from detector.context import StreamContext
 from detector.errors import BundleError
 from detector.kafka.history import History
 from detector.lived.past import Past
 from detector.lived.plan import Plan, make_plan
 from detector.lived.walk import Walk
 from detector.model_address import ModelPlace
+from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition
 from detector.settings import Settings, StreamSettings
 from detector.state import Epoch

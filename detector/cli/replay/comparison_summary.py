@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from detector.alerting.summaries import IncidentSummary
 from detector.alerting.timestamps import format_time
-from detector.comparison import Pair, ShadowReplay
+from detector.comparison.models import Pair, ShadowReplay
 from detector.printable import printable
 from detector.shadow import VERDICTS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from detector.context import StreamContext
-from detector.observers import watched
+from detector.pipeline.context import StreamContext
+from detector.pipeline.observers import watched
 from detector.scoring.drift import Distance, FollowsDrift
 from detector.scoring.scores import Scores
 from detector.series.values import Reset, WindowBatch
@@ -44,7 +44,7 @@ class _Watcher:
     def observe(
         self, partition: int, batch: WindowBatch | None, scores: Scores | None, resets: Sequence[Reset]
     ) -> None:
-        """See `detector.context.Observer`."""
+        """See `detector.pipeline.context.Observer`."""
         del partition, resets
         drift = None if batch is None or scores is None else self._meter.follow(batch, scores)
         if drift is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from detector.comparison import ShadowReplay
-from detector.context import StreamContext
+from detector.comparison.models import ShadowReplay
+from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, ReplayResult, ReplaySink
 

@@ -20,22 +20,22 @@ from detector.cli.common.assemble import open_bundle
 from detector.cli.common.progress import RecordProgress
 from detector.cli.replay.drift import DriftWatch
 from detector.cli.replay.opened import Opened
-from detector.comparison import ShadowReplay, match
-from detector.context import StreamContext
+from detector.comparison.models import ShadowReplay, match
+from detector.comparison.second_threshold import SecondThreshold
+from detector.comparison.thresholds import WhatIf
 from detector.errors import ConfigError
 from detector.files.whole import WholeFile
 from detector.pages.render import render_report
 from detector.pictures.words import duration, number
+from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition
 from detector.replay import ReplayResult, ReplaySink
 from detector.reports.replay import MOST_LISTED, Findings, Second, View, replay_report
-from detector.second_threshold import SecondThreshold
 from detector.settings import Settings
 from detector.shadow import VERDICTS
 from detector.stretches.beside import SideBySide
 from detector.stretches.recorder import Recorder
 from detector.stretches.stretch import Stretch
-from detector.what_if import WhatIf
 
 SUFFIXES = (".html", ".htm")
 _AROUND_NS = 3600 * 1_000_000_000

@@ -15,9 +15,9 @@ from detector.cli.replay.comparison_summary import comparison_document
 from detector.cli.replay.opened import NOBODY, Watching
 from detector.cli.replay.outputs import Destinations, Outputs
 from detector.cli.replay.summary import as_document
+from detector.comparison.thresholds import WhatIf
 from detector.replay import ReplaySink
 from detector.settings import Settings
-from detector.what_if import WhatIf
 
 
 def run_replay(asked: Asked, wanted: Destinations, report: Path | None) -> dict[str, Any]:

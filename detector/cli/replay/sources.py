@@ -10,8 +10,7 @@ from detector.cli.common.assemble import for_source, open_bundle, residency, str
 from detector.cli.common.listening import Listener
 from detector.cli.replay.as_lived import LivedReplay
 from detector.cli.replay.opened import NOBODY, Opened, Range, Watching
-from detector.comparison import ShadowReplay
-from detector.context import StreamContext
+from detector.comparison.models import ShadowReplay
 from detector.files.source import FileSource
 from detector.files.table import open_table
 from detector.kafka.client import consumer_config
@@ -20,6 +19,7 @@ from detector.kafka.preflight import check_cluster, check_topics
 from detector.lived.past import Begun, Past, unknown
 from detector.model_address import ModelPlace
 from detector.moments import NS_PER_SECOND, parse_span
+from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition, PlainRecord, Record
 from detector.replay import Chunk, EventTimeRange, ReplayResult, ReplaySink, replay, replay_as_lived
 from detector.settings import Settings

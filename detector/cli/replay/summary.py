@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from detector.alerting.summaries import summarise
 from detector.alerting.timestamps import format_time
-from detector.context import StreamContext
+from detector.pipeline.context import StreamContext
 from detector.printable import printable
 from detector.records.values import InputPartition
 from detector.replay import ReplayResult

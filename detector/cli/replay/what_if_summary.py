@@ -12,7 +12,7 @@ _BAR = 14
 
 
 def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
-    """A table of `detector.what_if.WhatIf.document`, with the threshold in force marked."""
+    """A table of `detector.comparison.thresholds.WhatIf.document`, with the threshold in force marked."""
     console = Console(file=stream, highlight=False, soft_wrap=True)
     tried = document["thresholds"]
     console.print(f"\n[bold]what if[/] the threshold were another, over {document['days']:.3g} days")

@@ -19,6 +19,7 @@ from detector.cli.common.assemble import incident_policy
 from detector.cli.common.bundles import BundleSource, model_errors
 from detector.cli.common.judgement import within_budget
 from detector.cli.common.series_data import between, from_topic
+from detector.cli.common.signals import StopSignals
 from detector.cli.feedback.topic import event_topic, read_topic
 from detector.cli.models.registry import somebody
 from detector.cli.retrain.heeded import Heeded, Said, follows, heed
@@ -33,7 +34,6 @@ from detector.retraining.injected import on_injected
 from detector.retraining.known import Faults, Known, hold_out, known_faults, without
 from detector.scoring.drift import limit_of
 from detector.settings import Settings, StreamSettings
-from detector.signals import StopSignals
 from detector.training_data import SeriesData, median_step_seconds
 from models.bundle import Bundle, check_target, load_bundle, write_bundle
 from models.chain import Chain

@@ -32,12 +32,12 @@ def run(
     from prometheus_client import REGISTRY
 
     from detector.cli.common.assemble import open_bundle, stream_context
+    from detector.cli.common.signals import HurryError, StopSignals
     from detector.cli.run.hang_up import HangUp
     from detector.cli.run.live import open_live
     from detector.failpoints import failpoints
     from detector.observability.logs import configure_logging
     from detector.settings_file import load_settings
-    from detector.signals import HurryError, StopSignals
 
     settings = load_settings(config, os.environ)
     announce = failpoints(os.environ)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from detector.context import StreamContext
+from detector.pipeline.context import StreamContext
 from detector.series.footprint import series_bytes
 
 _log = structlog.get_logger(__name__)

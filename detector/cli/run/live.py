@@ -16,9 +16,7 @@ from detector.cli.common.assemble import residency
 from detector.cli.common.bundles import BundleSource
 from detector.cli.run.footprint import memory_limit, tell_footprint
 from detector.cli.run.model_watch import ModelWatch, measured
-from detector.context import StreamContext
 from detector.failpoints import Announce, silent
-from detector.instruments import Instruments
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
 from detector.kafka.history import History
@@ -29,10 +27,12 @@ from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topi
 from detector.observability.health import Health
 from detector.observability.http import HttpServer
 from detector.observability.metrics import Metrics
-from detector.recovery import Recovery, RecoveryPolicy
+from detector.pipeline.context import StreamContext
 from detector.settings import Settings
 from detector.shadow import Shadow
-from detector.worker import Worker
+from detector.worker.instruments import Instruments
+from detector.worker.loop import Worker
+from detector.worker.recovery import Recovery, RecoveryPolicy
 
 Contexts = Mapping[str, StreamContext]
 

@@ -11,14 +11,14 @@ import structlog
 from detector.cli.common.assemble import stream_context, warm_up
 from detector.cli.common.bundles import BundleSource
 from detector.cli.run.following import Outcome, Seat
-from detector.context import StreamContext
 from detector.errors import BundleError, DetectorError
-from detector.instruments import TimedScorer, TimedShadowScorer
 from detector.observability.metrics import Metrics
+from detector.pipeline.context import StreamContext
 from detector.records.reasons import OTHER, REASONS
 from detector.settings import StreamSettings
 from detector.shadow import Shadow, ShadowModel
 from detector.shadow.model import MisfitError, Projection
+from detector.worker.instruments import TimedScorer, TimedShadowScorer
 from models.bundle import Bundle
 
 _log = structlog.get_logger(__name__)

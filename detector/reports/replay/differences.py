@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from detector.alerting.summaries import IncidentSummary
-from detector.comparison import Pair as Met
+from detector.comparison.models import Pair as Met
 from detector.pages.blocks import (
     Block,
     Cell,

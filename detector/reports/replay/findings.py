@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from detector.alerting.events import Event
 from detector.alerting.summaries import IncidentSummary
-from detector.comparison import Matched
+from detector.comparison.models import Matched
 from detector.scoring.drift import Distance
 from detector.stretches.stretch import Stretch
 
@@ -69,7 +69,7 @@ class Findings:
         until_ns: Last event time.
         stretch: Samples around an incident, by id; None where they are not kept.
         commands: That look further into an incident.
-        what_if: Other thresholds; see `detector.what_if.WhatIf.document`.
+        what_if: Other thresholds; see `detector.comparison.thresholds.WhatIf.document`.
         drift: How far inputs were from the training data at the worst, by stream and channel; "" stands for the score.
         second: Another model or threshold.
         made: When and by what, for people.

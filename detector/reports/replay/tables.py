@@ -66,7 +66,7 @@ def _series_row(name: str, incidents: Sequence[IncidentSummary], days: float) ->
 
 
 def thresholds_section(document: Mapping[str, Any]) -> Section:
-    """What other thresholds would have opened; of `detector.what_if.WhatIf.document`."""
+    """What other thresholds would have opened; of `detector.comparison.thresholds.WhatIf.document`."""
     tried = document["thresholds"]
     # One row without incidents tells what all the higher ones would.
     none = [index for index, one in enumerate(tried) if not one["incidents"] and one["ratio"] > 1]
