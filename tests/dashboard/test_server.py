@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
 from detector.dashboard.following import Link
 from detector.errors import ConfigError, KafkaUnavailableError
@@ -356,10 +357,9 @@ def test_a_port_that_is_taken_is_said(open_site: Callable[..., Site]) -> None:
     assert f"dashboard.port: {port} on 127.0.0.1 is taken by another process" in str(site.error)
 
 
-def test_the_first_one_to_come_is_warned_of_a_page_that_all_may_see(
-    open_site: Callable[..., Site], capsys: pytest.CaptureFixture[str]
-) -> None:
-    open_site(host="0.0.0.0")  # noqa: S104 - that is what is warned of
-    found = capsys.readouterr().out
-    assert "endpoints are open to everyone who reaches them" in found
-    assert "set dashboard.tls or dashboard.auth" in found
+def test_the_first_one_to_come_is_warned_of_a_page_that_all_may_see(open_site: Callable[..., Site]) -> None:
+    with capture_logs() as logs:
+        open_site(host="0.0.0.0")  # noqa: S104 - that is what is warned of
+    (warning,) = (entry for entry in logs if entry["log_level"] == "warning")
+    assert warning["event"] == "endpoints are open to everyone who reaches them"
+    assert "set dashboard.tls or dashboard.auth" in warning["remedy"]

@@ -165,3 +165,46 @@ def test_behind_a_login_the_name_is_filled_in(open_site: Callable[..., Site], op
         page.keyboard.press("c")
         expect(page.locator(".outcome")).to_contain_text("Noted.")
     assert [(said.verdict, said.author) for said in site.given] == [("confirmed", "jo")]
+
+
+def test_an_answer_that_is_not_the_dashboards_is_said(site: Site, open_page: Any) -> None:
+    one = event("aa", started_ns=NOW_NS - HOUR)
+    site.board.take_events([record(one)])
+    with open_page(site.url) as page:
+        page.route("**/picture", lambda route: route.fulfill(body="<h1>Log in to the proxy</h1>"))
+        page.locator("#list .row").click()
+        expect(page.locator(".pictures .progress")).to_contain_text(
+            "There is no picture: the answer is not the dashboard's, or was cut short"
+        )
+        page.unroute("**/picture")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator(".pictures .progress")).to_contain_text("retention has deleted the records")
+
+
+def test_news_while_a_picture_is_on_its_way_asks_for_another(site: Site, open_page: Any) -> None:
+    """A picture is some hundred kilobytes: the head of an answer is there before its body."""
+    one = event("aa", started_ns=NOW_NS - HOUR)
+    site.board.take_events([record(one)])
+    with open_page(site.url) as page:
+        page.evaluate(
+            """() => {
+              const real = window.fetch;
+              const marks = document.documentElement.dataset;
+              window.fetch = async (path, options) => {
+                if (marks.asked || !String(path).endsWith("/picture")) return real(path, options);
+                marks.asked = "yes";
+                const body = new ReadableStream({
+                  start: (answer) => options.signal.addEventListener("abort", () => {
+                    marks.abandoned = "yes";
+                    answer.error(options.signal.reason);
+                  }),
+                });
+                return new Response(body, { status: 200 });
+              };
+            }"""
+        )
+        page.locator("#list .row").click()
+        expect(page.locator("html")).to_have_attribute("data-asked", "yes")
+        site.board.take_events([record(event("aa", step="updated", sequence=1, started_ns=NOW_NS - HOUR), 1)])
+        expect(page.locator("html")).to_have_attribute("data-abandoned", "yes")
+        expect(page.locator(".pictures .progress")).to_contain_text("retention has deleted the records")

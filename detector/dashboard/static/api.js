@@ -11,10 +11,13 @@ async function answer(response) {
   let body = null;
   try {
     body = await response.json();
-  } catch {
-    // Not ours: a proxy's page, say.
+  } catch (error) {
+    // Whoever asked may lose interest while the body is on its way.
+    if (error.name === "AbortError") throw error;
+    // Else it is not ours, a proxy's page, say, or was cut short.
   }
   if (!response.ok) throw new ServerError(body?.error ?? `the server answers ${response.status}`, response.status);
+  if (body === null) throw new ServerError("the answer is not the dashboard's, or was cut short", response.status);
   return body;
 }
 
