@@ -29,7 +29,8 @@ from detector.worker.instruments import Instruments
 from detector.worker.live_partition import LivePartition
 from detector.worker.placement import Placement
 from detector.worker.poll_size import PollSize, target_seconds
-from detector.worker.recovery import Recovery, Restored
+from detector.worker.recovery.values import Restored
+from detector.worker.recovery.ways import Recovery
 from detector.worker.reporting import Reporter
 from detector.worker.restorations import Restorations
 from detector.worker.snapshots import state_outputs

@@ -16,7 +16,8 @@ from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition
 from detector.restoring.progress import Progress
 from detector.worker.instruments import Instruments
-from detector.worker.recovery import Recovery, Restored, Steps
+from detector.worker.recovery.values import Restored, Steps
+from detector.worker.recovery.ways import Recovery
 
 _log = structlog.get_logger(__name__)
 _SLICE_SECONDS = 0.2

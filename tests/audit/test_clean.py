@@ -154,7 +154,7 @@ def test_a_commit_of_unknown_outcome(cluster: Cluster, run_worker: Start) -> Non
 def test_over_a_lost_state_that_was_rebuilt(
     cluster: Cluster, run_worker: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("detector.worker.recovery._MARKER_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("detector.worker.recovery.stored._MARKER_PATIENCE_SECONDS", 0.5)
     rows = series_with_faults(200, [(i, i + 6) for i in range(15, 200, 20)])
     settings = make_settings(cluster)
     rebuilding = make_settings(cluster, on_lost_state="rebuild", state={"max_replay_records": 100})

@@ -22,7 +22,8 @@ from detector.restoring.state_reading import StoredState, read_state
 from detector.state import Epoch
 from detector.worker.checkpointing import CheckpointPolicy, CheckpointWriter
 from detector.worker.live_partition import LivePartition
-from detector.worker.recovery import Recovery, RecoveryPolicy, Restored
+from detector.worker.recovery.values import RecoveryPolicy, Restored
+from detector.worker.recovery.ways import Recovery
 from detector.worker.snapshots import state_outputs
 from tests.worker.support import Nowhere, make_context, make_settings
 

@@ -56,7 +56,7 @@ def test_a_state_topic_that_is_gone_ends_the_worker(
         worker.wait_for(lambda: False, seconds=75)
     worker.parts.close()
     # A restart creates the topic anew, finds no state for the committed offset, and says so.
-    monkeypatch.setattr("detector.worker.recovery._MARKER_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("detector.worker.recovery.stored._MARKER_PATIENCE_SECONDS", 0.5)
     again = run_worker(make_settings(cluster, transaction_timeout_seconds=3))
     with pytest.raises(StateMismatchError, match=r"committed offset 30 .*it was deleted"):
         again.wait_for(lambda: False, seconds=60)

@@ -112,7 +112,7 @@ def test_a_snapshot_that_is_of_no_use_is_in_the_way_of_one_start_only(
 def test_a_state_topic_that_was_emptied_stops_the_worker_until_somebody_accepts_the_loss(
     cluster: Cluster, run_worker: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("detector.worker.recovery._MARKER_PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr("detector.worker.recovery.stored._MARKER_PATIENCE_SECONDS", 1.0)
     stop_in_an_open_incident(cluster, run_worker)
     admin = KafkaAdminClient(bootstrap_servers=cluster.bootstrap)
     admin.delete_topics([f"{cluster.name}.state"])

@@ -14,7 +14,8 @@ from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition
 from detector.restoring.progress import Progress
 from detector.worker.instruments import Instruments
-from detector.worker.recovery import Recovery, Restored
+from detector.worker.recovery.values import Restored
+from detector.worker.recovery.ways import Recovery
 from detector.worker.restorations import Restorations
 from tests.worker.support import Nowhere, make_context, make_settings
 

@@ -268,7 +268,7 @@ def test_mostly_garbage_stops_the_worker_too(cluster: Cluster, run_worker: Start
 def test_state_that_is_gone_is_said_not_guessed(
     cluster: Cluster, run_worker: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("detector.worker.recovery._MARKER_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("detector.worker.recovery.stored._MARKER_PATIENCE_SECONDS", 0.5)
     cluster.send("pump-1", series_with_faults(10, []))
     worker = run_worker()
     worker.wait_committed(cluster, {0: 10})

@@ -32,7 +32,8 @@ from detector.settings import Settings
 from detector.shadow import Shadow
 from detector.worker.instruments import Instruments
 from detector.worker.loop import Worker
-from detector.worker.recovery import Recovery, RecoveryPolicy
+from detector.worker.recovery.values import RecoveryPolicy
+from detector.worker.recovery.ways import Recovery
 
 Contexts = Mapping[str, StreamContext]
 

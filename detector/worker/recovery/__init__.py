@@ -1,0 +1,1 @@
+"""Bringing a partition back to where its last commit left it, in small steps between polls."""
