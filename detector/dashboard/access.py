@@ -79,8 +79,9 @@ def forgery(method: str, headers: Mapping[str, str]) -> str | None:
     if method in ("GET", "HEAD"):
         return None
     origin = headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("Host", "").lower():
-        return "this was sent by another page"
+    # Where the browser says nothing better. A proxy may ask under another name than the browser asked the proxy.
+    if site is None and origin is not None and urlsplit(origin).netloc.lower() != headers.get("Host", "").lower():
+        return "this was sent by another page, or through a proxy that does not pass on the Host header"
     # Foreign pages may send forms and plain text without asking, but no JSON.
     if headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         return "send JSON, with the Content-Type application/json"

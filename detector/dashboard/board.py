@@ -17,6 +17,8 @@ MOST_EVENTS = 100
 """Most events that are kept of an incident; in between the first and the latest ones are left out."""
 MOST_SAID = 50
 """Most verdicts that are kept of an incident, for people to read."""
+# Brokers before Kafka 4 take records of any time, such as one in microseconds; event times end here, too.
+_LATEST_MS = (2**63 - 1) // 1_000_000
 # So many more than allowed gather before some are left out, so that looking for them costs little.
 _SLACK = 20
 
@@ -132,7 +134,8 @@ class Board:
                 except (InvalidEventError, ValueError):
                     self._state.bad_records[record.topic] += 1
                     continue
-                told = Told(event, record.timestamp * 1_000_000, record.partition, record.offset)
+                written_ns = min(max(record.timestamp, 0), _LATEST_MS) * 1_000_000
+                told = Told(event, written_ns, record.partition, record.offset)
                 self._take(told, summary)
             self._cut()
         self._tell()

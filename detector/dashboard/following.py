@@ -75,6 +75,7 @@ class Follower:
         self._needed = needed
         self._next: dict[InputPartition, int] = {}
         self._begun = False
+        self._failures = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follow {topic}", daemon=True)
         self._link = Link(topic, "connecting", clock())
@@ -95,7 +96,6 @@ class Follower:
             self._thread.join(wait_seconds)
 
     def _run(self) -> None:
-        failures = 0
         while not self._stop.is_set():
             history = None
             try:
@@ -103,7 +103,6 @@ class Follower:
                 self._follow(history)
             except StateMismatchError as error:
                 self._begin_anew(error)
-                failures = 0
                 continue
             except MissingTopicError as error:
                 self._say("missing", str(error))
@@ -116,10 +115,8 @@ class Follower:
             finally:
                 if history is not None:
                     history.close()
-            if self._link.state == "live":
-                failures = 0
-            self._stop.wait(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
-            failures += 1
+            self._stop.wait(_RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)])
+            self._failures += 1
 
     def _follow(self, history: History) -> None:
         looks = 0
@@ -144,6 +141,7 @@ class Follower:
                 # A transaction's markers are no records, but lie behind what was read.
                 self._next.update(ends)
             self._say("live")
+            self._failures = 0
             self._stop.wait(_PAUSE_SECONDS)
 
     def _partitions(self, history: History) -> list[InputPartition]:

@@ -37,6 +37,8 @@ def test_the_name_that_is_listened_on_is_known() -> None:
     assert hostname("Board.Internal.:9465") == "board.internal"
 
 
+FOREIGN = "this was asked for by another page"
+SENT = "this was sent by another page, or through a proxy that does not pass on the Host header"
 JSON = {"Content-Type": "application/json", "Host": "localhost:9465"}
 
 
@@ -45,13 +47,16 @@ JSON = {"Content-Type": "application/json", "Host": "localhost:9465"}
     [
         ("GET", {}, None),
         ("GET", {"Sec-Fetch-Site": "none"}, None),
-        ("GET", {"Sec-Fetch-Site": "cross-site"}, "this was asked for by another page"),
-        ("GET", {"Sec-Fetch-Site": "same-site"}, "this was asked for by another page"),
+        ("GET", {"Sec-Fetch-Site": "cross-site"}, FOREIGN),
+        ("GET", {"Sec-Fetch-Site": "same-site"}, FOREIGN),
         ("POST", JSON, None),
         ("POST", {**JSON, "Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:9465"}, None),
-        ("POST", {**JSON, "Origin": "http://evil.example.org"}, "this was sent by another page"),
-        ("POST", {**JSON, "Origin": "http://localhost:1"}, "this was sent by another page"),
-        ("POST", {**JSON, "Origin": "null"}, "this was sent by another page"),
+        # Through a proxy that asks under a name of its own.
+        ("POST", {**JSON, "Sec-Fetch-Site": "same-origin", "Origin": "https://board.example.org"}, None),
+        ("POST", {**JSON, "Sec-Fetch-Site": "cross-site", "Origin": "http://localhost:9465"}, FOREIGN),
+        ("POST", {**JSON, "Origin": "http://evil.example.org"}, SENT),
+        ("POST", {**JSON, "Origin": "http://localhost:1"}, SENT),
+        ("POST", {**JSON, "Origin": "null"}, SENT),
         ("POST", {"Content-Type": "text/plain"}, "send JSON, with the Content-Type application/json"),
         ("POST", {}, "send JSON, with the Content-Type application/json"),
     ],

@@ -6,6 +6,8 @@ import pytest
 
 from detector.alerting.events import Event, encode
 from detector.dashboard.board import MOST_EVENTS, Board
+from detector.dashboard.documents import listing, status
+from detector.dashboard.query import Query
 from detector.feedback.verdicts import encode_verdict, verdict_on
 from detector.records.values import PlainRecord
 from tests.dashboard.conftest import event
@@ -57,6 +59,18 @@ def test_what_is_no_event_or_verdict_is_counted_and_the_rest_goes_on(board: Boar
     assert view.bad_records == {"events": 6, "feedback": 1}
     assert [one.summary.incident_id[:2] for one in view.incidents] == ["bb"]
     assert view.incidents[0].verdict is not None
+
+
+@pytest.mark.parametrize("written_ms", [-1, 1_767_000_100_000_000, 2**63 - 1])
+def test_a_record_of_an_impossible_time_spoils_nothing(board: Board, written_ms: int) -> None:
+    """Such as one whose writer took microseconds for milliseconds, which brokers before Kafka 4 take."""
+    board.take_events([record(event("aa"), written_ms=written_ms), record(event("bb"))])
+    view = board.view()
+    listed = listing(view, Query(), board.life)["incidents"]
+    assert len(listed) == 2
+    told = status(view, [], 1_767_000_200_000 * 1_000_000, 0)
+    assert told["known"] == 2
+    assert all("1970" <= one["reported_at"][:4] <= "2262" for one in listed)
 
 
 def test_an_acknowledgement_stands_beside_a_verdict_whichever_comes_first(board: Board) -> None:

@@ -39,6 +39,7 @@ class Log:
         self.partitions_: dict[int, list[int]] = {0: []}  # offsets that are there
         self.ends: dict[int, int] = {0: 0}
         self.trouble: Exception | None = None
+        self.hiccups = 0
         self.opened = self.looks = self.reads = 0
         self.closed = 0
 
@@ -52,6 +53,9 @@ class Log:
         return self
 
     def _trouble(self) -> None:
+        if self.hiccups:
+            self.hiccups -= 1
+            raise KafkaTimeoutError("no answer, this once")
         if self.trouble is not None:
             raise self.trouble
 
@@ -186,6 +190,17 @@ def test_an_outage_is_told_and_outlasted(
     log.trouble = None
     wait(lambda: found.link.state == "live")
     assert taken.places == [(0, 0), (0, 1)]
+
+
+def test_an_outage_after_a_good_time_is_tried_again_as_soon_as_the_first_one(
+    log: Log, follow: Callable[..., Follower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.dashboard.following._RETRY_SECONDS", (0.01, 3600.0))
+    found = follow()
+    for outages in range(1, 4):
+        wait(lambda: found.link.state == "live")
+        log.hiccups = 1
+        wait(lambda: log.opened == outages + 1)  # noqa: B023 - it is called before the next round
 
 
 def test_what_retention_took_is_counted_and_the_rest_read(

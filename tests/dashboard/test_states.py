@@ -14,6 +14,7 @@ from detector.alerting.events import Event
 from detector.dashboard.drawing import Tell
 from detector.dashboard.following import Link
 from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.pictures import as_item, timeline
 from tests.dashboard.conftest import event
 from tests.dashboard.site import NOW_NS, Site
 from tests.dashboard.test_board import record
@@ -21,6 +22,11 @@ from tests.dashboard.test_board import record
 pytestmark = pytest.mark.watch
 
 HOUR = 3600 * 10**9
+GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
+# A headless browser calls all of its tabs visible; here a new one is not, until a test says so.
+UNSEEN = """Object.defineProperty(document, "visibilityState", {
+  get: () => document.documentElement?.dataset.seen ?? "hidden",
+})"""
 
 
 def no_picture(one: Event, tell: Tell) -> Iterator[dict[str, Any]]:
@@ -74,13 +80,7 @@ def test_an_outage_of_kafka_is_shown_until_it_is_over(site: Site, open_page: Any
 
 def test_a_dashboard_that_comes_back_is_found_again(site: Site, open_site: Callable[..., Site], open_page: Any) -> None:
     site.board.take_events([record(event("aa", started_ns=NOW_NS - HOUR))])
-    refused = (
-        "ERR_CONNECTION_REFUSED",
-        "ERR_INCOMPLETE_CHUNKED_ENCODING",
-        "ERR_EMPTY_RESPONSE",
-        "ERR_CONNECTION_RESET",
-    )
-    with open_page(site.url, expected=refused) as page:
+    with open_page(site.url, expected=GONE) as page:
         expect(page.locator("#list .row")).to_have_count(1)
         site.close()
         expect(page.locator("#connection")).to_have_attribute("data-state", "offline")
@@ -90,6 +90,112 @@ def test_a_dashboard_that_comes_back_is_found_again(site: Site, open_site: Calla
         expect(page.locator("#connection")).to_have_attribute("data-state", "live")
         expect(page.locator("#list .series")).to_have_text(["web-2"])
         expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_an_incident_that_is_open_is_up_to_date_after_the_dashboard_came_back(
+    site: Site, open_site: Callable[..., Site], open_page: Any
+) -> None:
+    one = event("aa", started_ns=NOW_NS - HOUR)
+    site.board.take_events([record(one)])
+    with open_page(f"{site.url}?incident={one.incident_id}", expected=GONE) as page:
+        expect(page.locator("#detail .state")).to_contain_text("open for")
+        site.close()
+        expect(page.locator("#connection")).to_have_attribute("data-state", "offline")
+        again = open_site(port=urlsplit(site.url).port)
+        again.draw = no_picture
+        closed = event("aa", step="closed", sequence=1, started_ns=NOW_NS - HOUR)
+        again.board.take_events([record(one), record(closed, 1)])
+        expect(page.locator("#detail .state")).to_contain_text("lasted 10 min, quiet again")
+
+
+class Held:
+    """Requests of a page that get no answer yet."""
+
+    def __init__(self, page: Any, pattern: str) -> None:
+        self._page, self._pattern = page, pattern
+        self._routes: list[Any] = []
+        page.route(pattern, self._hold)
+
+    def _hold(self, route: Any) -> None:
+        self._routes.append(route)
+
+    def release(self) -> None:
+        self._page.unroute(self._pattern, self._hold)
+        for route in self._routes:
+            route.continue_()
+
+
+def look_at(page: Any, *, seen: bool) -> None:
+    page.evaluate(
+        """(seen) => {
+          document.documentElement.dataset.seen = seen ? "visible" : "hidden";
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        seen,
+    )
+
+
+def test_more_tabs_may_be_open_than_a_browser_opens_connections(site: Site, open_page: Any) -> None:
+    """It opens six to a server, and a tab that follows changes holds one of them."""
+    site.board.take_events([record(event("aa", started_ns=NOW_NS - HOUR))])
+    with open_page(site.url) as page:
+        page.context.add_init_script(UNSEEN)
+        tabs = []
+        for _ in range(8):
+            tab = page.context.new_page()
+            tab.clock.install()
+            tab.goto(site.url)
+            expect(tab.locator("#list .row")).to_have_count(1)
+            with tab.expect_request("**/api/updates?*"):
+                look_at(tab, seen=True)
+            expect(tab.locator("#connection")).to_have_attribute("data-state", "live")
+            look_at(tab, seen=False)
+            tabs.append(tab)
+        site.board.take_events([record(event("bb", series="web-2", started_ns=NOW_NS - HOUR // 2), 1)])
+        expect(page.locator("#list .row")).to_have_count(2)
+        expect(tabs[0]).to_have_title("(1) reconstream")
+        tabs[0].clock.fast_forward(60_000)
+        expect(tabs[0]).to_have_title("(2) reconstream")
+        expect(tabs[0].locator("#list .row")).to_have_count(1)
+        look_at(tabs[0], seen=True)
+        expect(tabs[0].locator("#list .series")).to_have_text(["web-2", "web-1"])
+
+
+def test_more_of_a_list_that_gives_way_to_another_is_not_asked_for(
+    open_site: Callable[..., Site], open_page: Any
+) -> None:
+    site = open_site()
+    site.board.take_events(
+        record(event(f"{n:08x}", series=f"web-{n:03}", started_ns=NOW_NS - n * 10**9), n) for n in range(1, 140)
+    )
+    with open_page(site.url) as page:
+        expect(page.locator("#list .row")).to_have_count(100)
+        held = Held(page, "**/api/incidents?*series=web-00*")
+        with page.expect_request("**/api/incidents?*series=web-00*"):
+            page.locator("#filters [name=series]").fill("web-00")
+        page.get_by_role("button", name="Show more").click()
+        held.release()
+        expect(page.locator("#list .row")).to_have_count(9)
+        site.board.take_events([record(event("ff", series="web-00x", started_ns=NOW_NS), 200)])
+        expect(page.locator("#list .row")).to_have_count(10)
+
+
+def test_a_timeline_that_comes_late_does_not_replace_a_newer_one(site: Site, open_page: Any) -> None:
+    site.board.take_events([record(event("aa", started_ns=NOW_NS - HOUR))])
+    site.timeline = lambda found, since, until, known: as_item(
+        timeline([one.summary for one in found], since, until, known=known)
+    )
+    with open_page(site.url) as page:
+        expect(page.locator("#timeline .drawing")).to_have_attribute("data-state", "drawn")
+        held = Held(page, "**/api/timeline?series=web")
+        with page.expect_request("**/api/timeline?series=web"):
+            page.goto(f"{site.url}?series=web")
+        page.locator("#filters [name=series]").fill("nothing is called so")
+        expect(page.locator("#timeline")).to_be_hidden()
+        with page.expect_response("**/api/timeline?series=web"):
+            held.release()
+        page.evaluate("() => new Promise((done) => setTimeout(done))")
+        expect(page.locator("#timeline")).to_be_hidden()
 
 
 def test_many_incidents_come_page_by_page(open_site: Callable[..., Site], open_page: Any) -> None:

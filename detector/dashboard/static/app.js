@@ -13,7 +13,7 @@ import { Timeline } from "./timeline.js";
 
 const PAGE = 100;
 
-const state = { query: new URLSearchParams(), incident: "", total: 0, status: null, connected: false, setup: { read_only: true, author: "" }, loading: 0, selecting: false };
+const state = { query: new URLSearchParams(), incident: "", total: 0, status: null, connected: false, setup: { read_only: true, author: "" }, loading: 0, settled: false, missed: false };
 const main = find("main");
 
 const filters = new Filters(find("#filters"), { chosen: (query, how) => go(query, how) });
@@ -25,15 +25,21 @@ const detail = new Detail(find("#detail"), {
 const live = new Live({
   incident: ({ incident, matches }) => heard(incident, matches),
   status: (status) => told(status),
-  reset: () => reload(),
+  reset: () => { state.missed = true; reload(); },
   connection: (up) => { state.connected = up; showState(); },
+  glance: () => glance(),
 });
 
 // What is shown
 
 async function reload({ more = false } = {}) {
+  // The list that is on its way would not go together with more of the one before it.
+  if (more && !state.settled) return;
   const turn = (state.loading += 1);
-  if (!more) live.stop();
+  if (!more) {
+    state.settled = false;
+    live.stop();
+  }
   let found;
   try {
     found = await api.list(state.query, more ? list.length : 0, more ? PAGE : Math.max(PAGE, Math.min(500, list.length)));
@@ -47,6 +53,7 @@ async function reload({ more = false } = {}) {
   }
   if (turn !== state.loading) return;
   state.connected = true;
+  state.settled = true;
   state.total = found.total;
   setNow(found.status.now); // before rows say how long ago something was
   if (more) list.append(found.incidents);
@@ -56,6 +63,20 @@ async function reload({ more = false } = {}) {
   told(found.status);
   if (!more) live.follow(state.query, found.revision);
   if (!more) timeline.draw();
+  // What was heard meanwhile may have been about the incident that is open, too.
+  if (state.missed && state.incident) detail.heard(state.incident);
+  state.missed = false;
+}
+
+// How it stands as a whole, for the title of a tab that nobody looks at.
+async function glance() {
+  try {
+    told((await api.list(state.query, 0, 0)).status);
+    state.connected = true;
+  } catch {
+    state.connected = false;
+  }
+  showState();
 }
 
 function fail(message) {

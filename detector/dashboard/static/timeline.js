@@ -10,6 +10,7 @@ export class Timeline {
     this.element = element;
     this.query = query;
     this.due = 0;
+    this.turn = 0;
     element.addEventListener("reconstream:select", (event) => {
       const [id] = event.detail.values;
       if (id) open(id);
@@ -24,6 +25,7 @@ export class Timeline {
   async draw() {
     clearTimeout(this.due);
     this.due = 0;
+    const turn = (this.turn += 1);
     const place = this.element;
     const drawing = find(".drawing", place);
     let answer;
@@ -32,6 +34,7 @@ export class Timeline {
     } catch {
       return;
     }
+    if (turn !== this.turn) return; // something else is asked for by now
     place.hidden = !answer.picture;
     if (answer.picture) {
       // The page below must not jump while one picture takes the place of another.
