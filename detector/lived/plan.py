@@ -90,7 +90,9 @@ def make_plan(
         stop: First offset that is too late.
         retained: Oldest offset that the input still holds.
         look_back: Records to read where nothing better is known.
-        unresolved: Why an epoch cannot be computed; None when it can.
+        unresolved: Why an epoch cannot be computed; None when it can. It is asked once at most for each epoch, and only
+            for those that the way may lead through: opening a model takes time and memory, and what is wrong with
+            another one is no matter.
     """
     return _Planner(log, retained, look_back, unresolved).plan(first, stop)
 
@@ -101,8 +103,9 @@ class _Planner:
         self._retained = retained
         self._look_back = look_back
         self._at_offset = {epoch.from_offset: epoch for epoch in log.epochs}
-        self._why = {epoch.from_offset: unresolved(epoch) for epoch in log.epochs}
-        self._checkpoints = [place for place in log.checkpoints if self._usable(place)]
+        self._unresolved = unresolved
+        self._reasons: dict[int, str | None] = {}
+        self._checkpoints = log.checkpoints
 
     def plan(self, first: int, stop: int) -> Plan:
         stages: list[Stage] = []
@@ -121,7 +124,7 @@ class _Planner:
             first = begins
         while first < stop:
             epoch, ends = self._at(first, stop)
-            why = self._why[epoch.from_offset]
+            why = self._why(epoch)
             if why is not None:
                 holes.append(Hole(first, ends, why))
                 first = ends
@@ -130,6 +133,12 @@ class _Planner:
             first = stages[-1].stop
         return Plan(tuple(stages), tuple(holes))
 
+    def _why(self, epoch: Epoch) -> str | None:
+        """Why an epoch cannot be computed."""
+        if epoch.from_offset not in self._reasons:
+            self._reasons[epoch.from_offset] = self._unresolved(epoch)
+        return self._reasons[epoch.from_offset]
+
     def _usable(self, place: CheckpointPlace) -> bool:
         control = place.checkpoint.control
         epoch = self._at_offset.get(control.epoch_from)
@@ -137,9 +146,9 @@ class _Planner:
             place.begun_offset >= self._retained
             and control.epoch_from <= place.begun_offset
             and epoch is not None
-            and self._why[epoch.from_offset] is None
             # An epoch that ended before its first record may have left a checkpoint; the next one has its offset.
             and (control.model, control.fingerprint) == (epoch.model, epoch.fingerprint)
+            and self._why(epoch) is None
         )
 
     def _at(self, offset: int, stop: int) -> tuple[Epoch, int]:
@@ -152,38 +161,47 @@ class _Planner:
 
     def _opening(self, first: int, stop: int) -> Stage:
         """The best place to begin at or before ``first``; the stage reaches to the end of its epoch."""
-        begins: list[tuple[int, int, Stage]] = []
-        for place in self._checkpoints:
-            # One that was taken where the next epoch begins still belongs to the epoch before.
-            at, since = place.next_offset, place.checkpoint.control.epoch_from
-            if at <= first and self._unbroken(since, first):
-                epoch, ends = self._at(since, stop)
-                begins.append((at, 1, Stage(epoch, "checkpoint", place.begun_offset, at, ends, place)))
-        for index, epoch in enumerate(self._epochs):
-            at = epoch.from_offset
-            if epoch.windows == "empty" and self._retained <= at <= first and self._unbroken(at, first):
-                begins.append((at, 0, Stage(epoch, "empty", at, at, self._ends(index, stop))))
-        if begins:
-            return max(begins, key=lambda found: found[:2])[2]
+        checkpoints = [(place.next_offset, 1, place) for place in self._checkpoints if place.next_offset <= first]
+        beginnings = [
+            (epoch.from_offset, 0, None)
+            for epoch in self._epochs
+            if epoch.windows == "empty" and self._retained <= epoch.from_offset <= first
+        ]
+        # The nearest first: what lies farther back is looked at only where that cannot be used.
+        for at, _, place in sorted([*checkpoints, *beginnings], key=lambda found: found[:2], reverse=True):
+            # A checkpoint that was taken where the next epoch begins still belongs to the epoch before.
+            since = at if place is None else place.checkpoint.control.epoch_from
+            if (place is not None and not self._usable(place)) or not self._unbroken(since, first):
+                continue
+            epoch, ends = self._at(since, stop)
+            if place is None:
+                return Stage(epoch, "empty", at, at, ends)
+            return Stage(epoch, "checkpoint", place.begun_offset, at, ends, place)
         epoch, ends = self._at(first, stop)
         from_offset = max(self._retained, first - self._look_back)
         return Stage(epoch, "look_back", from_offset, first, self._better(first, ends))
 
     def _better(self, after: int, ends: int) -> int:
         """First offset at which a checkpoint tells more than a look-back does."""
-        return min([ends, *(place.next_offset for place in self._checkpoints if after < place.next_offset < ends)])
+        between = (place for place in self._checkpoints if after < place.next_offset < ends)
+        return min((place.next_offset for place in between if self._usable(place)), default=ends)
 
     def _unbroken(self, at: int, first: int) -> bool:
         """Whether one can go on from ``at`` to ``first``."""
-        return self._why[self._at(at, at + 1)[0].from_offset] is None and all(
-            self._can_follow(index) for index, epoch in enumerate(self._epochs) if at < epoch.from_offset <= first
+        between = [index for index, epoch in enumerate(self._epochs) if at < epoch.from_offset <= first]
+        return (
+            all(map(self._follows, between))
+            and all(self._why(self._epochs[index]) is None for index in reversed(between))
+            and self._why(self._at(at, at + 1)[0]) is None
         )
 
     def _can_follow(self, index: int) -> bool:
+        """Whether one can go on into an epoch."""
+        return self._follows(index) and self._why(self._epochs[index]) is None
+
+    def _follows(self, index: int) -> bool:
         """Whether the state at the beginning of an epoch follows from the state at the end of the one before."""
         epoch = self._epochs[index]
-        if self._why[epoch.from_offset] is not None:
-            return False
         if epoch.windows == "rebuilt":
             return epoch.windows_from >= self._retained
         if epoch.windows == "carried":

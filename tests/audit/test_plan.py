@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from detector.lived.log import CheckpointPlace, EpochLog
 from detector.lived.plan import Plan, make_plan
 from detector.state import CHECKPOINT_VERSION, EPOCH_VERSION, STATE_VERSION, Checkpoint, Control, Epoch, Windows
@@ -48,6 +50,32 @@ def test_models_follow_each_other() -> None:
     log = EpochLog((BEGUN, epoch(50, "carried", "b"), epoch(80, "rebuilt", "c", windows_from=60)))
     assert stages(plan(log, 0, 100)) == [("empty", 0, 0, 50), ("carried", 50, 50, 80), ("rebuilt", 60, 80, 100)]
     assert stages(plan(log, 20, 60)) == [("empty", 0, 0, 50), ("carried", 50, 50, 60)]
+
+
+def test_only_models_that_the_way_leads_through_are_asked_for() -> None:
+    """A model a day for years: each takes time and memory to open, and an old one may be damaged."""
+    days = [epoch(10 * day, "carried", f"day {day}") for day in range(1, 100)]
+    log = EpochLog((BEGUN, *days), (checkpoint(4, 5), checkpoint(8, 9)))
+    asked: list[str] = []
+
+    def unresolved(one: Epoch) -> str | None:
+        asked.append(one.model)
+        return None
+
+    made = structs.replace(checkpoint(951, 955, 950).checkpoint.control, model="day 95")
+    last = CheckpointPlace(structs.replace(checkpoint(951, 955, 950).checkpoint, control=made), 0, 1)
+    with_last = EpochLog(log.epochs, (*log.checkpoints, last))
+    found = make_plan(with_last, 958, 965, 0, 10, unresolved)
+    assert stages(found) == [("checkpoint", 951, 955, 960), ("carried", 960, 960, 965)]
+    assert sorted(asked) == ["day 95", "day 96"]
+    asked.clear()
+    assert stages(make_plan(log, 12, 18, 0, 10, unresolved)) == [("checkpoint", 8, 9, 10), ("carried", 10, 10, 18)]
+    assert sorted(asked) == ["a", "day 1"]
+    asked.clear()
+    cut = EpochLog((*log.epochs[:-1], structs.replace(days[-1], settings=OTHER_RULES)), log.checkpoints)
+    assert stages(make_plan(cut, 995, 999, 0, 10, unresolved)) == [("look_back", 985, 995, 999)]
+    # Checkpoints of long ago are of no use behind that, whatever their model; only whether they fit it was asked.
+    assert set(asked) <= {"a", "day 99"}
 
 
 def test_the_nearest_checkpoint_is_where_a_range_begins() -> None:

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from detector.alerting.timestamps import parse_time
 from detector.cli import main
+from detector.cli.common.assemble import open_bundle
 from detector.cli.common.stretch_reader import StretchReader
 from detector.cli.replay.opened import Range, Watching
 from detector.cli.replay.sources import open_topics
@@ -84,6 +85,28 @@ def test_it_is_what_the_worker_saw(watched: Watched):
         assert reader.earlier(event, 7 * 86_400).seen.shape == (0, 3)
     finally:
         reader.close()
+
+
+def test_not_every_model_that_ever_was_stays_open(watched: Watched, monkeypatch: pytest.MonkeyPatch):
+    """A dashboard runs for months, with a new model every night."""
+    opened = []
+
+    def counted(*arguments: Any) -> Any:
+        opened.append(arguments)
+        return open_bundle(*arguments)
+
+    monkeypatch.setattr("detector.cli.common.stretch_reader.open_bundle", counted)
+    event = watched.of("pump-2")[0]
+    for most, expected in ((64, 1), (2, 3)):
+        monkeypatch.setattr("detector.cli.common.stretch_reader._MOST_MODELS", most)
+        opened.clear()
+        reader = StretchReader(watched.settings)
+        try:
+            for _ in range(3):
+                assert reader.stretch(event).agreement == TO_THE_LAST_BIT
+        finally:
+            reader.close()
+        assert len(opened) == expected
 
 
 def test_where_it_cannot_be_what_it_was_it_says_why(watched: Watched):

@@ -44,6 +44,10 @@ class LivedContexts:
         self._bundles: dict[str, Bundle | None] = {bundle.digest: bundle for bundle in opened}
         self._opened: dict[tuple[str, str, str], StreamContext] = {}
 
+    def __len__(self) -> int:
+        """How many models are open, each with its settings."""
+        return len(self._opened)
+
     def resolve(self, stream: StreamSettings, epoch: Epoch) -> StreamContext | str:
         """What the records of an epoch were processed with, or what is missing, for people."""
         key = stream.name, epoch.model, epoch.fingerprint

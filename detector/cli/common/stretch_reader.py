@@ -18,11 +18,14 @@ from detector.stretches.reading import StretchReading
 from detector.stretches.stretch import Course, Stretch
 from detector.stretches.way import Standin
 
+# A dashboard runs for months, with a new model every night: opening one again takes a moment.
+_MOST_MODELS = 64
+
 
 class StretchReader:
     """Recomputes the stretches of incidents from the input topics.
 
-    It belongs to one thread, since its consumers do. Models are opened once each and kept.
+    It belongs to one thread, since its consumers do. Models are kept open, but never more than a few dozen.
 
     Args:
         settings: Of the worker.
@@ -68,6 +71,9 @@ class StretchReader:
 
     def _reading(self, event: Event) -> StretchReading:
         stream = self._stream(event)
+        if len(self._standins) + sum(map(len, self._lived.values())) >= _MOST_MODELS:
+            self._standins.clear()
+            self._lived.clear()
         if event.source.cluster != self._cluster:
             raise StateMismatchError(
                 f"the event is of {event.source.topic} in {event.source.cluster}, and this is cluster {self._cluster}; "
