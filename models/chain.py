@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +17,6 @@ from models.scaling import Scaler
 from models.scores import ScoreRule
 from models.thresholds import Spot
 from models.warm_up import WarmUp
-
-if TYPE_CHECKING:
-    from models.bundle import Bundle
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -71,11 +67,6 @@ class Chain:
             score=rule.state_dtype,
             threshold=None if spot is None else spot.state_dtype,
         )
-
-    @classmethod
-    def of(cls, bundle: Bundle, runtime: Runtime) -> Chain:
-        """The chain of a bundle, with its model as it was opened by `models.runtimes.open_runtime`."""
-        return cls(bundle.scaler, runtime, bundle.rule, bundle.calibration.spot, bundle.warm_up)
 
     def row(self, series: str) -> int:
         """Row of a series in the scaler's tables; 0 for one that training never saw."""

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.architectures import find
-from models.architectures.options import OptionValue, complete
+from models.architectures.options import complete
 from models.calibration import CalibrationOptions
 from models.errors import SpecError
+from models.fitting.options import TrainOptions
 from models.outputs import DAILY, LEVEL, LOCAL, MAYBE, RECONSTRUCTION
 from models.scores import ScoreOptions
+from models.shape import OptionValue
 from models.spec import ModelSpec
-from models.training.options import TrainOptions
 
 WINDOWS_IN_LONGEST = 12
 LEAST_WINDOW = 8

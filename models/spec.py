@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from models.architectures import find
-from models.architectures.options import OptionValue, complete
+from models.architectures.options import complete
 from models.errors import SpecError
 from models.fields import integer, known_keys, mapping, number, optional_number, text, text_tuple
+from models.shape import OptionValue
 
 MAX_WINDOW = 4096
 MAX_CHANNELS = 1024

@@ -50,7 +50,7 @@ def measure(name: str, rounds: int) -> Cost:
     """Measure an architecture with its initial weights, which do not matter here."""
     import onnxruntime
 
-    from models.bundle.exporting import export_onnx
+    from models.formats.exporting import export_onnx
 
     window = ARCHITECTURES[name].default_window
     channels = tuple(f"c{number}" for number in range(_CHANNELS))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.backend import load_keras, load_tensorflow
-from models.training.objective import Batch
+from models.fitting.objective import Batch
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]

@@ -6,12 +6,12 @@ import contextlib
 import time
 from dataclasses import dataclass
 
-from models.training.clipping import Clipping
+from models.fitting.clipping import Clipping
+from models.fitting.loop import TrainingLoop
+from models.fitting.objective import Objective
+from models.fitting.options import TrainOptions
+from models.fitting.record import EpochRecord
 from models.training.health import diagnose
-from models.training.history import EpochRecord
-from models.training.loop import TrainingLoop
-from models.training.objective import Objective
-from models.training.options import TrainOptions
 
 
 class _Solved(Exception):  # noqa: N818 - good news

@@ -18,10 +18,9 @@ from detector.scoring.scorer import Scorer
 from detector.series.store import SeriesStore
 from detector.series.values import WindowBatch
 from detector.settings import RecordSettings, WindowSettings
-from models.bundle import Bundle
+from models.bundle import Bundle, open_runtime
 from models.imputation import impute
 from models.memory import new_states
-from models.runtimes import open_runtime
 
 PREDICT_ONE, PREDICT_BATCH = "model.predict, 1", "model.predict, 1024"
 SCORER_BATCHES = (1024, 256, 64)

@@ -8,7 +8,6 @@ from detector.scoring.scores import Scores
 from detector.series.carried import States, StateType
 from detector.series.values import WindowBatch
 from models.bundle import Bundle
-from models.chain import Chain
 from models.memory import Memory
 from models.runtimes import Runtime
 
@@ -20,11 +19,11 @@ class Scorer:
 
     Args:
         bundle: Scaler, score and the rest that was fixed in training.
-        runtime: The model, opened by `models.runtimes.open_runtime`.
+        runtime: The model, opened by `models.bundle.open_runtime`.
     """
 
     def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
-        self._chain = Chain.of(bundle, runtime)
+        self._chain = bundle.chain(runtime)
 
     @property
     def state_dtype(self) -> StateType | None:

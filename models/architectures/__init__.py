@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 from models.architectures import autoregression, bilstm, gru, lstm, lstm_vae, pca, seq2seq, simple_rnn, streaming
 from models.architectures.architecture import Architecture
 from models.errors import SpecError
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
-
-    from models.spec import ModelSpec
 
 __all__ = ["ARCHITECTURES", "Architecture", "build", "find", "names"]
 
@@ -40,7 +39,7 @@ def find(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: Shape) -> keras.Model:
     """Build the model that is served, with initial weights that depend on ``spec.seed`` alone.
 
     Returns:

@@ -2,82 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Literal
 
 from models.architectures.options import Option
+from models.fitting.task import Fitted, FittingTask
 from models.outputs import RECONSTRUCTION
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
-
-    from models.renewal import Renewal
-    from models.scaling import Scaler
-    from models.spec import ModelSpec
-    from models.training.loop import LoopResult
-    from models.training.objective import Objective
-    from models.training.options import TrainOptions
-    from models.training.windows import SeriesWindows, WindowBank
-
-Int64 = npt.NDArray[np.int64]
-
-
-class Minimise(Protocol):
-    """Runs the optimiser's loop to its end: steps, gradient record, early stopping, in one place for all."""
-
-    def __call__(self, objective: Objective, epochs: int | None = None) -> LoopResult:
-        """Fit the objective's model, which holds the best weights afterwards.
-
-        Args:
-            objective: What to minimise.
-            epochs: Epochs to plan for; what the options make of the number of training windows without it.
-
-        Raises:
-            TrainingError: the loss stopped being a number before the first epoch was over.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittingTask:
-    """What an architecture gets to fit its model.
-
-    Attributes:
-        spec: What to fit.
-        model: What the architecture built of it, with initial weights.
-        series: Where the windows of each series of the training data lie.
-        scaler: Fitted on training rows alone.
-        bank: The windows, scaled.
-        held_out: int64[m], starts of the windows of the validation loss.
-        options: How to train.
-        minimise: Runs the loop.
-    """
-
-    spec: ModelSpec
-    model: keras.Model
-    series: Mapping[str, SeriesWindows]
-    scaler: Scaler
-    bank: WindowBank
-    held_out: Int64
-    options: TrainOptions
-    minimise: Minimise
-
-
-class Fitted(NamedTuple):
-    """A fitted model.
-
-    Attributes:
-        model: To be bundled and served.
-        result: What the fit did.
-        renewal: When carried memory is given up; None: never, or there is none.
-    """
-
-    model: keras.Model
-    result: LoopResult
-    renewal: Renewal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +41,7 @@ class Architecture:
     summary: str
     choose: str
     papers: tuple[str, ...]
-    build: Callable[[ModelSpec], keras.Model]
+    build: Callable[[Shape], keras.Model]
     fit: Callable[[FittingTask], Fitted]
     options: tuple[Option, ...] = ()
     memory: Literal["window", "carried"] = "window"
@@ -115,4 +50,4 @@ class Architecture:
     default_parts: tuple[str, ...] = (RECONSTRUCTION,)
     resumable: bool = True
     closed_form: bool = False
-    check: Callable[[ModelSpec], None] | None = None
+    check: Callable[[Shape], None] | None = None

@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.architecture import Architecture
 from models.architectures.limits import check_values
 from models.architectures.options import Option
 from models.backend import load_keras
+from models.fitting.linear import fit_autoregression, mean_square, set_dense
+from models.fitting.loop import LoopResult
+from models.fitting.task import Fitted, FittingTask
 from models.outputs import RECONSTRUCTION, WINDOWS
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
-
-    from models.spec import ModelSpec
 
 MAX_VALUES = 4096
 """Values in a window: the covariance has their number squared."""
@@ -34,7 +36,7 @@ _MOST_FITTED = 1 << 26
 _NOTHING = 1e-12
 
 
-def check(spec: ModelSpec) -> None:
+def check(spec: Shape) -> None:
     """Refuse windows that are too large for the covariance of their values.
 
     Raises:
@@ -43,7 +45,7 @@ def check(spec: ModelSpec) -> None:
     check_values(spec, MAX_VALUES)
 
 
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: Shape) -> keras.Model:
     """Build the model with weights of zero."""
     keras = load_keras()
     layers = keras.layers
@@ -59,10 +61,6 @@ def build(spec: ModelSpec) -> keras.Model:
 
 def fit(task: FittingTask) -> Fitted:
     """Solve for the weights; instantaneous beside a training by gradients."""
-    # Not at the top: training looks architectures up.
-    from models.training.linear import fit_autoregression, mean_square, set_dense
-    from models.training.loop import LoopResult
-
     spec, bank = task.spec, task.bank
     most = min(bank.train.size, _MOST_FITTED // (spec.window * len(spec.channels)))
     starts = bank.train[np.linspace(0, bank.train.size - 1, most).astype(np.int64)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from models.errors import SpecError
-
-if TYPE_CHECKING:
-    from models.spec import ModelSpec
+from models.shape import Shape
 
 MAX_DENSE_UNITS: Final = 16_384
 """Width of a ``Dense`` layer: a window of 16 samples of as many channels as a model may have."""
 
 
-def check_values(spec: ModelSpec, most: int = MAX_DENSE_UNITS) -> None:
+def check_values(spec: Shape, most: int = MAX_DENSE_UNITS) -> None:
     """Check that a window is not too large to be one vector.
 
     Args:

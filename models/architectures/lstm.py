@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.architectures.architecture import Architecture
-from models.architectures.fitting import fit_windows
-from models.architectures.window_autoencoder import build_autoencoder
+from models.architectures.window_autoencoder import build_autoencoder, fit
 from models.backend import load_keras
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
 
-    from models.spec import ModelSpec
 
-
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: Shape) -> keras.Model:
     """Build the model; see `build_autoencoder`."""
     return build_autoencoder(spec, load_keras().layers.LSTM)
 
@@ -29,5 +27,5 @@ ARCHITECTURE = Architecture(
         'Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", ICML 2015',
     ),
     build=build,
-    fit=fit_windows,
+    fit=fit,
 )

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.architecture import Architecture
 from models.architectures.options import Option
 from models.architectures.window_autoencoder import dense, initializers, read, seeds_of
 from models.backend import load_keras
+from models.fitting.task import Fitted, FittingTask
+from models.fitting.variational import VariationalObjective
 from models.outputs import PENALTY, RECONSTRUCTION
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
-
-    from models.spec import ModelSpec
 
 MEAN = "code"
 LOG_VARIANCE = "code_log_variance"
 
 
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: Shape) -> keras.Model:
     """Build the model to serve.
 
     The divergence is made of plain layers, the sum over the code of a ``Dense`` with weights that are never trained,
@@ -77,10 +78,7 @@ def parts(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
 
 def fit(task: FittingTask) -> Fitted:
-    """Maximise the evidence lower bound; see `models.training.variational`."""
-    # Not at the top: training looks architectures up.
-    from models.training.variational import VariationalObjective
-
+    """Maximise the evidence lower bound; see `models.fitting.variational`."""
     encoder, decoder = parts(task.model)
     objective = VariationalObjective(task.model, encoder, decoder, task)
     return Fitted(task.model, task.minimise(objective))

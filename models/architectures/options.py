@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.errors import SpecError
-
-OptionValue = bool | int | float | str
+from models.shape import OptionValue
 
 
 def _plain(number: float) -> str:

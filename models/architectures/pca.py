@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.architecture import Architecture
 from models.architectures.limits import check_values
 from models.architectures.options import Option
 from models.backend import load_keras
 from models.errors import SpecError
+from models.fitting.linear import mean_square, principal_components
+from models.fitting.loop import LoopResult
+from models.fitting.task import Fitted, FittingTask
 from models.outputs import RECONSTRUCTION
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
-
-    from models.spec import ModelSpec
 
 Float64 = npt.NDArray[np.float64]
 
@@ -32,7 +34,7 @@ _MOST_FITTED = 1 << 26
 """Values of the windows that the components are fitted to, a quarter of a gigabyte."""
 
 
-def check(spec: ModelSpec) -> None:
+def check(spec: Shape) -> None:
     """Refuse windows that are too large for an eigendecomposition, and more components than could leave a residual.
 
     Raises:
@@ -47,14 +49,14 @@ def check(spec: ModelSpec) -> None:
         )
 
 
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: Shape) -> keras.Model:
     """Build the model with as many components as the specification says, or as its ``latent``, all of them zero."""
     values = spec.window * len(spec.channels)
     count = int(spec.options["components"]) or min(spec.latent, values - 1)
     return _model(spec, np.zeros(values), np.zeros((values, max(1, count))))
 
 
-def _model(spec: ModelSpec, mean: Float64, components: Float64) -> keras.Model:
+def _model(spec: Shape, mean: Float64, components: Float64) -> keras.Model:
     """The linear autoencoder with this mean float64[values] and these components float64[values, count]."""
     keras = load_keras()
     layers = keras.layers
@@ -70,10 +72,6 @@ def _model(spec: ModelSpec, mean: Float64, components: Float64) -> keras.Model:
 
 def fit(task: FittingTask) -> Fitted:
     """Find the components; instantaneous beside a training by gradients."""
-    # Not at the top: training looks architectures up.
-    from models.training.linear import mean_square, principal_components
-    from models.training.loop import LoopResult
-
     spec, bank = task.spec, task.bank
     values = spec.window * len(spec.channels)
     most = min(bank.train.size, _MOST_FITTED // values)

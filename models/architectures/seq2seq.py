@@ -16,22 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.architecture import Architecture
 from models.architectures.options import Option
 from models.architectures.window_autoencoder import dense, initializers, read, seeds_of
 from models.backend import load_keras
+from models.fitting.task import Fitted, FittingTask
+from models.fitting.teacher_forcing import TeacherForcing
 from models.outputs import RECONSTRUCTION
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
-
-    from models.spec import ModelSpec
 
 _CELL_SEED = 12
 """Of the seeds that a model has, one that `build` does not use, and the next one."""
 
 
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: Shape) -> keras.Model:
     """Build the model to serve, which runs free.
 
     Returns:
@@ -54,7 +55,7 @@ def build(spec: ModelSpec) -> keras.Model:
     return keras.Model(windows, dense(RECONSTRUCTION, len(spec.channels), seeds)(forwards), name="seq2seq")
 
 
-def training_model(model: keras.Model, spec: ModelSpec) -> keras.Model:
+def training_model(model: keras.Model, spec: Shape) -> keras.Model:
     """Build the model to train, which shares the layers of what is served, but for the decoder's recurrent one.
 
     Returns:
@@ -78,7 +79,7 @@ def training_model(model: keras.Model, spec: ModelSpec) -> keras.Model:
     return keras.Model([windows, fed], layers.Concatenate(axis=1)([first, later]), name="seq2seq_training")
 
 
-def _feedback_cell(spec: ModelSpec, output: Any) -> Any:
+def _feedback_cell(spec: Shape, output: Any) -> Any:
     """An LSTM cell that reads the sample before, true or its own, and the code. It is never part of a bundle."""
     keras = load_keras()
     channels = len(spec.channels)
@@ -117,10 +118,7 @@ def fold(model: keras.Model, trained: keras.Model) -> None:
 
 
 def fit(task: FittingTask) -> Fitted:
-    """Train with teacher forcing, or with scheduled sampling; see `models.training.teacher_forcing`."""
-    # Not at the top: training looks architectures up.
-    from models.training.teacher_forcing import TeacherForcing
-
+    """Train with teacher forcing, or with scheduled sampling; see `models.fitting.teacher_forcing`."""
     trained = training_model(task.model, task.spec)
     result = task.minimise(TeacherForcing(trained, task))
     fold(task.model, trained)

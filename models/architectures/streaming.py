@@ -20,18 +20,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.architectures.architecture import Architecture, Fitted, FittingTask
+from models.architectures.architecture import Architecture
 from models.architectures.limits import check_values
 from models.architectures.options import Option
 from models.architectures.window_autoencoder import dense, initializers, seeds_of
 from models.backend import load_keras
+from models.fitting.carried import CarriedObjective, CarriedShape, chunk_lanes
+from models.fitting.chunks import ChunkBank
+from models.fitting.linear import fit_autoregression, fit_components, set_dense
+from models.fitting.task import Fitted, FittingTask
 from models.outputs import DAILY, LINEAR, MAYBE, NEXT_PREFIX, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
 from models.renewal import Renewal
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
-
-    from models.spec import ModelSpec
 
 AUTOREGRESSION, COMPONENTS = "autoregression", "components"
 STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
@@ -60,7 +63,7 @@ class LinearShape:
     components: int
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> LinearShape:
+    def of(cls, spec: Shape) -> LinearShape:
         """As the options say, fewer rows where a window is short or channels are many."""
         channels = len(spec.channels)
         most = max(1, MAX_LINEAR_INPUTS // channels)
@@ -70,7 +73,7 @@ class LinearShape:
         return cls(lags, rows, max(1, min(MAX_COMPONENTS, rows * channels - 1)))
 
 
-def build(spec: ModelSpec) -> keras.Model:
+def build(spec: Shape) -> keras.Model:
     """Build the model of one step.
 
     Of a window, the recurrent path reads the last row only: all before it is in the state.
@@ -127,7 +130,7 @@ def build(spec: ModelSpec) -> keras.Model:
     return keras.Model([windows, *states], outputs, name="streaming_autoencoder")
 
 
-def unroll(model: keras.Model, spec: ModelSpec) -> keras.Model:
+def unroll(model: keras.Model, spec: Shape) -> keras.Model:
     """The trained form of a model of one step: the same weights, over chunks.
 
     Args:
@@ -164,11 +167,6 @@ def unroll(model: keras.Model, spec: ModelSpec) -> keras.Model:
 
 def fit(task: FittingTask) -> Fitted:
     """Fit the linear paths in closed form, then the network, through its unrolled form."""
-    # Not at the top: training looks architectures up.
-    from models.training.carried import CarriedObjective, CarriedShape, chunk_lanes
-    from models.training.chunks import ChunkBank
-    from models.training.linear import fit_autoregression, fit_components, set_dense
-
     spec, options, shape = task.spec, task.spec.options, LinearShape.of(task.spec)
     chunk = int(options["chunk"])
     lanes = chunk_lanes(chunk, spec.window, len(spec.channels))

@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from models.backend import load_keras
+from models.fitting.objective import WindowObjective
+from models.fitting.task import Fitted, FittingTask
+from models.shape import Shape
 
 if TYPE_CHECKING:
     import keras
 
-    from models.spec import ModelSpec
-
 SEEDS_PER_MODEL = 16
 
 
-def seeds_of(spec: ModelSpec, first: int = 0) -> Iterator[int]:
+def seeds_of(spec: Shape, first: int = 0) -> Iterator[int]:
     """Seeds of a model's initial weights and of its dropout: models of neighbouring seeds share none.
 
     Args:
@@ -48,7 +49,7 @@ def dense(name: str, width: int, seeds: Iterator[int], **options: Any) -> Any:
     return keras.layers.Dense(width, kernel_initializer=initializer, name=name, **options)
 
 
-def read(spec: ModelSpec, seeds: Iterator[int]) -> tuple[Any, Any]:
+def read(spec: Shape, seeds: Iterator[int]) -> tuple[Any, Any]:
     """The model's input, and the same after dropout, if the specification asks for any."""
     keras = load_keras()
     windows = keras.Input((spec.window, len(spec.channels)), dtype="float32", name="windows")
@@ -57,7 +58,7 @@ def read(spec: ModelSpec, seeds: Iterator[int]) -> tuple[Any, Any]:
     return windows, keras.layers.Dropout(spec.dropout, seed=next(seeds), name="dropout")(windows)
 
 
-def build_autoencoder(spec: ModelSpec, recurrent: Callable[..., Any]) -> keras.Model:
+def build_autoencoder(spec: Shape, recurrent: Callable[..., Any]) -> keras.Model:
     """Build the model.
 
     Args:
@@ -76,3 +77,8 @@ def build_autoencoder(spec: ModelSpec, recurrent: Callable[..., Any]) -> keras.M
     written = recurrent(spec.units, return_sequences=True, **initializers(seeds), name="decoder")(repeated)
     reconstruction = dense("reconstruction", len(spec.channels), seeds)(written)
     return keras.Model(windows, reconstruction, name=f"{spec.architecture}_autoencoder")
+
+
+def fit(task: FittingTask) -> Fitted:
+    """Fit a model as it is served, to the mean squared error of its reconstruction of windows."""
+    return Fitted(task.model, task.minimise(WindowObjective(task.model, task.bank, task.held_out, task.options)))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,19 +12,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from models.bundle.files import check_directory, damaged, listed_files, read_checked, read_file
 from models.bundle.layout import (
     GOLDEN_INPUT,
     GOLDEN_OUTPUT,
     MANIFEST,
-    MAX_BYTES,
     MAX_MANIFEST_BYTES,
-    RETIRED_SUFFIXES,
     SCHEMA_VERSION,
     TRAINING,
     FileRecord,
 )
 from models.bundle.npy import read_npy
 from models.calibration import Calibration
+from models.chain import Chain
 from models.errors import BundleError, SpecError
 from models.fields import integer, known_keys, mapping, text
 from models.golden import golden_width
@@ -36,13 +32,13 @@ from models.habits import Habits
 from models.outputs import PARTS, PENALTY, RECONSTRUCTION
 from models.reference import Reference
 from models.renewal import Renewal
+from models.runtimes import Runtime
 from models.scaling import Scaler
 from models.scores import ScoreRule
 from models.spec import ModelSpec
 
 Float32 = npt.NDArray[np.float32]
 MAX_WARM_UP = 1_000_000
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEYS = {
     "schema_version", "created_at", "spec", "outputs", "renewal", "scaler", "score", "calibration", "warm_up",
     "habits", "reference",
@@ -97,7 +93,15 @@ class Bundle:
         Raises:
             BundleError: it cannot be read, or has changed.
         """
-        return _read_checked(self.path, name, self.files[name])
+        return read_checked(self.path, name, self.files[name])
+
+    def chain(self, runtime: Runtime) -> Chain:
+        """All steps from a raw window to its score.
+
+        Args:
+            runtime: The model, as `models.bundle.open_runtime` opened it.
+        """
+        return Chain(self.scaler, runtime, self.rule, self.calibration.spot, self.warm_up)
 
     def golden(self) -> tuple[Float32, Float32]:
         """Inputs float32[n, window, channels] and all that Keras made of them, float32[n, width]; see `models.golden`.
@@ -114,11 +118,11 @@ class Bundle:
             try:
                 arrays.append(read_npy(self.read(name), row_shape))
             except ValueError as error:
-                raise _damaged(self.path, name, str(error)) from error
+                raise damaged(self.path, name, str(error)) from error
         if len(arrays[0]) != len(arrays[1]):
-            raise _damaged(self.path, GOLDEN_OUTPUT, "it is not as long as the input")
+            raise damaged(self.path, GOLDEN_OUTPUT, "it is not as long as the input")
         if len(arrays[0]) % 2:
-            raise _damaged(self.path, GOLDEN_INPUT, "it has no two halves")
+            raise damaged(self.path, GOLDEN_INPUT, "it has no two halves")
         return arrays[0], arrays[1]
 
     def history(self) -> Mapping[str, object]:
@@ -130,9 +134,9 @@ class Bundle:
         try:
             found = json.loads(self.read(TRAINING))
         except (ValueError, RecursionError) as error:
-            raise _damaged(self.path, TRAINING, f"it is not JSON ({str(error)[:100]})") from error
+            raise damaged(self.path, TRAINING, f"it is not JSON ({str(error)[:100]})") from error
         if not isinstance(found, dict):
-            raise _damaged(self.path, TRAINING, "it is not an object")
+            raise damaged(self.path, TRAINING, "it is not an object")
         return found
 
 
@@ -157,15 +161,15 @@ def load_bundle(path: Path) -> Bundle:
         raise BundleError(
             f"{path} is not a bundle: it has no {MANIFEST}; name the directory that 'detector train' wrote"
         )
-    raw = _read_file(path, MANIFEST, MAX_MANIFEST_BYTES)
+    raw = read_file(path, MANIFEST, MAX_MANIFEST_BYTES)
     if len(raw) > MAX_MANIFEST_BYTES:
-        raise _damaged(path, MANIFEST, f"it is larger than {MAX_MANIFEST_BYTES:,} bytes")
+        raise damaged(path, MANIFEST, f"it is larger than {MAX_MANIFEST_BYTES:,} bytes")
     try:
         manifest = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, MANIFEST, f"it is not JSON ({str(error)[:100]})") from error
+        raise damaged(path, MANIFEST, f"it is not JSON ({str(error)[:100]})") from error
     if not isinstance(manifest, dict):
-        raise _damaged(path, MANIFEST, "it is not an object")
+        raise damaged(path, MANIFEST, "it is not an object")
     version = manifest.get("schema_version")
     if version != SCHEMA_VERSION:
         raise BundleError(
@@ -175,10 +179,10 @@ def load_bundle(path: Path) -> Bundle:
     try:
         known_keys(manifest, _KEYS, "manifest")
         integer(manifest, "schema_version")
-        files = _files(path, mapping(manifest, "files"))
-        _check_directory(path)
+        files = listed_files(path, mapping(manifest, "files"))
+        check_directory(path)
         for name, record in files.items():
-            _read_checked(path, name, record)
+            read_checked(path, name, record)
         spec = ModelSpec.from_dict(mapping(manifest, "spec"))
         outputs = _outputs(mapping(manifest, "outputs"), spec)
         renewal = None if manifest["renewal"] is None else Renewal.from_dict(mapping(manifest, "renewal"))
@@ -194,14 +198,14 @@ def load_bundle(path: Path) -> Bundle:
         created_at, training_data = text(manifest, "created_at"), mapping(manifest, "training_data")
         datetime.fromisoformat(created_at)
     except (ValueError, KeyError, OverflowError) as error:  # SpecError is a ValueError
-        raise _damaged(path, MANIFEST, str(error)[:300]) from error
+        raise damaged(path, MANIFEST, str(error)[:300]) from error
     channels = len(spec.channels)
     if scaler.centre.shape[1] != channels or rule.channels != channels:
-        raise _damaged(path, MANIFEST, f"scaler or score do not fit the model's {channels} channels")
+        raise damaged(path, MANIFEST, f"scaler or score do not fit the model's {channels} channels")
     if len(reference.channels) != channels:
-        raise _damaged(path, MANIFEST, f"the reference does not fit the model's {channels} channels")
+        raise damaged(path, MANIFEST, f"the reference does not fit the model's {channels} channels")
     if habits.series and habits.channels != channels:
-        raise _damaged(path, MANIFEST, f"habits do not fit the model's {channels} channels")
+        raise damaged(path, MANIFEST, f"habits do not fit the model's {channels} channels")
     digest = hashlib.sha256(raw).hexdigest()
     return Bundle(
         path=path,
@@ -241,70 +245,3 @@ def _outputs(listed: Mapping[str, object], spec: ModelSpec) -> dict[str, tuple[i
     if found.get(RECONSTRUCTION) != (window, channels):
         raise SpecError(f"the model has no {RECONSTRUCTION} of shape {[window, channels]}")
     return found
-
-
-def _files(path: Path, listed: Mapping[str, object]) -> dict[str, FileRecord]:
-    """What the manifest lists: exactly the known files, so that no name can lead anywhere else."""
-    if odd := sorted(set(listed) - set(MAX_BYTES)):
-        raise _damaged(path, MANIFEST, f"it lists {odd[0]!r}, which is no part of a bundle")
-    if missing := sorted(set(MAX_BYTES) - set(listed)):
-        raise _damaged(path, MANIFEST, f"it does not list {missing[0]}")
-    found = {}
-    for name in listed:
-        entry = mapping(listed, name)
-        record = FileRecord(text(entry, "sha256"), integer(entry, "bytes"))
-        if not _SHA256.fullmatch(record.sha256):
-            raise _damaged(path, MANIFEST, f"the checksum of {name} is not a SHA-256")
-        if not 0 <= record.size_bytes <= MAX_BYTES[name]:
-            raise _damaged(
-                path, MANIFEST, f"{name} has {record.size_bytes:,} bytes; at most {MAX_BYTES[name]:,} are allowed"
-            )
-        found[name] = record
-    return found
-
-
-def _check_directory(path: Path) -> None:
-    for entry in sorted(path.iterdir()):
-        if entry.name == MANIFEST or entry.name in MAX_BYTES:
-            continue
-        if entry.suffix.lower() in RETIRED_SUFFIXES:
-            raise BundleError(
-                f"{entry}: files of this kind can run code when they are loaded and are never opened; remove it,"
-                " and train again if it is the model"
-            )
-        raise BundleError(f"{entry} is no part of the bundle; remove it, or copy the bundle again")
-
-
-def _read_checked(path: Path, name: str, record: FileRecord) -> bytes:
-    data = _read_file(path, name, record.size_bytes)
-    if len(data) != record.size_bytes:
-        size = (path / name).stat().st_size
-        raise _damaged(path, name, f"it has {size:,} bytes instead of {record.size_bytes:,}")
-    if hashlib.sha256(data).hexdigest() != record.sha256:
-        raise _damaged(path, name, "its checksum differs from the manifest's")
-    return data
-
-
-def _read_file(path: Path, name: str, most: int) -> bytes:
-    """Up to one byte more than ``most`` of a file, which must be one: no link out of the bundle, no device, no pipe."""
-    file = path / name
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise _damaged(path, name, "it is not a regular file")
-            return stream.read(most + 1)
-    except FileNotFoundError as error:
-        raise _damaged(path, name, "it is missing") from error
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _damaged(path, name, "it is a symbolic link; a bundle holds its files itself") from error
-        raise BundleError(f"{file} cannot be read: {error.strerror or error}; check its permissions") from error
-
-
-def _damaged(path: Path, name: str, what: str) -> BundleError:
-    return BundleError(
-        f"{path / name}: {what}; the bundle is damaged or was tampered with: copy it again from where it was "
-        "trained, or"
-        " train anew"
-    )

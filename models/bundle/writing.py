@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.bundle.keras_archive import check_keras_file
 from models.bundle.layout import (
     GOLDEN_INPUT,
     GOLDEN_OUTPUT,
@@ -28,12 +27,18 @@ from models.bundle.layout import (
     TRAINING,
     FileRecord,
 )
-from models.bundle.onnx_graph import check_onnx_file
+from models.bundle.reading import load_bundle
 from models.errors import BundleError
-from models.golden import golden_outputs, joined
+from models.formats.keras_archive import check_keras_file
+from models.formats.onnx_graph import check_onnx_file
+from models.golden import TOLERANCE, golden_outputs, joined
+from models.runtimes import runtime_of
+from models.runtimes.batches import KERAS_SIZES
+from models.runtimes.keras import keras_graph
+from models.runtimes.onnx import onnx_graph
 
 if TYPE_CHECKING:
-    from models.training.fit import TrainedModel
+    from models.training.trained import TrainedModel
 
 _LIBRARIES = ("keras", "tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "numpy")
 
@@ -53,11 +58,6 @@ def write_bundle(path: Path, trained: TrainedModel, created_at: datetime, force:
     Raises:
         BundleError: something is there that is not replaced, or the bundle cannot be written.
     """
-    from models.runtimes import TOLERANCE, runtime_of
-    from models.runtimes.batches import KERAS_SIZES
-    from models.runtimes.keras import keras_graph
-    from models.runtimes.onnx import onnx_graph
-
     check_target(path, force)
     reference = runtime_of(keras_graph(trained.model), KERAS_SIZES, trained.renewal)
     outputs = golden_outputs(reference, trained.golden)
@@ -111,8 +111,6 @@ def write_whole(path: Path, contents: Mapping[str, bytes], manifest: Mapping[str
     Raises:
         BundleError: something is there that is not replaced, or the bundle cannot be written.
     """
-    from models.bundle.reading import load_bundle
-
     check_target(path, force)
     # In the same directory, since only within a file system a rename is atomic.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")

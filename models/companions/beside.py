@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,7 @@ from models.companions.local import Local
 from models.companions.rhythm import daily, weekly
 from models.memory import Memory, StateType, combine
 from models.outputs import DAILY, LEVEL, LOCAL, WEEKLY, Output
-
-if TYPE_CHECKING:
-    # Only here: runtimes import this module.
-    from models.runtimes import Runtime
+from models.runtimes import Runtime
 
 Float32 = npt.NDArray[np.float32]
 

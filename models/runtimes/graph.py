@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import BundleError
 from models.outputs import LINEAR, NEXT_PREFIX, PARTS, PENALTY, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
-
-if TYPE_CHECKING:
-    from models.spec import ModelSpec
+from models.spec import ModelSpec
 
 Float32 = npt.NDArray[np.float32]
 Tensors = Mapping[str, Float32]

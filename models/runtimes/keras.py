@@ -4,55 +4,39 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from models.backend import load_keras, load_tensorflow
-from models.bundle.keras_archive import check_keras_file
-from models.bundle.layout import KERAS
 from models.errors import BundleError
+from models.formats.keras_archive import check_keras_file
 from models.outputs import RECONSTRUCTION
-from models.runtimes.graph import Float32, Graph, Tensors, check_inputs, check_outputs
-
-if TYPE_CHECKING:
-    from models.bundle import Bundle
+from models.runtimes.graph import Float32, Graph, Tensors
 
 
-def load_keras_model(bundle: Bundle) -> Any:
-    """Load the Keras model of a bundle, once it is known to name nothing but what the architectures use.
+def keras_model(data: bytes, source: Path) -> Any:
+    """Open a Keras model, once it is known to name nothing but what the architectures use.
 
     Safe mode, in which Keras refuses lambdas, is the second line of defence.
+
+    Args:
+        data: Of the file.
+        source: Its name, for messages.
 
     Raises:
         BundleError: it holds anything else, or Keras cannot open it.
         ModelsError: Keras is not installed.
     """
     keras = load_keras()
-    data = bundle.read(KERAS)
-    check_keras_file(data, bundle.path / KERAS)
+    check_keras_file(data, source)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / KERAS
+        path = Path(folder) / "model.keras"  # Keras goes by the ending
         path.write_bytes(data)
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # Keras raises whatever its parts raise
-            raise BundleError(f"{bundle.path / KERAS}: Keras cannot open it ({error}); train anew") from error
-
-
-def open_keras(bundle: Bundle, threads: int) -> Graph:
-    """Open the Keras model of a bundle, as `load_keras_model` does.
-
-    Raises:
-        BundleError: it cannot be opened, or does not fit the bundle.
-        ModelsError: Keras is not installed.
-    """
-    del threads  # TensorFlow's threads belong to the process
-    model = load_keras_model(bundle)
-    graph = keras_graph(model)
-    check_inputs(graph.inputs, bundle.spec, str(bundle.path / KERAS))
-    check_outputs(graph, bundle.spec, str(bundle.path / KERAS))
-    return graph
+            raise BundleError(f"{source}: Keras cannot open it ({error}); train anew") from error
 
 
 def keras_graph(model: Any) -> Graph:

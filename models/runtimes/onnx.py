@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from models.bundle.layout import ONNX
-from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError
+from models.formats.onnx_graph import check_onnx_file
 from models.outputs import RECONSTRUCTION
 from models.runtimes.graph import Float32, Graph, Tensors, check_inputs, check_outputs
-
-if TYPE_CHECKING:
-    from models.bundle import Bundle
-    from models.spec import ModelSpec
+from models.spec import ModelSpec
 
 _ERRORS_ONLY = 3
-
-
-def open_onnx(bundle: Bundle, threads: int) -> Graph:
-    """Open the ONNX graph of a bundle.
-
-    Raises:
-        BundleError: it refers to other files or to operators that no architecture uses, or ONNX Runtime does not
-            understand it.
-    """
-    # From bytes that were just verified: what is parsed is what was checked.
-    return onnx_graph(bundle.read(ONNX), bundle.spec, str(bundle.path / ONNX), threads)
 
 
 def onnx_graph(data: bytes, spec: ModelSpec, source: str, threads: int = 1) -> Graph:
@@ -41,7 +26,8 @@ def onnx_graph(data: bytes, spec: ModelSpec, source: str, threads: int = 1) -> G
         threads: Threads for one batch.
 
     Raises:
-        BundleError: see `open_onnx`.
+        BundleError: it refers to other files or to operators that no architecture uses, ONNX Runtime does not
+            understand it, or it is a model of another shape.
     """
     _without_telemetry()
     import onnxruntime

@@ -13,6 +13,7 @@ from models.backend import load_tensorflow
 from models.calibration import CountIncidents, calibrate
 from models.companions import beside
 from models.companions.rhythm import MOST_LEFT, left_by
+from models.fitting.options import TrainOptions
 from models.imputation import impute
 from models.injection import Precision, Trial
 from models.memory import Memory, new_states
@@ -27,7 +28,6 @@ from models.selection.candidates import Candidate
 from models.selection.gain import Predicted, gain
 from models.training.fit import fit
 from models.training.held_out import score_held_out
-from models.training.options import TrainOptions
 
 Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,20 @@ import numpy.typing as npt
 
 from models.architectures import find
 from models.backend import load_tensorflow
-from models.calibration import Calibration, CalibrationOptions, CountIncidents, HeldOutScores, calibrate
+from models.calibration import CalibrationOptions, CountIncidents, HeldOutScores, calibrate
 from models.chain import Chain
 from models.companions import beside
 from models.companions.rhythm import MOST_LEFT, left_by
 from models.errors import SpecError, TrainingError
+from models.fitting.options import TrainOptions
+from models.fitting.record import Progress
+from models.fitting.windows import SeriesWindows, lay_windows
 from models.golden import CARRIED_GOLDEN_WINDOWS, GOLDEN_WINDOWS
 from models.habits import Habits
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
 from models.imputation import impute
 from models.outputs import RECONSTRUCTION
 from models.reference import Reference
-from models.renewal import Renewal
 from models.scaling import DEFAULT_CLIP, Scaler
 from models.scores import ScoreOptions, ScoreRule
 from models.segments import TrainingData, check, cut, fingerprint
@@ -31,58 +33,19 @@ from models.spec import ModelSpec
 from models.training.folds import lay_folds, lay_whole
 from models.training.health import diagnose
 from models.training.held_out import HeldOut, score_held_out
-from models.training.held_out_view import HeldOutView, view_held_out
-from models.training.history import Progress, TrainingHistory
+from models.training.held_out_view import view_held_out
+from models.training.history import TrainingHistory
 from models.training.misfits import find_misfits
 from models.training.once import FittedOnce, fit_once
-from models.training.options import TrainOptions
 from models.training.start import Start
+from models.training.trained import TrainedModel
 from models.training.unexplained import unexplained
-from models.training.windows import SeriesWindows, lay_windows
 from models.variation import Track
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 DEFAULT_WARM_UP = 256
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """Everything that a bundle is made of.
-
-    Attributes:
-        spec: Shape and architecture.
-        model: The Keras model, with its best weights.
-        renewal: When carried memory is given up; None: never, or the model carries none.
-        scaler: Fitted on training rows alone.
-        rule: The score, fitted to held-out windows.
-        calibration: Threshold from held-out windows.
-        reference: What inputs and scores were like.
-        habits: Cadence of the series, and how long their channels rest.
-        history: What happened.
-        onnx: The model as ONNX; held-out data was scored by it.
-        golden: float32[n, window, channels]; inputs on which every runtime must agree with Keras.
-        training_data: Which data it was; see `models.segments.fingerprint`.
-        held_out: What the model left of the held-out data, for people; no part of a bundle.
-        warm_up: Samples on which a series that training never saw is measured before it is judged; 0: it is scaled as
-            all together are.
-    """
-
-    spec: ModelSpec
-    model: Any
-    renewal: Renewal | None
-    scaler: Scaler
-    rule: ScoreRule
-    calibration: Calibration
-    habits: Habits
-    reference: Reference
-    history: TrainingHistory
-    onnx: bytes
-    golden: Float32
-    training_data: dict[str, object]
-    held_out: HeldOutView
-    warm_up: int = 0
 
 
 def train(

@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from models.fitting.windows import SeriesWindows, lay_windows
 from models.segments import Segment
-from models.training.windows import SeriesWindows, lay_windows
 
 
 def lay_folds(segments: Sequence[Segment], window: int, folds: int, min_coverage: float) -> list[SeriesWindows]:
@@ -25,7 +25,7 @@ def lay_folds(segments: Sequence[Segment], window: int, folds: int, min_coverage
         segments: The series, cut at its gaps.
         window: Rows in a window; none lies in two parts.
         folds: Number of parts, of equal length.
-        min_coverage: See `models.training.windows.lay_windows`.
+        min_coverage: See `models.fitting.windows.lay_windows`.
 
     Returns:
         One for each part. Where a part is cut out, a segment ends and another begins; what is held out comes last.
@@ -41,7 +41,7 @@ def lay_whole(segments: tuple[Segment, ...], window: int, held_out_share: float,
         segments: The series, cut at its gaps.
         window: Rows in a window.
         held_out_share: Share of the windows that tells when to stop.
-        min_coverage: See `models.training.windows.lay_windows`.
+        min_coverage: See `models.fitting.windows.lay_windows`.
     """
     every = lay_windows(segments, window, 0.0, min_coverage).train
     return SeriesWindows(segments, every, every[len(every) - int(np.ceil(held_out_share * len(every))) :])

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from models.fitting.record import EpochRecord
     from models.horizon import Horizon
-    from models.training.history import EpochRecord
 
 GROWTH = 100.0
 """An epoch's median norm this many times the least of an earlier epoch has grown by orders of magnitude."""

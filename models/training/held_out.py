@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.calibration import HeldOutScores
+from models.fitting.options import TrainOptions
+from models.fitting.windows import SeriesWindows
 from models.imputation import impute
 from models.memory import new_states
 from models.offline import places, walk
@@ -17,8 +19,6 @@ from models.runtimes import Runtime
 from models.scaling import Scaler
 from models.scores import ScoreRule, Stretch
 from models.scores.options import MOST_TAIL
-from models.training.options import TrainOptions
-from models.training.windows import SeriesWindows
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

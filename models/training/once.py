@@ -11,20 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from models.architectures import find
-from models.architectures.architecture import FittingTask
-from models.bundle.exporting import export_onnx
 from models.companions import beside
+from models.fitting.loop import LoopResult, TrainingLoop
+from models.fitting.objective import Objective
+from models.fitting.options import TrainOptions
+from models.fitting.record import Progress
+from models.fitting.task import FittingTask
+from models.fitting.windows import SeriesWindows, WindowBank
+from models.formats.exporting import export_onnx
 from models.renewal import Renewal
 from models.runtimes import Runtime, runtime_of
 from models.runtimes.onnx import onnx_graph
 from models.scaling import Scaler
 from models.spec import ModelSpec
 from models.training.held_out import HeldOut, run_held_out
-from models.training.history import Progress
-from models.training.loop import LoopResult, TrainingLoop
-from models.training.objective import Objective
-from models.training.options import TrainOptions
-from models.training.windows import SeriesWindows, WindowBank
 
 Int64 = npt.NDArray[np.int64]
 

@@ -18,9 +18,7 @@ from detector.feedback.recalibration import ScoredSeries
 from detector.feedback.verdicts import Verdict
 from detector.retraining.comparison import Contender, Decision, scored
 from detector.settings import IncidentSettings, StreamSettings
-from models.bundle import Bundle, load_bundle, write_recalibrated
-from models.chain import Chain
-from models.runtimes import open_runtime
+from models.bundle import Bundle, load_bundle, open_runtime, write_recalibrated
 from tests.cli.conftest import Made, training_data
 from tests.cli.test_recalibrated import incident
 
@@ -54,7 +52,7 @@ def champion(challenger: Bundle, tmp_path: Path) -> Bundle:
 
 @pytest.fixture
 def scores(challenger: Bundle) -> dict[str, ScoredSeries]:
-    chain = Chain.of(challenger, open_runtime(challenger))
+    chain = challenger.chain(open_runtime(challenger))
     policy = incident_policy(challenger, IncidentSettings())
     spec = challenger.spec
     found = scored(Contender(chain, policy, spec.window, spec.period_ns, 2, 0.5), training_data())

@@ -67,12 +67,12 @@ from detector.state import (
     series_key,
 )  # fmt: skip
 from models.bundle import load_bundle
-from models.bundle.keras_archive import MEMBERS, check_keras_file
-from models.bundle.keras_config import check_config
 from models.bundle.layout import MANIFEST, MAX_BYTES, SCHEMA_VERSION, FileRecord
 from models.bundle.npy import read_npy
-from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError, RegistryError
+from models.formats.keras_archive import MEMBERS, check_keras_file
+from models.formats.keras_config import check_config
+from models.formats.onnx_graph import check_onnx_file
 from models.reference import Reference
 from models.registry.marker import check_marker
 from models.registry.names import check_name

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.bundle import Bundle, load_bundle, write_bundle
+from models.bundle import Bundle, load_bundle, load_keras_model, write_bundle
 from models.calibration import CalibrationOptions
 from models.outputs import RECONSTRUCTION, Float32
-from models.runtimes.keras import load_keras_model
 from models.segments import TrainingData
 from models.spec import ModelSpec
 from models.training import TrainedModel, TrainOptions, train

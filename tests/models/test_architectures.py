@@ -11,13 +11,14 @@ import onnx
 import pytest
 
 from models.architectures import ARCHITECTURES, build, names
+from models.bundle import RUNTIMES, open_runtime
 from models.bundle.layout import MANIFEST, ONNX
 from models.errors import SpecError
+from models.fitting.windows import WindowBank, lay_windows
+from models.golden import TOLERANCE
 from models.outputs import PENALTY, RECONSTRUCTION
-from models.runtimes import RUNTIMES, TOLERANCE, open_runtime
 from models.segments import cut
 from models.spec import ModelSpec
-from models.training.windows import WindowBank, lay_windows
 from tests.models.conftest import Member
 
 pytestmark = pytest.mark.keras

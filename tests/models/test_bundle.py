@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from models.bundle import load_bundle, write_bundle
+from models.bundle import load_bundle, open_runtime, write_bundle
 from models.bundle.layout import GOLDEN_INPUT, GOLDEN_OUTPUT, KERAS, MANIFEST, MAX_BYTES, ONNX
-from models.chain import Chain
 from models.errors import BundleError
-from models.runtimes import open_runtime
 from models.scores import PartErrors, ScoreRule
 
 pytestmark = pytest.mark.keras
@@ -42,7 +40,7 @@ def test_what_was_trained_is_read_back_bit_for_bit(tiny_trained, tiny_bundle):
     assert tiny_bundle.warm_up == tiny_trained.warm_up == 256
     assert tiny_bundle.training_data == tiny_trained.training_data
     assert tiny_bundle.history()["best_epoch"] == tiny_trained.history.best_epoch
-    carried = Chain.of(tiny_bundle, open_runtime(tiny_bundle)).state_dtype
+    carried = tiny_bundle.chain(open_runtime(tiny_bundle)).state_dtype
     assert carried is not None
     assert tiny_bundle.history()["carried_bytes"] == carried.itemsize > 0
     assert tiny_bundle.golden()[0].tobytes() == tiny_trained.golden.tobytes()

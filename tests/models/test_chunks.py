@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.fitting.chunks import ChunkBank, fill_forward
+from models.fitting.windows import SeriesWindows, lay_windows
 from models.imputation import impute
 from models.scaling import Scaler
 from models.segments import Segment
-from models.training.chunks import ChunkBank, fill_forward
-from models.training.windows import SeriesWindows, lay_windows
 
 WINDOW, CHUNK = 4, 10
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.errors import TrainingError
+from models.fitting.windows import WindowBank, lay_windows
 from models.scaling import Scaler
 from models.segments import check, cut, fingerprint
-from models.training.windows import WindowBank, lay_windows
 
 
 def times(*seconds: float) -> np.ndarray:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from models.errors import SpecError, TrainingError
+from models.fitting.gradients import GradientRecord, LayerGroup, LayerNorms, NormSummary, layer_groups
+from models.fitting.loop import TrainingLoop
+from models.fitting.record import EpochRecord
 from models.horizon import Horizon
 from models.training import Clipping, TrainOptions
-from models.training.gradients import GradientRecord, LayerGroup, LayerNorms, NormSummary, layer_groups
 from models.training.health import diagnose
-from models.training.history import EpochRecord
-from models.training.loop import TrainingLoop
 
 GRADIENTS = ([[3.0, -4.0], [0.0, 0.1]], [12.0, -0.5, 0.25])
 """Norms 5 and 12, together 13; and a little more."""

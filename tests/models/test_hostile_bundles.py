@@ -18,12 +18,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from models.bundle import load_bundle, write_bundle
-from models.bundle.keras_archive import check_keras_file
+from models.bundle import load_bundle, open_runtime, write_bundle
 from models.bundle.layout import GOLDEN_INPUT, KERAS, MANIFEST, ONNX, TRAINING
-from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError, SpecError
-from models.runtimes import open_runtime
+from models.formats.keras_archive import check_keras_file
+from models.formats.onnx_graph import check_onnx_file
 from models.spec import ModelSpec
 
 pytestmark = pytest.mark.keras
@@ -251,7 +250,7 @@ class TestConfiguration:
         replace(copied, KERAS, change)
         code = (
             "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path\n"
-            "from models.bundle import load_bundle; from models.runtimes import open_runtime\n"
+            "from models.bundle import load_bundle; from models.bundle import open_runtime\n"
             "open_runtime(load_bundle(Path(sys.argv[1])), 'keras')"
         )
         ran = subprocess.run([sys.executable, "-c", code, str(copied), str(tmp_path)], capture_output=True, text=True)

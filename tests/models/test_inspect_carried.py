@@ -10,8 +10,7 @@ from detector.inspection.tap import Tap
 from detector.inspection.view import rows_of
 from detector.scoring.scorer import Scorer
 from detector.series.values import WindowBatch
-from models.runtimes import open_runtime
-from models.runtimes.keras import load_keras_model
+from models.bundle import load_keras_model, open_runtime
 from models.scores import ScoreRule
 
 pytestmark = pytest.mark.keras

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.training.linear import fit_autoregression, fit_components
+from models.fitting.linear import fit_autoregression, fit_components
 
 
 def test_an_autoregression_finds_the_process_that_made_the_data():

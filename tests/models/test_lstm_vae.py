@@ -10,10 +10,10 @@ import pytest
 
 from models.architectures import lstm_vae
 from models.backend import load_tensorflow
+from models.fitting.variational import VariationalObjective
 from models.outputs import PENALTY, RECONSTRUCTION
 from models.spec import ModelSpec
 from models.training import TrainOptions
-from models.training.variational import VariationalObjective
 
 pytestmark = pytest.mark.keras
 

@@ -14,10 +14,8 @@ from detector.files.source import FileSource
 from detector.files.table import open_table
 from detector.replay import EventTimeRange, replay
 from detector.settings import StreamSettings
-from models.bundle import load_bundle
-from models.chain import Chain
+from models.bundle import load_bundle, open_runtime
 from models.offline import places, score_series, walk
-from models.runtimes import open_runtime
 from models.segments import Segment, cut
 
 pytestmark = pytest.mark.keras
@@ -76,7 +74,7 @@ def test_they_have_the_same_bits(kind, request, tmp_path):
         name: cut(times, values, SECOND_NS, stream.window.max_gap_steps) for name, (times, values) in data.items()
     }
     assert [len(found) for found in segments.values()] == [2, 1, 2]
-    chain = Chain.of(bundle, open_runtime(bundle))
+    chain = bundle.chain(open_runtime(bundle))
     offline = score_series(chain, segments, bundle.spec.window, stream.window.min_coverage)
     found = {}
     for name, parts in offline.items():

@@ -8,9 +8,9 @@ import onnxruntime
 import pytest
 
 from models.backend import load_keras
-from models.bundle.exporting import export_onnx
-from models.bundle.onnx_graph import check_onnx_file
 from models.errors import BundleError
+from models.formats.exporting import export_onnx
+from models.formats.onnx_graph import check_onnx_file
 
 pytestmark = pytest.mark.keras
 

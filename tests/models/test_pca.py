@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from models.errors import SpecError
+from models.fitting.windows import WindowBank, lay_windows
 from models.segments import cut
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
-from models.training.windows import WindowBank, lay_windows
 
 pytestmark = pytest.mark.keras
 SECOND_NS = 1_000_000_000

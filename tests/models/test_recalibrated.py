@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from models.bundle import load_bundle, write_recalibrated
+from models.bundle import golden_difference, load_bundle, open_runtime, write_recalibrated
 from models.errors import BundleError
-from models.runtimes import golden_difference, open_runtime
 
 LATER = datetime(2026, 2, 3, tzinfo=UTC)
 

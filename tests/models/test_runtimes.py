@@ -8,11 +8,11 @@ import onnx
 import pytest
 
 from models.architectures import build
-from models.bundle import load_bundle
-from models.bundle.exporting import export_onnx
+from models.bundle import RUNTIMES, load_bundle, open_runtime
 from models.bundle.layout import GOLDEN_OUTPUT, MANIFEST, ONNX
 from models.errors import BundleError
-from models.runtimes import RUNTIMES, TOLERANCE, open_runtime
+from models.formats.exporting import export_onnx
+from models.golden import TOLERANCE
 from models.runtimes.batches import in_fixed_batches
 from models.spec import ModelSpec
 
@@ -147,10 +147,10 @@ from pathlib import Path
 import numpy as np
 from models.bundle import load_bundle
 from models.chain import Chain
-from models.runtimes import open_runtime
+from models.bundle import open_runtime
 
 bundle = load_bundle(Path(sys.argv[1]))
-chain = Chain.of(bundle, open_runtime(bundle))
+chain = bundle.chain(open_runtime(bundle))
 rows = np.array([chain.row("a"), 0])
 values = np.linspace(0, 7, 2 * 16 * 3).reshape(2, 16, 3)
 score = chain.judge(values, rows, np.ones(2, bool), None).score
@@ -176,7 +176,7 @@ def test_the_keras_runtime_says_what_to_install(tiny_path):
 from pathlib import Path
 from models.bundle import load_bundle
 from models.errors import ModelsError
-from models.runtimes import open_runtime
+from models.bundle import open_runtime
 try:
     open_runtime(load_bundle(Path(sys.argv[1])), "keras")
 except ModelsError as error:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from models.architectures import seq2seq
+from models.fitting.loop import TrainingLoop
+from models.fitting.teacher_forcing import TeacherForcing
+from models.fitting.windows import WindowBank, lay_windows
 from models.segments import cut
 from models.training import TrainOptions
-from models.training.loop import TrainingLoop
-from models.training.teacher_forcing import TeacherForcing
-from models.training.windows import WindowBank, lay_windows
 
 pytestmark = pytest.mark.keras
 WINDOW = 8

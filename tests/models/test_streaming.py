@@ -13,21 +13,21 @@ from onnx import numpy_helper
 
 from models.architectures import build
 from models.architectures.streaming import LinearShape, unroll
-from models.bundle import load_bundle
-from models.bundle.exporting import export_onnx
+from models.bundle import RUNTIMES, load_bundle, open_runtime
 from models.bundle.layout import GOLDEN_OUTPUT, ONNX
 from models.errors import BundleError, SpecError
-from models.golden import CARRIED_GOLDEN_WINDOWS
+from models.fitting.carried import CarriedObjective, CarriedShape, chunk_lanes
+from models.fitting.chunks import ChunkBank, Chunks
+from models.formats.exporting import export_onnx
+from models.golden import CARRIED_GOLDEN_WINDOWS, TOLERANCE
 from models.memory import Memory, new_states
 from models.renewal import Renewal
-from models.runtimes import RUNTIMES, TOLERANCE, open_runtime, runtime_of
+from models.runtimes import runtime_of
 from models.runtimes.batches import KERAS_SIZES
 from models.runtimes.keras import keras_graph
 from models.runtimes.onnx import onnx_graph
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
-from models.training.carried import CarriedObjective, CarriedShape, chunk_lanes
-from models.training.chunks import ChunkBank, Chunks
 from tests.models.test_bundle import replace
 
 pytestmark = pytest.mark.keras
@@ -337,9 +337,9 @@ class TestTraining:
         assert (found.lags, found.rows, found.components) == shape
 
     def test_bank_lanes_are_no_more_than_there_are_chunks(self, tiny_data):
+        from models.fitting.windows import lay_windows
         from models.scaling import Scaler
         from models.segments import cut
-        from models.training.windows import lay_windows
 
         times_ns, values = tiny_data["a"]
         laid = {"a": lay_windows(cut(times_ns, values, 10**9, 5), WINDOW, 0.2, 0.5)}

@@ -9,11 +9,11 @@ import pytest
 
 from models.architectures import build
 from models.errors import SpecError, TrainingError
+from models.fitting.loop import TrainingLoop
+from models.fitting.objective import WindowObjective
+from models.fitting.windows import WindowBank, lay_windows
 from models.spec import ModelSpec
 from models.training import Clipping, Start, TrainOptions, train
-from models.training.loop import TrainingLoop
-from models.training.objective import WindowObjective
-from models.training.windows import WindowBank, lay_windows
 
 pytestmark = pytest.mark.keras
 SECOND_NS = 1_000_000_000

@@ -38,11 +38,10 @@ from detector.settings import (
     WindowSettings,
 )
 from detector.settings_file import fingerprint, shaping_settings
-from models.bundle import Bundle
+from models.bundle import Bundle, open_runtime
 from models.errors import BundleError as DamagedBundleError
 from models.errors import ModelsError
 from models.habits import Runs
-from models.runtimes import open_runtime
 
 _NS = 1_000_000_000
 _WARM_UP_WINDOWS = (1, 1024)

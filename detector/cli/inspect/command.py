@@ -226,9 +226,9 @@ class _Reader:
         from detector.errors import BundleError, ConfigError
         from detector.inspection.opening import open_up, samples_of
         from detector.inspection.tap import Tap
+        from models.bundle import load_keras_model
         from models.errors import BundleError as DamagedBundleError
         from models.errors import ModelsError
-        from models.runtimes.keras import load_keras_model
 
         assert target.at_ns is not None  # noqa: S101 - tells the type checker
         stream = self._settings.streams[0]

@@ -160,7 +160,7 @@ def verify(
     from detector.errors import BundleError, ConfigError
     from models.errors import BundleError as DamagedBundleError
     from models.errors import ModelsError
-    from models.runtimes import TOLERANCE
+    from models.golden import TOLERANCE
 
     opened = open_bundle(place_of(bundle, "BUNDLE"))
     total_bytes = sum(record.size_bytes for record in opened.files.values())
@@ -259,6 +259,6 @@ def _golden_difference(bundle: Bundle, runtime: str) -> tuple[int, float]:
         models.errors.BundleError: the model does not open, or differs by more than is allowed.
         models.errors.ModelsError: the runtime is not installed.
     """
-    from models.runtimes import golden_difference, open_runtime
+    from models.bundle import golden_difference, open_runtime
 
     return len(bundle.golden()[0]), golden_difference(bundle, open_runtime(bundle, runtime))

@@ -9,12 +9,11 @@ import numpy as np
 
 from detector.cli.common.series_data import from_files
 from detector.errors import BundleError, ConfigError
-from models.bundle import Bundle
+from models.bundle import Bundle, load_keras_model
 from models.errors import BundleError as DamagedBundleError
 from models.errors import ModelsError
 from models.horizon import Horizon, measure_model, sequence_length, spread_sequences
 from models.imputation import impute
-from models.runtimes.keras import load_keras_model
 from models.segments import cut
 
 

@@ -35,10 +35,8 @@ from detector.retraining.known import Faults, Known, hold_out, known_faults, wit
 from detector.scoring.drift import limit_of
 from detector.settings import Settings, StreamSettings
 from detector.training_data import SeriesData, median_step_seconds
-from models.bundle import Bundle, check_target, load_bundle, write_bundle
-from models.chain import Chain
+from models.bundle import Bundle, check_target, load_bundle, open_runtime, write_bundle
 from models.errors import ModelsError
-from models.runtimes import open_runtime
 from models.training import Start, TrainedModel, TrainOptions, train
 from models.training.start import check_resumable
 
@@ -259,7 +257,7 @@ class Rounds:
     def _train(self, champion: Bundle, data: SeriesData) -> TrainedModel:
         from dataclasses import replace
 
-        from models.runtimes.keras import load_keras_model
+        from models.bundle import load_keras_model
 
         request, defaults = self._request, TrainOptions()
         options, start = TrainOptions(epochs=request.epochs, threads=request.threads, clip=champion.scaler.clip), None
@@ -290,7 +288,7 @@ class Rounds:
 
     def _contender(self, bundle: Bundle) -> Contender:
         with model_errors():
-            chain = Chain.of(bundle, open_runtime(bundle))
+            chain = bundle.chain(open_runtime(bundle))
         return Contender(
             chain=chain,
             policy=incident_policy(bundle, self._stream.incidents),

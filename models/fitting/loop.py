@@ -11,11 +11,11 @@ import numpy as np
 
 from models.backend import load_keras, load_tensorflow
 from models.errors import TrainingError
-from models.training.clipping import Clipping
-from models.training.gradients import GradientRecord, LayerGroup, layer_groups, layer_norms
-from models.training.history import EpochRecord, Progress, StopReason
-from models.training.objective import Objective
-from models.training.options import TrainOptions
+from models.fitting.clipping import Clipping
+from models.fitting.gradients import GradientRecord, LayerGroup, layer_groups, layer_norms
+from models.fitting.objective import Objective
+from models.fitting.options import TrainOptions
+from models.fitting.record import EpochRecord, Progress, StopReason
 
 LEAST_RATE_SHARE = 0.02
 """The step size ends at this share of where it began."""

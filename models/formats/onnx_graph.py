@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from models.bundle.refusal import refused
+from models.formats.refusal import refused
 
 _TEXT: Final = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
 _INT32: Final = descriptor_pb2.FieldDescriptorProto.TYPE_INT32

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from models.bundle.layout import ONNX
-from models.bundle.onnx_fusion import fuse_recurrent_loops
+from models.formats.onnx_fusion import fuse_recurrent_loops
 
 
 def export_onnx(model: Any) -> bytes:
     """Export a Keras model, with a batch axis of any length."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        path = Path(folder) / ONNX
+        path = Path(folder) / "model.onnx"
         # Keras asks numpy for a name that is about to change its meaning.
         warnings.simplefilter("ignore", FutureWarning)
         # The exporter wants a model that was called before.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from models.backend import load_tensorflow
-from models.training.objective import Batch, WindowObjective
-
-if TYPE_CHECKING:
-    from models.architectures.architecture import FittingTask
+from models.fitting.objective import Batch, WindowObjective
+from models.fitting.task import FittingTask
 
 _STEEPNESS = 12.0
 """Of the inverse sigmoid: it leaves 1, and arrives at the least share, within a hundredth."""

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 
 from models.errors import SpecError
+from models.fitting.clipping import Clipping
 from models.scaling import DEFAULT_CLIP
-from models.training.clipping import Clipping
 
 LEAST_EPOCHS, MOST_EPOCHS = 5, 60
 MIN_FOLDS, MAX_FOLDS = 2, 20

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.fitting.windows import SeriesWindows
 from models.scaling import Scaler
-from models.training.windows import SeriesWindows
 
 Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.training.windows import WindowBank
+from models.fitting.windows import WindowBank
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

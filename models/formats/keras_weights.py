@@ -10,8 +10,8 @@ import io
 from importlib import import_module
 from typing import Any, Final
 
-from models.bundle.refusal import refused
 from models.errors import ModelsError
+from models.formats.refusal import refused
 
 _MAX_OBJECTS: Final = 10_000
 _MAX_BYTES: Final = 512 << 20

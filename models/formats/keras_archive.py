@@ -10,9 +10,9 @@ import zipfile
 import zlib
 from typing import Final
 
-from models.bundle.keras_config import check_config
-from models.bundle.keras_weights import check_weights
-from models.bundle.refusal import refused
+from models.formats.keras_config import check_config
+from models.formats.keras_weights import check_weights
+from models.formats.refusal import refused
 
 _MIB: Final = 1 << 20
 MEMBERS: Final = {"metadata.json": _MIB, "config.json": 4 * _MIB, "model.weights.h5": 512 * _MIB}

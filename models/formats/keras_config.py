@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from models.architectures.limits import MAX_DENSE_UNITS
-from models.bundle.refusal import refused
+from models.formats.refusal import refused
 from models.spec import MAX_CHANNELS, MAX_UNITS, MAX_WINDOW
 
 _LAYERS: Final = (

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from models.backend import load_tensorflow
+from models.fitting.chunks import ChunkBank, Chunks
+from models.fitting.objective import Batch
 from models.outputs import NEXT_PREFIX, PREDICTION, RECONSTRUCTION
-from models.training.chunks import ChunkBank, Chunks
-from models.training.objective import Batch
 
 _MOST_LANES = 16
 _MOST_TARGET_BYTES = 128 << 20

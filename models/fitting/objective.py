@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.backend import load_tensorflow
-from models.training.options import TrainOptions
-from models.training.windows import WindowBank
+from models.fitting.options import TrainOptions
+from models.fitting.windows import WindowBank
 
 Int64 = npt.NDArray[np.int64]
 Batch = tuple[Any, ...]
