@@ -124,7 +124,8 @@ class PartitionAudit:
             self._note_uncertain(self._now, self._now.pipeline.store)
         self._now = passage
         outcome, counts_from = passage.outcome, self._report.first
-        self._report.records += outcome.records
+        if passage.reached > counts_from:
+            self._report.records += outcome.records
         holds = passage.certainty.holds
         expected_events = [
             (event_output(event, series.encode()), passage.certainty.covers(event))
@@ -146,6 +147,8 @@ class PartitionAudit:
         self._letters.advance(expected_letters, passage.reached)
         if self._state is not None and passage.reached > counts_from:
             self._state.compare(passage.pipeline, passage.context.spec, passage.reached, passage.certainty)
+        elif self._state is not None:
+            self._state.pass_over(passage.pipeline, passage.reached)
         self._progress(outcome.records)
 
     def _note_uncertain(self, passage: Passage, series: Iterable[str]) -> None:

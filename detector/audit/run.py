@@ -95,7 +95,7 @@ class Audit:
         positions: Of the group.
         resolve: Finds what an epoch's records were processed with.
         progress: Called with numbers of records.
-        announce: Called with each partition and the number of its records before it is looked at.
+        announce: Called with each partition before it is looked at, and how many records will be gone through.
     """
 
     settings: Settings
@@ -190,7 +190,7 @@ class Audit:
             if epoch.from_offset < part.stop
             and (index + 1 == len(log.epochs) or log.epochs[index + 1].from_offset > first)
         ]
-        self.announce(partition, part.stop - first)
+        self.announce(partition, sum(stage.stop - stage.first for stage in plan.stages))
         walk = Walk(
             partition,
             plan.stages,
@@ -202,7 +202,9 @@ class Audit:
             Origin(stream.name, self.cluster, partition), part, report.findings, state, self._written(partition),
             self.progress,
         )  # fmt: skip
-        return audit.run(walk.passages([] if state is None else state.stops()))
+        # A passage ends where the range begins, so that what comes before it counts for nothing.
+        stops = {first, *([] if state is None else state.stops())}
+        return audit.run(walk.passages(sorted(stops)))
 
     def _unresolved(self, stream: StreamSettings, epoch: Epoch, contexts: dict[int, StreamContext]) -> str | None:
         found = self.resolve(stream, epoch)

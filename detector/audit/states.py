@@ -115,6 +115,17 @@ class StateCheck:
             self._finished = True
             self._compare_control(pipeline, certain)
 
+    def pass_over(self, pipeline: PartitionPipeline, offset: int) -> None:
+        """Note, without a comparison, that snapshots were taken at an offset before the range.
+
+        Otherwise the recomputation would take what they hold for missing, where it begins at a checkpoint before them.
+        """
+        while self._next is not None and self._next[0] <= offset:
+            at, series, _ = self._next
+            self._step()
+            if at == offset:
+                pipeline.unsaved.saved(series, offset, forgotten=series not in pipeline.store)
+
     def _differences(self, series: str, stored: SeriesState, computed: SeriesState, spec: WindowSpec) -> list[str]:
         try:
             found = state_differences(stored, computed, spec)

@@ -89,6 +89,7 @@ def audit(
     settings: Settings | None = None,
     models: tuple[str, ...] = (FIRST, SECOND),
     scorer_of: Callable[[str], WindowScorer] = magnitudes,
+    announced: list[int] | None = None,
     **wanted: Any,
 ) -> AuditReport:
     chosen = settings or make_settings(cluster)
@@ -102,6 +103,9 @@ def audit(
 
     readers = Readers(*(History(consumer_config(chosen.kafka), 7) for _ in range(4)))
     try:
-        return Audit(chosen, cluster_id, readers, Positions(chosen.kafka), resolve).run(AuditRange(**wanted))
+        made = Audit(chosen, cluster_id, readers, Positions(chosen.kafka), resolve)
+        if announced is not None:
+            made.announce = lambda _, records: announced.append(records)
+        return made.run(AuditRange(**wanted))
     finally:
         readers.close()

@@ -112,6 +112,30 @@ def test_a_range_in_mid_stream_begins_at_a_checkpoint(cluster: Cluster, run_work
     assert report.totals()["events"] == 4  # closed at 83, opened at 93, closed at 103, opened at 113
 
 
+def test_snapshots_from_between_the_checkpoint_and_the_range_count_as_taken(
+    cluster: Cluster, run_worker: Start
+) -> None:
+    # pump-1 falls silent; its last snapshot lies behind the only checkpoint, and before the range.
+    settings = make_settings(cluster, state={"checkpoint_interval_seconds": 3600, "max_replay_records": 100})
+    worker = run_worker(settings)
+    cluster.send("pump-1", [record(i, 0.0) for i in range(10)])
+    worker.wait_committed(cluster, {0: 10})
+    cluster.send("pump-1", [record(i, 0.0) for i in range(10, 20)])
+    for upto in range(40, 240, 20):
+        cluster.send("pump-2", [record(i, 0.0) for i in range(upto - 20, upto)])
+        worker.wait_committed(cluster, {0: upto})
+    worker.stop()
+    announced: list[int] = []
+    report = audit(cluster, settings, announced=announced, from_offset=200)
+    assert_clean(report)
+    ((begun, what),) = report.partitions[0].started
+    assert what == f"checkpoint at offset {begun}"
+    assert begun < 20
+    assert report.partitions[0].unchecked_snapshots >= 1
+    assert report.totals()["records"] == 20  # those of the range; more were gone through
+    assert announced == [220 - begun, 0]  # the other partition is empty
+
+
 def test_a_look_back_that_tells_everything_is_clean(cluster: Cluster, run_worker: Start) -> None:
     cluster.send("pump-1", series_with_faults(120, [(10, 15), (90, 95)]))
     worker = run_worker(make_settings(cluster, state={"checkpoint_interval_seconds": 3600}))
