@@ -113,10 +113,14 @@ W1, W2 = "w1:9464", "w2:9464"
                 alert("ReconstreamSeriesSilent", "warning", instance=W1, stream="b"),
                 alert("ReconstreamChannelsFrozen", "warning", instance=W1, stream="b"),
                 alert("ReconstreamPollNearLimit", "warning", instance=W1),
-                alert(STORM, "critical", stream="d"),
             ],
             [
                 alert(ANOMALY, "critical", instance=W2, stream="c"),
+                # Muted alerts mute, too; but not those of other workers.
+                alert(ANOMALY, "warning", instance=W2, stream="a"),
+                alert("ReconstreamSeriesSilent", "info", instance=W2, stream="b"),
+                # It does not count the stalled worker.
+                alert(STORM, "critical", stream="d"),
                 alert("ReconstreamLagging", "warning", stream="a"),
             ],
         ),
@@ -153,8 +157,8 @@ W1, W2 = "w1:9464", "w2:9464"
         (
             "warning mutes info of the same about a stream",
             alert(ANOMALY, "warning", instance=W1, stream="a"),
-            [alert(ANOMALY, "info", instance=W2, stream="a")],
-            [alert(ANOMALY, "info", instance=W1, stream="b")],
+            [alert(ANOMALY, "info", instance=W1, stream="a")],
+            [alert(ANOMALY, "info", instance=W1, stream="b"), alert(ANOMALY, "info", instance=W2, stream="a")],
         ),
     ],
 )
