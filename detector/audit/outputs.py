@@ -119,16 +119,22 @@ def dead_letters(pieces: Pieces, origin: Origin, odd: Odd) -> Iterator[Output[De
             )
             if (stream, topic) != (origin.stream, origin.partition.topic):
                 continue
-            if partition != str(origin.partition.partition) or not offset.isdigit():
+            found = _offset(offset)
+            if partition != str(origin.partition.partition) or found is None:
                 odd(
                     "unexpected",
-                    int(offset) if offset.isdigit() else -1,
+                    -1 if found is None else found,
                     f"record {record.offset} in partition {record.partition} of topic {record.topic} says that it is "
                     f"of input partition {partition[:20]!r}, offset {offset[:20]!r}",
                     None,
                 )
                 continue
-            yield dead_letter_output(int(offset), DeadLetter(record.key, record.value, headers))
+            yield dead_letter_output(found, DeadLetter(record.key, record.value, headers))
+
+
+def _offset(text: str) -> int | None:
+    # str.isdigit() alone holds for superscripts, and int() refuses thousands of digits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def dead_letter_output(offset: int, letter: DeadLetter) -> Output[DeadLetter]:

@@ -29,7 +29,9 @@ class UpdatesHandler(Handler):
         query, parts = self.query(), self.parts
         last = self.request.headers.get("Last-Event-ID") or self.get_query_argument("after", "")
         life, _, number = last.partition("-")
-        known = int(number) if life == parts.board.life and number.isdigit() else None
+        # str.isdigit() alone holds for superscripts, and int() refuses thousands of digits.
+        is_number = number.isascii() and number.isdigit() and len(number) < 20
+        known = int(number) if life == parts.board.life and is_number else None
         woken = parts.pulse.join()
         self._woken = woken
         self.set_header("Content-Type", "text/event-stream")
