@@ -151,6 +151,6 @@ def _number(arguments: Mapping[str, Sequence[str]], name: str, default: int, mos
     text = _one(arguments, name)
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and int(text[:12]) <= most):
-        raise ConfigError(f"{name}: {text!r} is not a whole number from 0 to {most}")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and int(text) <= most):
+        raise ConfigError(f"{name}: {text[:40]!r} is not a whole number from 0 to {most}")
     return int(text)

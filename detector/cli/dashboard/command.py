@@ -57,6 +57,7 @@ def dashboard(
         since_ns = now_ns - round(wanted.look_back_seconds * 1e9)
     else:
         since_ns = parse_moment(since, "--since", datetime.fromtimestamp(now_ns / 1e9, UTC))
+    since_ns = max(0, since_ns)  # records have no earlier timestamps, however far somebody looks back
     configure_logging(settings.log, sys.stderr)
 
     def started(url: str) -> None:
