@@ -61,7 +61,7 @@ class CarriedObjective:
 
     Args:
         model: The model that takes one step; its weights are fitted, through ``unrolled``.
-        unrolled: The same weights over chunks; see `models.architectures.streaming.unroll`.
+        unrolled: The same weights over chunks; see `models.architectures.streaming.network.unroll`.
         bank: Where chunks come from.
         shape: Of the model.
     """

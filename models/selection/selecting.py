@@ -11,11 +11,12 @@ import numpy as np
 from models.errors import TrainingError
 from models.recipe import fixed
 from models.segments import TrainingData, check
-from models.selection.attempts import CountOfWindow, TryOut, Workbench
+from models.selection.attempts import TryOut
 from models.selection.candidates import candidates
 from models.selection.choosing import Selection, choose, order
 from models.selection.halving import Tell, search
 from models.selection.together import Together
+from models.selection.workbench import CountOfWindow, Workbench
 
 LEAST_FAULTS = 20
 """With fewer, chance would choose."""

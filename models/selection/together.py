@@ -8,8 +8,9 @@ import numpy as np
 
 from models.injection import Precision
 from models.recipe import Recipe
-from models.selection.attempts import Outcome, Workbench
+from models.selection.attempts import Outcome
 from models.selection.candidates import Candidate
+from models.selection.workbench import Workbench
 
 
 class Together:

@@ -106,7 +106,7 @@ class Spot:
 
     @property
     def name(self) -> str:
-        """As `models.calibration.ADAPTIVE` has it."""
+        """As `models.calibration.options.ADAPTIVE` has it."""
         return "dspot" if self.depth else "spot"
 
     @property

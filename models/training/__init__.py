@@ -2,8 +2,8 @@
 
 from models.fitting.clipping import Clipping
 from models.fitting.options import TrainOptions
-from models.training.fit import train
 from models.training.start import Start
 from models.training.trained import TrainedModel
+from models.training.training import train
 
 __all__ = ["Clipping", "Start", "TrainOptions", "TrainedModel", "train"]

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from models.calibration import LEAST_THRESHOLD, Calibration, CalibrationOptions, HeldOutScores, calibrate
+from models.calibration import Calibration, CalibrationOptions, HeldOutScores, calibrate
+from models.calibration.budget import LEAST_THRESHOLD
 from models.errors import SpecError, TrainingError
 from models.extremes import Pareto, fit_pareto
 

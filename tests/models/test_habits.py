@@ -69,6 +69,7 @@ def test_what_does_not_fit_is_refused(changed, message):
     assert str(raised.value) == message
 
 
+@pytest.mark.keras
 def test_a_bundle_has_them(tiny_bundle, tiny_data):
     assert tiny_bundle.habits == Habits.of(tiny_data)
     assert tiny_bundle.habits.longest_runs == ((1, 1, None), (1, 1, None))

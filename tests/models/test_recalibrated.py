@@ -9,6 +9,7 @@ import pytest
 from models.bundle import golden_difference, load_bundle, open_runtime, write_recalibrated
 from models.errors import BundleError
 
+pytestmark = pytest.mark.keras
 LATER = datetime(2026, 2, 3, tzinfo=UTC)
 
 

@@ -10,13 +10,14 @@ from models.injection import FAULTS, Precision
 from models.recipe import Recipe
 from models.scores import ScoreOptions
 from models.selection import select
-from models.selection.attempts import Attempt, Outcome, Workbench
+from models.selection.attempts import Attempt, Outcome
 from models.selection.candidates import Candidate, candidates, seedless
 from models.selection.choosing import choose, order
 from models.selection.gain import Predicted, gain
 from models.selection.halving import Search, search
 from models.selection.ranking import aggregate, ranks
 from models.selection.together import Together
+from models.selection.workbench import Workbench
 
 SECOND_NS = 1_000_000_000
 
@@ -287,6 +288,7 @@ def counter(window):
     return lambda scores, times_ns, threshold: int((scores > threshold).any())
 
 
+@pytest.mark.keras
 def test_the_candidate_that_is_known_to_be_better_is_picked(related) -> None:
     bench = Workbench(related, ("x", "y", "z"), 1.0, counter)
     few, all_of_them = (

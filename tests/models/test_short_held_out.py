@@ -8,7 +8,7 @@ import pytest
 from detector.cli.common.judgement import incident_counter
 from detector.settings import IncidentSettings
 from models.calibration import Calibration, CalibrationOptions, HeldOutScores, calibrate
-from models.excursions import OpeningLevels, excursion_peaks, fit_endless
+from models.calibration.excursions import OpeningLevels, excursion_peaks, fit_endless
 
 MINUTE_NS = 60_000_000_000
 HOUR = 60

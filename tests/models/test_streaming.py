@@ -12,7 +12,7 @@ import tensorflow
 from onnx import numpy_helper
 
 from models.architectures import build
-from models.architectures.streaming import LinearShape, unroll
+from models.architectures.streaming.network import LinearShape, unroll
 from models.bundle import RUNTIMES, load_bundle, open_runtime
 from models.bundle.layout import GOLDEN_OUTPUT, ONNX
 from models.errors import BundleError, SpecError

@@ -1,36 +1,13 @@
-"""Streaming autoencoder: its memory goes on from sample to sample, for as long as the series does.
-
-A window autoencoder reads every window anew and forgets it. Here the encoder's state is carried along the series, and
-one sample costs one step. From the state, a code writes the last samples again (reconstruction), and a second head
-says what comes next (prediction): the composite model of Srivastava, Mansimov and Salakhutdinov, "Unsupervised Learning
-of Video Representations using LSTMs" (ICML 2015), with dense decoders in place of recurrent ones, since the state is
-decoded at every sample.
-
-Beside it runs a linear model, which is fitted in closed form and not trained: on data that is linear it is hard to
-beat. It is an autoregression on the last few samples, or their principal components. The autoregression may also go
-beneath the prediction, so that the network learns what the linear model leaves: the highway of Lai, Chang, Yang and
-Liu, "Modeling Long- and Short-Term Temporal Patterns with Deep Neural Networks" (SIGIR 2018).
-
-One set of weights makes two models. `build` makes the one that is bundled and served, which takes one step; `unroll`
-makes the one that is trained, which reads chunks of a series.
-"""
+"""The network of the streaming autoencoder, and its two forms: one step to serve, many steps to train."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.architectures.architecture import Architecture
-from models.architectures.limits import check_values
-from models.architectures.options import Option
 from models.architectures.window_autoencoder import dense, initializers, seeds_of
 from models.backend import load_keras
-from models.fitting.carried import CarriedObjective, CarriedShape, chunk_lanes
-from models.fitting.chunks import ChunkBank
-from models.fitting.linear import fit_autoregression, fit_components, set_dense
-from models.fitting.task import Fitted, FittingTask
-from models.outputs import DAILY, LINEAR, MAYBE, NEXT_PREFIX, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
-from models.renewal import Renewal
+from models.outputs import LINEAR, NEXT_PREFIX, PREDICTION, RECONSTRUCTION, STATE_PREFIX, WINDOWS
 from models.shape import Shape
 
 if TYPE_CHECKING:
@@ -42,10 +19,6 @@ STATES = {"lstm": ("hidden", "cell"), "gru": ("hidden",)}
 MAX_LINEAR_INPUTS = 2048
 """The covariance that a linear path is fitted by has this number of rows at most."""
 MAX_COMPONENTS = 64
-_MOST_LINEAR_ROWS = 50_000
-"""Linear paths are fitted to at most so many windows, spread evenly."""
-RIDGE = 1e-3
-DEFAULT_EPOCHS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,101 +136,3 @@ def unroll(model: keras.Model, spec: Shape) -> keras.Model:
     }
     outputs |= {NEXT_PREFIX + name: state for name, state in zip(names, following, strict=True)}
     return keras.Model([rows, lagged, *states], outputs, name="streaming_autoencoder_unrolled")
-
-
-def fit(task: FittingTask) -> Fitted:
-    """Fit the linear paths in closed form, then the network, through its unrolled form."""
-    spec, options, shape = task.spec, task.spec.options, LinearShape.of(task.spec)
-    chunk = int(options["chunk"])
-    lanes = chunk_lanes(chunk, spec.window, len(spec.channels))
-    bank = ChunkBank(task.series, task.scaler, spec.window, chunk, lanes)
-    if options["highway"] or options["linear"] == AUTOREGRESSION:
-        weights, intercepts = fit_autoregression(bank.tails(shape.lags + 1, _MOST_LINEAR_ROWS), RIDGE)
-        set_dense(task.model, AUTOREGRESSION, weights, intercepts)
-    tails = bank.tails(shape.rows, _MOST_LINEAR_ROWS)
-    if options["linear"] == COMPONENTS:
-        kept, mean = fit_components(tails.reshape(len(tails), -1), shape.components, float(options["linear_variance"]))
-        set_dense(task.model, COMPONENTS, kept, -mean @ kept)
-        set_dense(task.model, "linear", kept.T, mean)
-    objective = CarriedObjective(
-        task.model,
-        unroll(task.model, spec),
-        bank,
-        CarriedShape(
-            window=spec.window,
-            lags=shape.lags,
-            states=dict.fromkeys(STATES[str(options["cell"])], spec.units),
-            prediction_weight=float(options["prediction_weight"]),
-        ),
-    )
-    result = task.minimise(objective, task.options.epochs or DEFAULT_EPOCHS)
-    samples = int(options["renew_after"])
-    return Fitted(task.model, result, Renewal.fit(tails[:, -1], samples) if samples else None)
-
-
-ARCHITECTURE = Architecture(
-    name="streaming",
-    summary="memory carried from sample to sample: one step of a recurrent cell a record, with linear paths beside it",
-    choose="the default: fast series, rhythms longer than any window, faults that break how a signal goes on",
-    papers=(
-        'Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", ICML 2015',
-        'Lai et al., "Modeling Long- and Short-Term Temporal Patterns with Deep Neural Networks", SIGIR 2018',
-        'Williams and Peng, "An Efficient Gradient-Based Algorithm for On-Line Training of Recurrent Network'
-        ' Trajectories", Neural Computation 2(4), 1990',
-    ),
-    build=build,
-    fit=fit,
-    options=(
-        Option(name="cell", default="lstm", choices=tuple(STATES), help="kind of cell that carries the memory"),
-        Option(
-            name="chunk", default=256, low=8, high=4096, help="samples through which gradients flow back in training"
-        ),
-        Option(
-            name="prediction_weight",
-            default=1.0,
-            low=0.0,
-            high=100.0,
-            help="weight of the next sample's error in the loss, beside the reconstruction's",
-        ),
-        Option(
-            name="linear",
-            default=AUTOREGRESSION,
-            choices=(AUTOREGRESSION, COMPONENTS),
-            help="the linear model that runs beside the network",
-        ),
-        Option(
-            name="lags",
-            default=5,
-            low=1,
-            high=64,
-            help="samples that the autoregression sees; fewer than a window has, whatever is asked for",
-        ),
-        Option(
-            name="highway",
-            default=True,
-            help="whether the network predicts what the autoregression leaves, rather than the next sample itself",
-        ),
-        Option(
-            name="linear_rows", default=10, low=1, high=64, help="samples that the principal components see together"
-        ),
-        Option(
-            name="renew_after",
-            default=16,
-            low=0,
-            high=1_000_000,
-            help="extreme samples after which memory begins anew, once a whole window is ordinary; 0: never",
-        ),
-        Option(
-            name="linear_variance",
-            default=0.9,
-            low=0.0,
-            high=1.0,
-            help="share of the variance that the components keep",
-        ),
-    ),
-    memory="carried",
-    check=check_values,
-    default_window=16,
-    default_latent=8,
-    default_parts=(LINEAR, PREDICTION, DAILY + MAYBE),
-)
