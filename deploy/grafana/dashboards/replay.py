@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
-from deploy.grafana.dashboards.colours import BAD, BLUE, FAINT, KINDS, ORANGE, SEVERITIES, SKY, VERMILLION
+from deploy.grafana.dashboards.colours import BAD, FAINT, KINDS, SEVERITIES, SKY, VERMILLION
 from deploy.grafana.dashboards.page import Annotation, Section, datasource, labels, line, page, section
-from deploy.grafana.dashboards.panels import Levels, bars, density, lines, number, states
+from deploy.grafana.dashboards.panels import Levels, density, lines, number, states
 from deploy.grafana.dashboards.queries import (
     RANGE,
     Query,
     counted,
-    most,
     quantile,
     rate,
     replayed,
     share_above_threshold,
 )
+from deploy.grafana.dashboards.shared import events_by_step, incidents_opened, open_incidents, score_quantiles
 from deploy.grafana.dashboards.tables import Column, rows
 
 _RATIO: Final = replayed("score_threshold_ratio_bucket")
@@ -144,19 +142,29 @@ def _overview() -> Section:
         ),
         line(
             9,
-            _open_by("severity", "Incidents that were open, by their severity at that time.", SEVERITIES),
-            bars(
-                "Incidents opened, by severity",
+            open_incidents(
+                "severity",
+                "Incidents that were open, by their severity at that time.",
+                _OPEN,
+                SEVERITIES,
+                over=_POINT,
+                interval=_STEP,
+                unknown=_NO_REPLAY,
+            ),
+            incidents_opened(
                 "Incidents that opened in each step, by their severity at that moment.",
-                [Query(counted(_OPENED, "severity", over=_POINT), "{{severity}}")],
-                colours=SEVERITIES,
+                _OPENED,
                 unknown=_NO_REPLAY,
                 interval=_INTERVAL,
             ),
-            _open_by(
+            open_incidents(
                 "kind",
                 "Incidents that were open, by what was found: reconstruction (by the model), silence, frozen.",
+                _OPEN,
                 KINDS,
+                over=_POINT,
+                interval=_STEP,
+                unknown=_NO_REPLAY,
             ),
         ),
         line(
@@ -204,18 +212,9 @@ def _scores() -> Section:
                 unknown=_NO_REPLAY,
                 interval=_INTERVAL,
             ),
-            lines(
-                "Score over threshold, quantiles",
+            score_quantiles(
                 "How far the usual window, and the worst ones, were from the threshold (the dashed line at 1).",
-                [
-                    Query(quantile(0.999, _RATIO), "99.9%", BAD),
-                    Query(quantile(0.99, _RATIO), "99%", ORANGE),
-                    Query(quantile(0.9, _RATIO), "90%", SKY),
-                    Query(quantile(0.5, _RATIO), "median", BLUE),
-                ],
-                "short",
-                levels=Levels(bad=1),
-                log=True,
+                lambda q: quantile(q, _RATIO),
                 unknown=_NO_REPLAY,
                 interval=_INTERVAL,
             ),
@@ -242,31 +241,13 @@ def _scores() -> Section:
                 sort="Greatest score / threshold",
                 unknown=_NO_REPLAY,
             ),
-            bars(
-                "Events by step",
+            events_by_step(
                 "Events of the replay: incidents that opened, were updated, as they lasted or got worse, and closed.",
-                [Query(counted(replayed("events_total"), "event", over=_POINT), "{{event}}")],
-                colours={"opened": BAD, "updated": ORANGE, "closed": SKY},
+                replayed("events_total"),
                 unknown=_NO_REPLAY,
                 interval=_INTERVAL,
             ),
         ),
-    )
-
-
-def _open_by(label: str, description: str, colours: Mapping[str, str]) -> timeseries.Panel:
-    """Incidents that were open at each time, stacked by a label."""
-    return lines(
-        f"Open incidents by {label}",
-        description,
-        [Query(most(_OPEN, label, over=_POINT), f"{{{{{label}}}}}")],
-        "short",
-        colours=colours,
-        stacked=True,
-        steps=True,
-        most=1,
-        interval=_STEP,
-        unknown=_NO_REPLAY,
     )
 
 
