@@ -98,7 +98,7 @@ def test_filters_are_in_the_address_and_back_goes_back(served: Served, open_page
         ready(page)
         expect(page.locator("[name=severity][value=critical]")).to_be_checked()
         expect(page.locator("[name=sort]")).to_have_value("oldest")
-        expect(page.locator(".between")).to_be_visible()
+        expect(page.locator("[name=range] option:checked")).to_have_text("last 90d")
         assert series_of(page) == ["edge-11", "web-1", "db-2"]
 
 

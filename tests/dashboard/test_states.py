@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -213,6 +213,50 @@ def test_many_incidents_come_page_by_page(open_site: Callable[..., Site], open_p
         expect(page.get_by_role("button", name="Show more")).to_be_hidden()
         series = page.locator("#list .series").all_inner_texts()
         assert len(set(series)) == 200
+
+
+def test_what_falls_behind_the_shown_part_of_a_list_comes_again_in_its_place(site: Site, open_page: Any) -> None:
+    opened = [event(f"{n:08x}", series=f"web-{n:03}", started_ns=NOW_NS - n * 10**9) for n in range(1, 141)]
+    site.board.take_events(record(one, n) for n, one in enumerate(opened))
+    with open_page(site.url) as page:
+        expect(page.locator("#list .row")).to_have_count(100)
+        over = event(f"{1:08x}", step="closed", sequence=1, series="web-001", started_ns=NOW_NS - 10**9)
+        site.board.take_events([record(over, 200)])
+        expect(page.locator("#list .row")).to_have_count(99)
+        expect(page.locator("#count")).to_have_text("140 incidents, 99 shown")
+        # One that stays where it is at the foot stays on show.
+        last = {"series": "web-100", "started_ns": NOW_NS - 100 * 10**9}
+        site.board.take_events([record(event(f"{100:08x}", step="updated", sequence=1, ratio=5.4, **last), 201)])
+        expect(page.locator("#list .row").last.locator(".peak")).to_contain_text("5.4")
+        page.get_by_role("button", name="Show more").click()
+        expect(page.locator("#list .row")).to_have_count(140)
+        assert page.locator("#list .series").all_inner_texts() == [f"web-{n:03}" for n in [*range(2, 141), 1]]
+        expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("times", "field"),
+    [
+        ("since=36h", None),
+        ("since=2026-01-01", "2026-01-01T00:00"),
+        ("since=2026-01-01T02:00:00%2B02:00", "2026-01-01T00:00"),
+        ("since=2026-01-01T00:00:00.5Z&until=10m", "2026-01-01T00:00"),
+    ],
+)
+def test_another_filter_leaves_the_time_of_an_address_alone(
+    site: Site, open_page: Any, times: str, field: str | None
+) -> None:
+    site.board.take_events([record(event("aa", started_ns=NOW_NS - HOUR))])
+    with open_page(f"{site.url}?{times}") as page:
+        expect(page.locator("#list .row")).to_have_count(1)
+        if field is None:
+            expect(page.locator("[name=range] option:checked")).to_have_text("last 36h")
+        else:
+            expect(page.locator("[name=from]")).to_have_value(field)
+        page.locator("[name=severity][value=warning]").check()
+        expect(page).to_have_url(re.compile("severity=warning"))
+        asked = parse_qs(urlsplit(page.url).query)
+        assert {name: asked[name] for name in ("since", "until") if name in asked} == parse_qs(times)
 
 
 def test_a_verdict_that_is_not_taken_is_told_and_the_note_stays(site: Site, open_page: Any) -> None:

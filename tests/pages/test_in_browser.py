@@ -7,7 +7,7 @@ import pytest
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
-from detector.pages.blocks import Cell, Fold, Picture, Report, Section, Table, Text, Tile, Tiles
+from detector.pages.blocks import Cell, Entry, Finder, Fold, Picture, Report, Section, Table, Text, Tile, Tiles
 from detector.pages.render import render_report
 from detector.pictures import as_item
 
@@ -94,6 +94,19 @@ def test_an_address_leads_into_a_fold(open_page, page_file):
         assert page.locator("details.fold[open]").count() == 2
         page.click("button[data-folds=shut]")
         assert page.locator("details.fold[open]").count() == 0
+
+
+def test_an_address_that_cannot_be_decoded_breaks_nothing(open_page, tmp_path):
+    def finder(name):
+        entries = [Entry(Fold(f"{name}-{n}", f"web-{n}", [Text("words")]), f"web-{n}", "", (n,)) for n in range(2)]
+        return Finder(name, entries, [], ["by number"], "series", "incident", "incidents")
+
+    path = tmp_path / "report.html"
+    sections = [Section(f"about-{name}", name, [finder(name)]) for name in ("first", "second")]
+    path.write_text(render_report(Report("Report", "Of a test", sections)), "utf-8")
+    with open_page(f"{path.as_uri()}#%") as page:
+        for name in ("first", "second"):
+            assert page.locator(f"#{name}.finder output").inner_text() == "2 incidents"
 
 
 def test_what_is_picked_in_a_picture_opens_its_place(open_page, page_file):

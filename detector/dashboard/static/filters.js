@@ -6,11 +6,19 @@ const TYPING_MS = 200;
 
 // Fields of times know no zone; here they are UTC.
 const toUtc = (value) => (value ? `${value.length === 16 ? `${value}:00` : value}Z` : "");
-const fromUtc = (value) => (/^\d{4}-\d\d-\d\dT/.test(value ?? "") ? value.replace(/(\.\d+)?Z$/, "").slice(0, 19) : "");
+const isTime = (value) => /^\d{4}-\d\d-\d\d/.test(value);
+function fromUtc(value) {
+  if (!isTime(value)) return "";
+  const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(value.slice(10)) ? value : `${value.slice(0, 10)}T${value.slice(11) || "00:00"}Z`;
+  const at = new Date(zoned);
+  return Number.isNaN(at.getTime()) ? "" : at.toISOString().slice(0, 19);
+}
 
 export class Filters {
   constructor(form, { chosen }) {
     this.form = form;
+    // What the address says of times, and what the fields made of it: they know no durations.
+    this.given = { since: "", until: "", from: "", to: "" };
     let typing = 0;
     form.addEventListener("input", (event) => {
       if (event.target !== form.series) return;
@@ -44,10 +52,14 @@ export class Filters {
     if (stream) this.offerStreams([stream]);
     form.stream.value = stream;
     const since = query.get("since") ?? "";
-    const between = Boolean(query.get("until") || (since && ![...form.range.options].some((option) => option.value === since)));
+    const until = query.get("until") ?? "";
+    const between = Boolean(until || isTime(since));
+    if (since && !between && ![...form.range.options].some((option) => option.value === since))
+      form.range.add(new Option(`last ${since}`, since), form.range.options.length - 1);
     form.range.value = between ? "between" : since;
     form.from.value = between ? fromUtc(since) : "";
-    form.to.value = between ? fromUtc(query.get("until")) : "";
+    form.to.value = between ? fromUtc(until) : "";
+    this.given = { since, until, from: form.from.value, to: form.to.value };
     find(".between", form).hidden = !between;
   }
 
@@ -60,8 +72,8 @@ export class Filters {
     put("severity", [...form.querySelectorAll('[name="severity"]:checked')].map((each) => each.value).join(","));
     for (const name of ["stream", "kind", "verdict", "sort"]) put(name, form[name].value);
     if (form.range.value === "between") {
-      put("since", toUtc(form.from.value));
-      put("until", toUtc(form.to.value));
+      put("since", form.from.value === this.given.from ? this.given.since : toUtc(form.from.value));
+      put("until", form.to.value === this.given.to ? this.given.until : toUtc(form.to.value));
     } else put("since", form.range.value);
     return query;
   }

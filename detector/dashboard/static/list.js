@@ -84,14 +84,18 @@ export class List {
     }
   }
 
-  // A row that is new or has changed. Returns "new", "changed", or "beyond" where its place is not on show yet.
+  // A row that is new or has changed. Returns "new", "changed", or "beyond" where its place is not on show yet, or not any
+  // more: what is on show is always the beginning of the whole list, so that more of it begins where this ends.
   put(row, more) {
     const id = row.incident_id;
     const known = this.rows.get(id);
     const others = this.order.filter((other) => other !== id);
     let place = others.findIndex((other) => before(row.rank, this.rows.get(other).row.rank));
     if (place < 0) place = others.length;
-    if (!known && more && place === others.length) return "beyond";
+    if (more && place === others.length && (!known || before(known.row.rank, row.rank))) {
+      this.remove(id);
+      return "beyond";
+    }
     const entry = this.entry(row, known);
     this.rows.set(id, entry);
     if (!known || this.order.indexOf(id) !== place) {

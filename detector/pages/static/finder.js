@@ -76,7 +76,9 @@
     });
     // Whoever is led to an entry that is not shown wants to see it all the same.
     const reveal = () => {
-      const target = document.getElementById(decodeURIComponent(window.location.hash.slice(1)));
+      let name = "";
+      try { name = decodeURIComponent(window.location.hash.slice(1)); } catch { return; }
+      const target = document.getElementById(name);
       const entry = target?.closest(".entry");
       if (entry !== null && entry !== undefined && finder.contains(entry) && entry.hidden) {
         entry.hidden = false;
