@@ -18,8 +18,8 @@ from kafka.errors import (
 from kafka.partitioner.default import murmur2
 
 from detector.errors import ConfigError, FencedError, KafkaUnavailableError
-from detector.kafka.committer import producer_timeouts
 from detector.kafka.deadline import BoundedCaller
+from detector.kafka.producers import producer_timeouts
 from detector.records.values import InputPartition
 
 _TRANSACTION_SECONDS = 60.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.kafka.client import open_admin
-from detector.kafka.source import Membership
+from detector.kafka.membership import Membership
 from detector.settings import KafkaSettings
 
 

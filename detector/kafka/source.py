@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
     FencedInstanceIdError,
     InvalidSessionTimeoutError,
@@ -18,7 +17,9 @@ from kafka.errors import (
 )
 
 from detector.errors import ConfigError, FencedError
+from detector.kafka.assignment import Assignment
 from detector.kafka.assignor import OwnedNowAssignor, claim_what_is_owned
+from detector.kafka.membership import Membership
 from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 from detector.settings import OFFSETS_CALL_SECONDS, WorkerSettings
@@ -26,26 +27,6 @@ from detector.settings import OFFSETS_CALL_SECONDS, WorkerSettings
 _HEARTBEATS_PER_SESSION = 3.5
 _CALL_TIMEOUT_MS = int(OFFSETS_CALL_SECONDS * 1000)
 _JOIN_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """This member's place in the group, as it was when the records at hand were polled.
-
-    It is taken once a cycle, after the cycle's last poll, and that very value is checked and sent with the offsets.
-    Taken any later it might belong to a generation that does not own the records any more.
-    """
-
-    metadata: Any
-
-    @property
-    def valid(self) -> bool:
-        """Whether the group knows this member.
-
-        After a missed poll interval the client reports generation -1 and an empty member id, which a broker takes for a
-        consumer without a group and lets through *unfenced*.
-        """
-        return self.metadata.generation_id >= 0 and bool(self.metadata.member_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +46,6 @@ class Poll:
     membership: Membership
 
 
-class _Recorder(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes what happened to the assignment. It runs on the client's IO loop, which also sends the heartbeats."""
-
-    def __init__(self) -> None:
-        self.changes: deque[tuple[bool, tuple[InputPartition, ...]]] = deque()
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        self.changes.append((False, tuple(InputPartition(*partition) for partition in revoked)))
-
-    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        # The client's default would call on_partitions_revoked; the two mean the same here: somebody else may own them.
-        self.changes.append((False, tuple(InputPartition(*partition) for partition in lost)))
-
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self.changes.append((True, tuple(InputPartition(*partition) for partition in assigned)))
-
-
 class GroupSource:
     """Consumes the streams' topics as a member of the worker's group.
 
@@ -93,7 +57,7 @@ class GroupSource:
 
     def __init__(self, config: Mapping[str, Any], worker: WorkerSettings, topics: Sequence[str]) -> None:
         session_ms = int(worker.session_timeout_seconds * 1000)
-        self._recorder = _Recorder()
+        self._assignment = Assignment()
         self._consumer = KafkaConsumer(
             **{
                 **config,
@@ -113,15 +77,13 @@ class GroupSource:
             }
         )
         claim_what_is_owned(self._consumer)
-        self._consumer.subscribe(topics=list(topics), listener=self._recorder)
-        self._owned: set[InputPartition] = set()
+        self._consumer.subscribe(topics=list(topics), listener=self._assignment)
         self._held: set[InputPartition] = set()
-        self._member_id = ""
 
     @property
     def owned(self) -> frozenset[InputPartition]:
         """Partitions of this member as of the last poll."""
-        return frozenset(self._owned)
+        return self._assignment.owned
 
     def poll(self, timeout_seconds: float, max_records: int | None = None) -> Poll:
         """Fetch what is there, and report what happened to the assignment meanwhile.
@@ -154,18 +116,18 @@ class GroupSource:
             ) from error
         except (OffsetOutOfRangeError, LogTruncationError) as error:
             named = self._named(error)
-            if not (named and named <= self._newly_assigned()):
+            if not (named and named <= self._assignment.newly_assigned()):
                 return self._begin_again(error)
             # Else the client tried the committed offset; recovery decides where to begin, and says what was lost.
         except NoOffsetForPartitionError:
             # A partition assigned within this very call has no position yet; it gets one below.
             fetched = {}
         membership = Membership(self._consumer.group_metadata())
-        dropped, assigned = self._apply_changes(membership)
+        dropped, assigned = self._settle(membership)
         records = {
             partition: batch
             for partition, batch in ((InputPartition(*key), batch) for key, batch in fetched.items())
-            if partition in self._owned and partition not in self._held
+            if partition in self.owned and partition not in self._held
         }
         return Poll(records, dropped, assigned, membership)
 
@@ -179,8 +141,8 @@ class GroupSource:
         it yet. Recovery asks for the group's offset, and only if that was deleted too is input lost.
         """
         membership = Membership(self._consumer.group_metadata())
-        dropped, assigned = self._apply_changes(membership)
-        lost = self._named(error) & self._owned or set(self._owned)
+        dropped, assigned = self._settle(membership)
+        lost = self._named(error) & self.owned or set(self.owned)
         for partition in lost:
             self.hold(partition)
         return Poll({}, tuple(sorted(lost | set(dropped))), tuple(sorted(lost | set(assigned))), membership)
@@ -194,32 +156,10 @@ class GroupSource:
             named = error.args[0] if error.args and isinstance(error.args[0], Mapping) else ()
         return {InputPartition(*partition) for partition in named}
 
-    def _newly_assigned(self) -> set[InputPartition]:
-        """Partitions that came within the poll that is under way; none of their records is of use yet."""
-        return {partition for gained, partitions in self._recorder.changes if gained for partition in partitions}
-
-    def _apply_changes(self, membership: Membership) -> tuple[tuple[InputPartition, ...], tuple[InputPartition, ...]]:
-        before = set(self._owned)
-        renewed: set[InputPartition] = set()
-        while self._recorder.changes:
-            gained, partitions = self._recorder.changes.popleft()
-            if gained:
-                self._owned.update(partitions)
-                renewed.update(partitions)
-            else:
-                self._owned.difference_update(partitions)
-                renewed.difference_update(partitions)
-                self._held.difference_update(partitions)
-        member_id = membership.metadata.member_id
-        if member_id and self._member_id and member_id != self._member_id:
-            # The group had forgotten this worker. A client whose membership ends in the middle of a rebalance joins
-            # anew without a word to the listener, and is silent about partitions that it gets again; others may have
-            # owned them meanwhile.
-            renewed.update(before & self._owned)
-        self._member_id = member_id or self._member_id
-        # A partition that was taken away and given back within one poll counts as both: its state may be old.
-        dropped = tuple(sorted((before - self._owned) | (before & renewed)))
-        assigned = tuple(sorted(renewed))
+    def _settle(self, membership: Membership) -> tuple[tuple[InputPartition, ...], tuple[InputPartition, ...]]:
+        """Partitions that went and that came, of which the latter are held."""
+        dropped, assigned = self._assignment.settle(membership)
+        self._held.difference_update(dropped)
         for partition in assigned:
             self.hold(partition)
         return dropped, assigned

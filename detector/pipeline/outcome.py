@@ -38,12 +38,23 @@ class Outcome:
     """What a run of records led to.
 
     Attributes:
+        records: Number of records.
+        ignored: Number of valid ones that carry no channel of the model.
         events: With the series that each belongs to, in record order.
         dead_letters: With the offset of the record, in record order.
         touched: Series that emitted an event or were forgotten; their snapshot goes into the same transaction.
         rejected: Number of records by reason.
+        resets: Number of windows that began anew, by reason.
+        late: Samples dropped because a later one of their series was there before.
+        duplicate: Samples dropped because their series had one of the same time.
+        filled: Missing samples bridged within short gaps.
+        incomplete: Samples assembled from single channels that went on with some missing.
+        scored: Windows with a score.
+        unscored: Windows without one.
         ratios: float64; score / threshold of every scored window.
         latest: Latest known score / threshold of the series that the stream's context lists, as far as they had one.
+        scores: Of each batch, where the context keeps them.
+        longest_bad_run: Most records in a row that were rejected; the run may have begun before these records.
         active: Series whose first record since their last snapshot is among the records; all new series are.
         evictions: Series that went to the local file and came back, since the last outcome.
         shadow: What a challenger came to.

@@ -10,26 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from detector.alerting.dead_letter import dead_letter
-from detector.alerting.events import Event, Kind
+from detector.alerting.events import Kind
 from detector.alerting.incidents import IncidentTracker
 from detector.alerting.policy import Severity
-from detector.alerting.samples import scored_sample
-from detector.alerting.silence import Moment
-from detector.alerting.telling import KIND
 from detector.alerting.watch import SeriesWatch
 from detector.errors import InvalidRecordError
 from detector.pipeline.context import StreamContext
-from detector.pipeline.outcome import Outcome, ScoreRows
+from detector.pipeline.judging import Judge
+from detector.pipeline.outcome import Outcome
 from detector.pipeline.unsaved import Unsaved
 from detector.records.values import Record
-from detector.scoring.scores import Scores
 from detector.series.eviction import EvictionCounters
-from detector.series.frozen import FreezeNotice
 from detector.series.store import SeriesStore
-from detector.series.values import Reset, WindowBatch
 from detector.series.watermark import ClockState
 from detector.shadow import PartitionShadow
 from detector.state import STATE_VERSION, SeriesState
@@ -37,6 +30,7 @@ from detector.state import STATE_VERSION, SeriesState
 _WINDOWS_PER_BATCH = 1024
 # One record completes a window at most, but an assembled sample and its successor may come together.
 _MOST_WINDOWS_PER_RECORD = 4
+_FLUSH_AT = _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD
 
 
 class PartitionPipeline:
@@ -63,12 +57,18 @@ class PartitionPipeline:
         )
         self._tracker = IncidentTracker(context.policy, identity)
         self._watch = SeriesWatch(self._store, identity, context.silence, context.policy.channels, context.frozen)
+        self._judge = Judge(context, self._tracker, self._watch)
         self._shadow = (
             None if context.shadow is None else PartitionShadow(context.shadow, context.spec, context.policy, partition)
         )
         self._unsaved = Unsaved()
         self._bad_run = 0
         self._evictions_told = EvictionCounters()
+
+    @property
+    def number(self) -> int:
+        """Of the partition."""
+        return self._partition
 
     @property
     def store(self) -> SeriesStore:
@@ -82,18 +82,11 @@ class PartitionPipeline:
 
     def open_incidents(self) -> Counter[tuple[Kind, Severity]]:
         """How many incidents are open now, by kind and present severity."""
-        found: Counter[tuple[Kind, Severity]] = self._watch.open_incidents()
-        found.update((KIND, severity) for severity in self._tracker.open_severities())
-        return found
+        return self._judge.open_incidents()
 
     def listed(self) -> dict[str, int]:
         """How many incidents are open on each of the partition's series that the context lists."""
-        store, tracker, watch = self._store, self._tracker, self._watch
-        return {
-            series: int(tracker.is_open(series)) + watch.open_on(series)
-            for series in self._context.listed
-            if series in store
-        }
+        return {series: self._judge.open_on(series) for series in self._context.listed if series in self._store}
 
     @property
     def shadow_bytes(self) -> int | None:
@@ -109,7 +102,6 @@ class PartitionPipeline:
         read, add, store, watch = self._context.reader.read, self._store.add, self._store, self._watch.sample
         since, included = self._unsaved.since, self._unsaved.included
         self._drain = lambda: self._flush(outcome)
-        flush_at = _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD
         before = (store.counts.late, store.counts.duplicate, store.counts.filled, store.counts.incomplete)
         for record in records:
             offset = record.offset
@@ -136,7 +128,7 @@ class PartitionPipeline:
                 since[series] = offset
                 outcome.active.append(series)
             watch(series, offset)
-            if store.pending >= flush_at:
+            if store.pending >= _FLUSH_AT:
                 self._flush(outcome)
         self._flush(outcome)
         self._drain = None
@@ -165,90 +157,14 @@ class PartitionPipeline:
 
     def _flush(self, outcome: Outcome) -> None:
         resets = self._store.take_resets()
-        between = self._between(resets)
+        between = self._judge.between(resets)
         batch = self._store.take() if self._store.pending else None
         scores = None if batch is None else self._context.scorer.score(batch, self._store.memory)
-        self._judge(batch, scores, between, outcome)
+        self._judge.judge(batch, scores, between, outcome)
         if self._shadow is not None:
             self._shadow.observe(batch, scores, resets, outcome.shadow)
         if self._context.observer is not None:
             self._context.observer.observe(self._partition, batch, scores, resets)
-
-    def _judge(
-        self,
-        batch: WindowBatch | None,
-        scores: Scores | None,
-        between: Sequence[Reset | FreezeNotice | Moment],
-        outcome: Outcome,
-    ) -> None:
-        done = 0
-        for found in between:
-            if batch is not None and scores is not None and found.after_window > done:
-                self._alert(batch, scores, done, found.after_window, outcome)
-                done = found.after_window
-            if isinstance(found, Reset):
-                self._reset(found, outcome)
-            elif isinstance(found, FreezeNotice):
-                self._tell(found.series, self._watch.frozen(found), outcome)
-            else:
-                outcome.touched.add(found.series)
-                self._tell(found.series, found.event, outcome)
-        if batch is None or scores is None:
-            return
-        self._alert(batch, scores, done, len(batch.series), outcome)
-        known = ~np.isnan(scores.score)
-        outcome.scored += int(known.sum())
-        outcome.unscored += int((~known).sum())
-        outcome.ratios.append(scores.score[known] / self._context.policy.threshold)
-        if self._context.listed:
-            self._note_latest(batch, scores, outcome)
-        if self._context.keep_scores:
-            rows = ScoreRows(batch.series, batch.time_ns, batch.offsets, scores.score, batch.steps == 0)
-            outcome.scores.append(rows)
-
-    def _note_latest(self, batch: WindowBatch, scores: Scores, outcome: Outcome) -> None:
-        listed, threshold = self._context.listed, self._context.policy.threshold
-        for index, series in enumerate(batch.series):
-            if series in listed and not np.isnan(scores.score[index]):
-                outcome.latest[series] = float(scores.score[index] / threshold)
-
-    def _between(self, resets: Sequence[Reset]) -> list[Reset | FreezeNotice | Moment]:
-        """What lies between the pending windows, in the order of the records, wherever batches are cut."""
-        watch = self._watch
-        found: list[Reset | FreezeNotice | Moment] = [
-            *resets, *watch.take_notices(), *watch.take_moments(),
-        ]  # fmt: skip
-        if len(found) > 1:
-            found.sort(key=lambda item: (item.after_window, item.offset))
-        return found
-
-    def _alert(self, batch: WindowBatch, scores: Scores, start: int, stop: int, outcome: Outcome) -> None:
-        tracker, quiet = self._tracker, self._context.policy.quiet_score
-        values = scores.score[start:stop].tolist()
-        for index, (series, score) in enumerate(zip(batch.series[start:stop], values, strict=True), start):
-            # NaN compares false: an unknown score neither opens nor quiets anything.
-            if not (score > quiet or (score == score and tracker.needs_attention(series))):
-                continue
-            events = tracker.advance(scored_sample(batch, scores, index))
-            self._emit(series, events, outcome)
-
-    def _reset(self, reset: Reset, outcome: Outcome) -> None:
-        outcome.resets[reset.reason] = outcome.resets.get(reset.reason, 0) + 1
-        self._emit(reset.series, self._tracker.reset(reset.series, reset.time_ns, reset.offset, reset.reason), outcome)
-        if reset.anchors:
-            outcome.anchored.append((reset.series, reset.offset))
-        if reset.reason == "forgotten":
-            outcome.touched.add(reset.series)
-            self._tell(reset.series, self._watch.forgotten(reset), outcome)
-
-    def _tell(self, series: str, event: Event | None, outcome: Outcome) -> None:
-        if event is not None:
-            self._emit(series, (event,), outcome)
-
-    def _emit(self, series: str, events: Sequence[Event], outcome: Outcome) -> None:
-        for event in events:
-            outcome.events.append((series, event))
-            outcome.touched.add(series)
 
     # -- what recovery needs
     # ---------------------------------------------------------------------------------------------
@@ -328,7 +244,7 @@ class PartitionPipeline:
             except InvalidRecordError:
                 continue  # it became a dead letter when it was processed
             self._unsaved.since.setdefault(sample.series, record.offset)
-            if self._store.pending >= _WINDOWS_PER_BATCH - _MOST_WINDOWS_PER_RECORD:
+            if self._store.pending >= _FLUSH_AT:
                 drain()
         drain()
         self._drain = None

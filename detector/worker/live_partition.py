@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from detector.alerting.events import encode
 from detector.kafka.committer import OutputRecord
 from detector.pipeline.context import StreamContext
 from detector.pipeline.outcome import Outcome
 from detector.pipeline.partition import PartitionPipeline
+from detector.settings import TopicSettings
 from detector.state import Epoch
 from detector.worker.checkpointing import CheckpointWriter
 
@@ -55,3 +57,23 @@ class LivePartition:
             or bool(self.outputs)
             or self.epoch is not None  # who looks at the topic sees at once what is in force
         )
+
+    def add(self, outcome: Outcome, topics: TopicSettings, next_offset: int) -> None:
+        """Let what a run of records led to wait for the next commit.
+
+        Args:
+            outcome: Of the records.
+            topics: Where events and dead letters go.
+            next_offset: Of the first record behind them.
+        """
+        number = self.pipeline.number
+        self.outputs.extend(
+            OutputRecord(topics.events, number, series.encode(), encode(event)) for series, event in outcome.events
+        )
+        self.outputs.extend(
+            OutputRecord(topics.dead_letters, number, letter.key, letter.value, letter.headers)
+            for _, letter in outcome.dead_letters
+        )
+        self.touched |= outcome.touched
+        self.outcomes.append(outcome)
+        self.next_offset = next_offset

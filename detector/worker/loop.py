@@ -13,32 +13,31 @@ from typing import Protocol
 
 import structlog
 
-from detector.alerting.events import encode
-from detector.errors import StateMismatchError
 from detector.failpoints import Announce, silent
-from detector.kafka.committer import CommitResult, Committer, OutputRecord
+from detector.kafka.committer import CommitResult, Committer
 from detector.kafka.errors import TransientKafkaError
-from detector.kafka.source import Membership, Poll
+from detector.kafka.membership import Membership
+from detector.kafka.source import Poll
 from detector.observability.health import Health
 from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition, Record
 from detector.settings import Settings
 from detector.worker.bad_records import BadRecordGuard
 from detector.worker.checkpointing import CheckpointPolicy, CheckpointWriter
+from detector.worker.commits import Commits
 from detector.worker.instruments import Instruments
 from detector.worker.live_partition import LivePartition
+from detector.worker.partition_counts import PartitionCounts
 from detector.worker.placement import Placement
 from detector.worker.poll_size import PollSize, target_seconds
 from detector.worker.recovery.values import Restored
 from detector.worker.recovery.ways import Recovery
 from detector.worker.reporting import Reporter
 from detector.worker.restorations import Restorations
-from detector.worker.snapshots import state_outputs
 
 _log = structlog.get_logger(__name__)
 _IDLE_POLL_SECONDS = 0.2
 _RETRY_SECONDS = 1.0
-_COUNT_EVERY_SECONDS = 5.0
 
 
 class Source(Protocol):
@@ -93,9 +92,8 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._contexts = dict(contexts)
-        self._partition_counts = partition_counts
+        self._partition_counts = PartitionCounts(partition_counts, source.partition_count, monotonic)
         self._source = source
-        self._committer = committer
         self._instruments = instruments
         self._stopping = stopping
         self._reloaded = reloaded
@@ -113,6 +111,16 @@ class Worker:
         )
         self._placement = Placement()
         self._live: dict[InputPartition, LivePartition] = {}
+        self._commits = Commits(
+            settings,
+            self._live,
+            self._partition_counts,
+            source.position,
+            committer,
+            instruments,
+            monotonic,
+            announce,
+        )
         self._restorations = Restorations(recovery, self._contexts, instruments, is_member, monotonic)
         self._reporter = Reporter(
             [context.name for context in contexts.values()],
@@ -122,9 +130,6 @@ class Worker:
             source.ends,
             monotonic,
         )
-        self._pending_records = 0
-        self._last_commit = monotonic()
-        self._last_count = monotonic()
         self._was_assigned = False
         self._rejoined = False
 
@@ -138,7 +143,7 @@ class Worker:
         membership: Membership | None = None
         while not self._stopping():
             membership = self.cycle()
-        if membership is not None and self._has_pending():
+        if membership is not None and self._commits.has_pending:
             self.commit(membership)
 
     def cycle(self) -> Membership | None:
@@ -153,7 +158,7 @@ class Worker:
         for partition in poll.dropped:
             self._drop(partition)
         for partition in poll.assigned:
-            self._check_count(partition.topic, partition.partition + 1)
+            self._partition_counts.check(partition.topic, partition.partition + 1)
             self._restorations.add(partition)
         self._was_assigned |= bool(poll.membership.valid)
         if poll.dropped or poll.assigned:
@@ -175,10 +180,10 @@ class Worker:
         restored = self._restorations.advance(poll.membership)
         if restored is not None:
             self._go_live(*restored)
-        if self._commit_is_due():
+        if self._commits.is_due():
             self.commit(poll.membership)
         self._change_models(poll.membership)
-        self._check_counts()
+        self._partition_counts.look()
         self._reporter.report(self._live, len(self._restorations), self._was_assigned)
         return poll.membership
 
@@ -188,9 +193,8 @@ class Worker:
     def _poll_timeout(self) -> float:
         if self._restorations.is_due:
             return 0.0
-        if self._has_pending():
-            due_in = self._last_commit + self._settings.worker.commit_interval_seconds - self._monotonic()
-            return min(_IDLE_POLL_SECONDS, max(0.0, due_in))
+        if self._commits.has_pending:
+            return min(_IDLE_POLL_SECONDS, max(0.0, self._commits.due_in_seconds))
         return _IDLE_POLL_SECONDS
 
     def _process(self, partition: InputPartition, records: Sequence[Record]) -> None:
@@ -201,36 +205,8 @@ class Worker:
         self._instruments.processed(live.context.name, partition, outcome)
         self._guard.observe(partition, outcome)
         self._placement.observe(live.context.name, partition, outcome.active)
-        live.outputs.extend(
-            OutputRecord(self._settings.topics.events, partition.partition, series.encode(), encode(event))
-            for series, event in outcome.events
-        )
-        live.outputs.extend(
-            OutputRecord(
-                self._settings.topics.dead_letters, partition.partition, letter.key, letter.value, letter.headers
-            )
-            for _, letter in outcome.dead_letters
-        )
-        live.touched |= outcome.touched
-        live.outcomes.append(outcome)
-        live.next_offset = records[-1].offset + 1
-        self._pending_records += len(records)
-
-    def _check_counts(self) -> None:
-        if self._monotonic() - self._last_count < _COUNT_EVERY_SECONDS:
-            return
-        self._last_count = self._monotonic()
-        for topic in self._contexts:
-            self._check_count(topic, self._source.partition_count(topic))
-
-    def _check_count(self, topic: str, partitions: int) -> None:
-        count = self._partition_counts[topic]
-        if partitions > count:
-            raise StateMismatchError(
-                f"topic {topic} has {partitions} partitions now, and had {count} when this worker started. Start it "
-                "again: it then checks whether the other topics have enough partitions, and what becomes of the keys "
-                "that moved (worker.on_new_partitions)"
-            )
+        live.add(outcome, self._settings.topics, records[-1].offset + 1)
+        self._commits.processed(len(records))
 
     def _go_live(self, partition: InputPartition, restored: Restored, seconds: float) -> None:
         context = self._contexts[partition.topic]
@@ -238,18 +214,18 @@ class Worker:
             self._checkpoints, context.name, partition, restored.checkpointed_ms, lambda: int(self._now() * 1000)
         )
         self._live[partition] = LivePartition(
-            context,
-            restored.pipeline,
-            restored.next_offset,
+            context=context,
+            pipeline=restored.pipeline,
+            next_offset=restored.next_offset,
             # An idle partition, too, must note that the new number was accepted.
-            None if restored.partitions_changed else restored.committed,
-            restored.epoch_from,
-            restored.epoch,
-            checkpoint,
-            restored.began_partitions,
-            restored.judged_from,
-            restored.memory_from,
-            set(restored.obsolete),
+            committed=None if restored.partitions_changed else restored.committed,
+            epoch_from=restored.epoch_from,
+            epoch=restored.epoch,
+            checkpoint=checkpoint,
+            began_partitions=restored.began_partitions,
+            judged_from=restored.judged_from,
+            memory_from=restored.memory_from,
+            obsolete=set(restored.obsolete),
         )
         self._placement.observe(context.name, partition, restored.pipeline.unsaved.since)
         self._source.resume(partition, restored.next_offset)
@@ -286,88 +262,30 @@ class Worker:
         replaced = self._reloaded()
         if not replaced:
             return
-        if self._has_pending():
+        if self._commits.has_pending:
             self.commit(membership)
         self._contexts.update(replaced)
         for partition in [*self._live, *self._restorations]:
             if partition.topic in replaced:
                 self._restore_anew(partition)
 
-    # -- commit
-    # ----------------------------------------------------------------------------------------------------------
-
-    def _has_pending(self) -> bool:
-        return any(live.is_pending for live in self._live.values())
-
-    def _commit_is_due(self) -> bool:
-        if not self._has_pending():
-            self._last_commit = max(
-                self._last_commit, self._monotonic() - self._settings.worker.commit_interval_seconds
-            )
-            return False
-        waited = self._monotonic() - self._last_commit
-        return (
-            waited >= self._settings.worker.commit_interval_seconds
-            or self._pending_records >= self._settings.worker.commit_records
-        )
-
     def commit(self, membership: Membership) -> CommitResult:
-        """Commit every pending outcome with its offsets.
+        """Commit every pending outcome with its offsets, and do what its result asks for.
 
         Raises:
             FencedError: another worker took this one's place.
         """
-        outputs: list[OutputRecord] = []
-        offsets: dict[InputPartition, int] = {}
-        for partition, live in self._live.items():
-            position = self._position(partition)
-            if position is not None and position > live.next_offset:
-                live.next_offset = position  # nothing but transaction markers in between
-            if not live.is_pending:
-                continue
-            live.outputs.extend(
-                state_outputs(
-                    partition,
-                    live,
-                    self._settings.topics,
-                    self._settings.worker.state,
-                    self._partition_counts[partition.topic],
-                )
+        result, partitions = self._commits.commit(membership)
+        if result is CommitResult.UNKNOWN:
+            _log.warning(
+                "the outcome of a commit is unknown; reading back what is committed", partitions=len(partitions)
             )
-            outputs.extend(live.outputs)
-            offsets[partition] = live.next_offset
-        self._announce("state-gathered")
-        started = self._monotonic()
-        result = self._committer.commit(outputs, offsets, membership)
-        self._last_commit = self._monotonic()
-        self._instruments.committed(result.value, self._pending_records, self._last_commit - started)
-        if result is CommitResult.COMMITTED:
-            self._pending_records = 0
-            for partition, offset in offsets.items():
-                live = self._live[partition]
-                live.committed = offset
-                live.outputs = []
-                for outcome in live.outcomes:
-                    self._instruments.emitted(live.context.name, outcome)
-                live.outcomes = []
-            self._announce("noted")
-        elif result is CommitResult.UNKNOWN:
-            _log.warning("the outcome of a commit is unknown; reading back what is committed", partitions=len(offsets))
-            self._pending_records = 0
-            for partition in offsets:
+            for partition in partitions:
                 self._restore_anew(partition)
             self._pause()
-        else:
+        elif result is CommitResult.REFUSED:
             _log.info("the group refused a commit; outcomes of partitions still owned are sent again")
         return result
-
-    def _position(self, partition: InputPartition) -> int | None:
-        try:
-            return self._source.position(partition)
-        except TransientKafkaError as error:
-            # It only saves stepping past transaction markers; what was processed can be committed without it.
-            _log.debug("position is unknown", partition=partition.partition, error=str(error))
-            return None
 
     def _pause(self) -> None:
         """Wait a little, but not when it is time to stop."""

@@ -11,7 +11,7 @@ import structlog
 
 from detector.errors import KafkaUnavailableError, StateMismatchError
 from detector.kafka.errors import TransientKafkaError
-from detector.kafka.source import Membership
+from detector.kafka.membership import Membership
 from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition
 from detector.restoring.progress import Progress

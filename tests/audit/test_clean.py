@@ -160,7 +160,7 @@ def test_a_series_in_two_partitions_is_told_and_is_no_failure(cluster: Cluster, 
 
 def test_a_commit_of_unknown_outcome(cluster: Cluster, run_worker: Start) -> None:
     worker = run_worker()
-    commit = worker.worker._committer.commit
+    commit = worker.worker._commits._committer.commit
     results: list[CommitResult] = []
 
     def doubtful(*arguments: object) -> CommitResult:
@@ -168,7 +168,7 @@ def test_a_commit_of_unknown_outcome(cluster: Cluster, run_worker: Start) -> Non
         results.append(result)
         return CommitResult.UNKNOWN if len(results) == 2 and result is CommitResult.COMMITTED else result
 
-    worker.worker._committer.commit = doubtful  # type: ignore[method-assign,assignment]
+    worker.worker._commits._committer.commit = doubtful  # type: ignore[method-assign,assignment]
     cluster.send("pump-1", series_with_faults(60, [(10, 15), (30, 40)]))
     worker.wait_committed(cluster, {0: 60})
     worker.stop()

@@ -12,10 +12,12 @@ from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
 
-import detector.worker.loop
+import detector.worker.commits
 from detector.cli import main
-from detector.kafka.committer import CommitResult, OutputRecord, TransactionalCommitter
-from detector.kafka.source import GroupSource, Membership, Poll
+from detector.kafka.committer import CommitResult, OutputRecord
+from detector.kafka.membership import Membership
+from detector.kafka.source import GroupSource, Poll
+from detector.kafka.transactions import TransactionalCommitter
 from detector.records.values import InputPartition
 
 Offsets = Mapping[InputPartition, int]
@@ -48,12 +50,12 @@ def commit_before_produce() -> None:
 
 def skip_snapshot() -> None:
     """The control record says where the partition stands, and the series' snapshots are left out."""
-    original = detector.worker.loop.state_outputs
+    original = detector.worker.commits.state_outputs
 
     def without_snapshots(*arguments: Any) -> Iterator[OutputRecord]:
         return (output for output in original(*arguments) if not (output.key or b"").startswith(b"s "))
 
-    detector.worker.loop.state_outputs = without_snapshots  # type: ignore[assignment]
+    detector.worker.commits.state_outputs = without_snapshots  # type: ignore[assignment]
 
 
 def keep_revoked() -> None:

@@ -27,7 +27,7 @@ def freeze(worker: RunningWorker, step: str) -> tuple[threading.Event, threading
             reached.set()
             go_on.wait(60)
 
-    worker.worker._committer._announce = announce  # type: ignore[attr-defined]
+    worker.worker._commits._committer._announce = announce  # type: ignore[attr-defined]
     return reached, go_on
 
 
@@ -77,7 +77,7 @@ def test_a_transaction_that_the_broker_aborted_while_the_worker_was_paused(
     records = series_with_faults(60, [(10, 15), (40, 45)])
     cluster.send("pump-1", records[:30])
     worker = run_worker(make_settings(cluster, transaction_timeout_seconds=2))
-    worker.worker._committer._timeout_seconds = 60.0  # type: ignore[attr-defined] # the pause stops its clock too
+    worker.worker._commits._committer._timeout_seconds = 60.0  # type: ignore[attr-defined] # the pause stops its clock too
     worker.wait_committed(cluster, {0: 30})
     _, before = stable_and_end(cluster)
     reached, go_on = freeze(worker, step)
@@ -102,7 +102,7 @@ def test_a_zombie_that_wakes_up_in_the_middle_of_a_commit_writes_nothing(
     cluster.send("pump-1", records[:30])
     zombie = run_worker()
     zombie.wait_committed(cluster, {0: 30})
-    zombie.worker._committer._timeout_seconds = 60.0  # type: ignore[attr-defined] # the pause stops its clock too
+    zombie.worker._commits._committer._timeout_seconds = 60.0  # type: ignore[attr-defined] # the pause stops its clock too
     reached, go_on = freeze(zombie, step)
     cluster.send("pump-1", records[30:50])
     assert reached.wait(60)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detector.kafka.committer import CommitResult
-from detector.kafka.source import Membership
+from detector.kafka.membership import Membership
 from detector.records.values import InputPartition
 from detector.restoring.progress import Progress
 from detector.scoring.scores import Scores

@@ -10,8 +10,10 @@ from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
 from detector.kafka.client import consumer_config, producer_config
-from detector.kafka.committer import CommitResult, OutputRecord, TransactionalCommitter
-from detector.kafka.source import GroupSource, Membership
+from detector.kafka.committer import CommitResult, OutputRecord
+from detector.kafka.membership import Membership
+from detector.kafka.source import GroupSource
+from detector.kafka.transactions import TransactionalCommitter
 from detector.settings import KafkaSettings, WorkerSettings
 
 pytestmark = pytest.mark.kafka

@@ -10,9 +10,10 @@ from kafka.admin import KafkaAdminClient
 from kafka.structs import TopicPartition
 
 from detector.errors import StateMismatchError
-from detector.kafka import committer as committer_module
-from detector.kafka.committer import AtLeastOnceCommitter, CommitResult, OutputRecord
-from detector.kafka.source import Membership
+from detector.kafka import at_least_once
+from detector.kafka.at_least_once import AtLeastOnceCommitter
+from detector.kafka.committer import CommitResult, OutputRecord
+from detector.kafka.membership import Membership
 from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition, PlainRecord
 from tests.worker.support import (
@@ -128,7 +129,7 @@ def test_at_least_once_writes_state_only_after_the_events_it_stands_for(monkeypa
         generation_id = 1
         member_id = "one"
 
-    monkeypatch.setattr(committer_module, "KafkaProducer", RecordingProducer)
+    monkeypatch.setattr(at_least_once, "KafkaProducer", RecordingProducer)
     committer = AtLeastOnceCommitter({}, Offsets(), 10.0, last=["state"])  # type: ignore[arg-type]
     outputs = [OutputRecord(topic, 0, b"k", b"v") for topic in ("state", "events", "letters")]
     assert committer.commit(outputs, {}, Membership(Metadata())) is CommitResult.COMMITTED

@@ -8,7 +8,7 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from detector.errors import KafkaUnavailableError
-from detector.kafka.source import Membership
+from detector.kafka.membership import Membership
 from detector.observability.metrics import Metrics
 from detector.pipeline.partition import PartitionPipeline
 from detector.records.values import InputPartition

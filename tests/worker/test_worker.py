@@ -10,7 +10,8 @@ import pytest
 
 from detector.errors import BadInputLimitError, FencedError, StateMismatchError
 from detector.kafka.client import producer_config
-from detector.kafka.committer import CommitResult, TransactionalCommitter
+from detector.kafka.committer import CommitResult
+from detector.kafka.transactions import TransactionalCommitter
 from detector.records.values import InputPartition
 from detector.replay import EventTimeRange, replay
 from tests.worker.support import (
@@ -212,7 +213,7 @@ def test_a_producer_under_the_same_transactional_id_fences_the_worker(cluster: C
 def test_a_commit_with_unknown_outcome_is_not_tried_again_but_read_back(cluster: Cluster, run_worker: Start) -> None:
     cluster.send("pump-1", series_with_faults(50, [(10, 15)]))
     worker = run_worker()
-    committer = worker.worker._committer
+    committer = worker.worker._commits._committer
     calls = []
     real = committer._transact  # type: ignore[attr-defined]
 

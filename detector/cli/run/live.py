@@ -17,13 +17,15 @@ from detector.cli.common.bundles import BundleSource
 from detector.cli.run.footprint import memory_limit, tell_footprint
 from detector.cli.run.model_watch import ModelWatch, measured
 from detector.failpoints import Announce, silent
+from detector.kafka.at_least_once import AtLeastOnceCommitter
 from detector.kafka.client import consumer_config, producer_config
-from detector.kafka.committer import AtLeastOnceCommitter, Committer, TransactionalCommitter
+from detector.kafka.committer import Committer
 from detector.kafka.history import History
 from detector.kafka.members import is_member
 from detector.kafka.preflight import check_cluster, check_group, check_topics
 from detector.kafka.source import GroupSource
 from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topic, events_topic, state_topic
+from detector.kafka.transactions import TransactionalCommitter
 from detector.observability.health import Health
 from detector.observability.http import HttpServer
 from detector.observability.metrics import Metrics
