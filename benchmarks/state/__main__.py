@@ -23,7 +23,8 @@ from benchmarks.state.measure import Found, fill, measure
 from benchmarks.state.shape import TOPIC, WINDOW, Shape
 from benchmarks.state.snapshots import cost
 from detector.broker import LocalBroker
-from detector.kafka.topics import ensure_topics, history_topic
+from detector.kafka.topic_specs import history_topic
+from detector.kafka.topics import ensure_topics
 from detector.settings import KafkaSettings
 
 _MIB = 1 << 20

@@ -13,7 +13,8 @@ from benchmarks.throughput.telemetry import Shape, records
 from detector.broker import LocalBroker
 from detector.cli.common.assemble import stream_context
 from detector.cli.run.live import open_live
-from detector.kafka.topics import ensure_topics, history_topic
+from detector.kafka.topic_specs import history_topic
+from detector.kafka.topics import ensure_topics
 from detector.pipeline.context import StreamContext
 from detector.settings import Settings
 from models.bundle import Bundle

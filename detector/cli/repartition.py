@@ -164,7 +164,8 @@ def _topics(
     from dataclasses import replace
 
     from detector.errors import KafkaUnavailableError
-    from detector.kafka.topics import describe_topics, ensure_topics, history_topic
+    from detector.kafka.topic_specs import history_topic
+    from detector.kafka.topics import describe_topics, ensure_topics
     from detector.repartition import Plan
 
     found = describe_topics(kafka, [source, target])

@@ -14,7 +14,8 @@ from kafka.errors import KafkaError
 from detector.errors import KafkaUnavailableError
 from detector.kafka.client import producer_config
 from detector.kafka.pacing import Pace
-from detector.kafka.topics import TopicInfo, describe_topics, ensure_topics, history_topic
+from detector.kafka.topic_specs import history_topic
+from detector.kafka.topics import TopicInfo, describe_topics, ensure_topics
 from detector.settings import KafkaSettings
 
 _NS_PER_MS = 1_000_000

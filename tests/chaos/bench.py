@@ -16,7 +16,8 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topic, events_topic, state_topic
+from detector.kafka.topic_specs import dead_letters_topic, epochs_topic, events_topic, state_topic
+from detector.kafka.topics import ensure_topics
 from detector.settings import Settings
 from detector.settings_file import load_settings
 from tests.chaos.brokers import Brokers, skipped_markers

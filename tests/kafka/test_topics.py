@@ -19,17 +19,15 @@ from kafka.admin import (
 
 from detector.errors import KafkaUnavailableError
 from detector.kafka.client import MAX_BATCH_BYTES, MAX_RECORD_BYTES, consumer_config, producer_config
-from detector.kafka.topics import (
-    TopicInfo,
+from detector.kafka.topic_specs import (
     TopicSpec,
     dead_letters_topic,
-    describe_topics,
-    ensure_topics,
     epochs_topic,
     events_topic,
     history_topic,
     state_topic,
 )
+from detector.kafka.topics import TopicInfo, describe_topics, ensure_topics
 from detector.settings import KafkaSettings, TopicSettings
 from tests.kafka.rights import allow
 

@@ -14,7 +14,8 @@ from detector.feedback.verdicts import InvalidFeedbackError, Verdict, decode_ver
 from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
-from detector.kafka.topics import describe_topics, ensure_topics, feedback_topic
+from detector.kafka.topic_specs import feedback_topic
+from detector.kafka.topics import describe_topics, ensure_topics
 from detector.kafka.writer import TopicWriter
 from detector.settings import Settings
 

@@ -10,7 +10,8 @@ from detector.cli.replay.openmetrics import OpenMetricsSink, step_ms
 from detector.cli.replay.sinks import EventFileSink, EventTopicSink, ScoreFileSink
 from detector.errors import ConfigError
 from detector.kafka.client import producer_config
-from detector.kafka.topics import ensure_topics, events_topic
+from detector.kafka.topic_specs import events_topic
+from detector.kafka.topics import ensure_topics
 from detector.kafka.writer import TopicWriter
 from detector.replay import ReplaySink
 from detector.settings import Settings

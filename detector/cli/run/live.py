@@ -24,7 +24,8 @@ from detector.kafka.history import History
 from detector.kafka.members import is_member
 from detector.kafka.preflight import check_cluster, check_group, check_topics
 from detector.kafka.source import GroupSource
-from detector.kafka.topics import dead_letters_topic, ensure_topics, epochs_topic, events_topic, state_topic
+from detector.kafka.topic_specs import dead_letters_topic, epochs_topic, events_topic, state_topic
+from detector.kafka.topics import ensure_topics
 from detector.kafka.transactions import TransactionalCommitter
 from detector.observability.health import Health
 from detector.observability.http import HttpServer
