@@ -9,7 +9,7 @@ from detector.observability.metrics import Metrics
 from detector.scoring.drift import MARGIN, SHIFTED
 from detector.scoring.drift_meter import DriftMeter
 from detector.series.values import WindowBatch
-from detector.worker.instruments import TimedScorer
+from detector.worker.timed_scorers import MeasuredScorer
 from models.reference import Reference
 from models.variation import LEAST_SAMPLES, Track
 from tests.worker.support import MagnitudeScorer
@@ -78,7 +78,7 @@ def test_a_stretch_with_few_samples_goes_on(meter: DriftMeter) -> None:
 
 def test_metrics_and_log(meter: DriftMeter) -> None:
     registry = CollectorRegistry()
-    scorer = TimedScorer(MagnitudeScorer(), Metrics(registry), "pumps", drift=meter)
+    scorer = MeasuredScorer(MagnitudeScorer(), Metrics(registry), "pumps", drift=meter)
     with capture_logs() as logs:
         for hour in range(2):
             scorer.score(batch(rows(600, 2.0, seed=hour), hour * HOUR_NS), None)

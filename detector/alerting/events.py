@@ -6,7 +6,7 @@ only added, never removed, renamed or given another meaning. Encoding is determi
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,8 @@ SCHEMA_VERSION: Literal[2] = 2
 EventName = Literal["opened", "updated", "closed"]
 CloseReason = Literal["quiet", "gap", "forgotten", "resumed", "moved"]
 Kind = Literal["reconstruction", "silence", "frozen"]
+EVENT_NAMES: Final[tuple[EventName, ...]] = get_args(EventName)
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _ID = Meta(pattern="^[0-9a-f]{32}$")
 _TIME = Meta(pattern=TIMESTAMP_PATTERN, extra_json_schema={"format": "date-time"})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from detector.errors import ConfigError
 
 Severity = Literal["info", "warning", "critical"]
-SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+"""From the least grave to the gravest."""
 
 
 @dataclass(frozen=True, slots=True)

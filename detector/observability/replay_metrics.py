@@ -10,8 +10,9 @@ import itertools
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from detector.alerting.events import EVENT_NAMES, KINDS
+from detector.alerting.policy import SEVERITIES
 from detector.observability.factory import PREFIX
-from detector.observability.metrics import EVENT_KINDS, INCIDENT_KINDS, SEVERITIES
 
 REPLAY_PREFIX: Final = f"{PREFIX}replay_"
 
@@ -55,17 +56,17 @@ SERIES_OPEN: Final = Family(
 OPEN: Final = Family(
     "incidents_open", "gauge", ("stream", "kind", "severity"),
     "Incidents of the stream that were open within the step that ends here.",
-    born=tuple(itertools.product(INCIDENT_KINDS, SEVERITIES)),
+    born=tuple(itertools.product(KINDS, SEVERITIES)),
 )  # fmt: skip
 ANOMALIES: Final = Family(
     "anomalies", "counter", ("stream", "kind", "severity"),
     "Incidents opened, by kind and their severity at that moment.",
-    born=tuple(itertools.product(INCIDENT_KINDS, SEVERITIES)),
+    born=tuple(itertools.product(KINDS, SEVERITIES)),
 )  # fmt: skip
 EVENTS: Final = Family(
     "events", "counter", ("stream", "event", "severity"),
     "Events, by event (opened, updated, closed) and severity.",
-    born=tuple(itertools.product(EVENT_KINDS, SEVERITIES)),
+    born=tuple(itertools.product(EVENT_NAMES, SEVERITIES)),
 )  # fmt: skip
 SCORED: Final = Family("windows_scored", "counter", ("stream",), "Windows that got a score.", born=((),))
 UNSCORED: Final = Family(

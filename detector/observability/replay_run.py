@@ -14,8 +14,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from detector.alerting.events import KINDS
+from detector.alerting.policy import SEVERITIES
 from detector.observability.factory import MetricDescription, MetricFactory
-from detector.observability.metrics import INCIDENT_KINDS, SEVERITIES
 
 SECTION: Final = "How a replay ended"
 _REPLAY: Final = "replay"
@@ -82,7 +83,7 @@ class ReplayRun:
         made.undetermined.labels(self.name).set(counts.undetermined)
         found = Counter(counts.incidents)
         for stream in counts.streams:
-            for kind in INCIDENT_KINDS:
+            for kind in KINDS:
                 for severity in SEVERITIES:
                     made.incidents.labels(self.name, stream, kind, severity).set(found[stream, kind, severity])
 

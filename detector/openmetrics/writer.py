@@ -12,7 +12,7 @@ import numpy.typing as npt
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
 from detector.files.whole import WholeFile
-from detector.observability.metrics import RATIO_BOUNDS
+from detector.observability.metrics.bounds import RATIO_BOUNDS
 from detector.observability.replay_metrics import (
     ANOMALIES,
     EVENTS,

@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from detector.observability.document import document
 from detector.observability.histogram import BulkHistogram
-from detector.observability.metrics import RATIO_BOUNDS, Metrics
+from detector.observability.metrics import Metrics
+from detector.observability.metrics.bounds import RATIO_BOUNDS
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -93,10 +94,10 @@ def test_a_stream_is_exposed_at_zero(registry: CollectorRegistry) -> None:
 
 def test_lag_of_a_partition_that_was_taken_away_is_gone(registry: CollectorRegistry) -> None:
     metrics = Metrics(registry)
-    metrics.set_lag("s", "t", 0, 5, 1.5)
-    metrics.set_lag("s", "t", 1, 7, 2.5)
-    metrics.remove_partition("s", "t", 0)
-    metrics.remove_partition("s", "t", 9)
+    metrics.records.set_lag("s", "t", 0, 5, 1.5)
+    metrics.records.set_lag("s", "t", 1, 7, 2.5)
+    metrics.records.remove_partition("s", "t", 0)
+    metrics.records.remove_partition("s", "t", 9)
     for name, value in (("reconstream_consumer_lag_records", 7), ("reconstream_consumer_lag_seconds", 2.5)):
         assert registry.get_sample_value(name, {"stream": "s", "topic": "t", "partition": "0"}) is None
         assert registry.get_sample_value(name, {"stream": "s", "topic": "t", "partition": "1"}) == value
@@ -104,8 +105,8 @@ def test_lag_of_a_partition_that_was_taken_away_is_gone(registry: CollectorRegis
 
 def test_a_new_model_takes_the_place_of_the_old(registry: CollectorRegistry) -> None:
     metrics = Metrics(registry)
-    metrics.set_model("s", model="aa", version="1", runtime="onnx")
-    metrics.set_model("s", model="bb", version="2", runtime="onnx")
+    metrics.running.set_model("s", model="aa", version="1", runtime="onnx")
+    metrics.running.set_model("s", model="bb", version="2", runtime="onnx")
     samples = [sample for family in registry.collect() for sample in family.samples if "model_info" in sample.name]
     assert [sample.labels for sample in samples] == [{"stream": "s", "model": "bb", "version": "2", "runtime": "onnx"}]
 
@@ -113,7 +114,7 @@ def test_a_new_model_takes_the_place_of_the_old(registry: CollectorRegistry) -> 
 def test_both_expositions_parse_and_carry_the_prefix(registry: CollectorRegistry) -> None:
     metrics = Metrics(registry)
     metrics.add_stream("s")
-    metrics.score_threshold_ratio.observe_many([0.5, 2.5], "s")
+    metrics.scores.threshold_ratio.observe_many([0.5, 2.5], "s")
     families = list(text_string_to_metric_families(generate_openmetrics(registry).decode()))
     assert families
     assert all(family.name.startswith("reconstream_") for family in families)
@@ -130,7 +131,7 @@ def test_two_workers_in_one_process_need_two_registries(registry: CollectorRegis
 def test_no_series_tells_when_another_was_born(registry: CollectorRegistry) -> None:
     metrics = Metrics(registry)
     metrics.add_stream("s", ["not_json"])
-    metrics.commits.labels("committed").inc()
+    metrics.delivery.commits.labels("committed").inc()
     assert b"_created" not in generate_latest(registry)
 
 

@@ -235,12 +235,12 @@ def test_a_stalled_worker_is_told_instead_of_its_incidents(
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     metrics.add_stream("stalled")
-    metrics.loop_timestamp.set(time.time() - 3600)
+    metrics.delivery.loop_timestamp.set(time.time() - 3600)
     with served(lambda: generate_latest(registry)) as target:
         configuration = shipped_configuration(tmp_path / "rules", {"reconstream": target}, urlsplit(server.url).netloc)
         with running_prometheus(prometheus, tmp_path, configuration) as asked:
             wait_until(lambda: webhook.alerts("firing", alertname=STALLED, instance=target), "the stall to be told")
-            metrics.incidents_open.labels("stalled", "reconstruction", "critical").set(2)
+            metrics.scores.incidents_open.labels("stalled", "reconstruction", "critical").set(2)
             anomaly = {"alertname": ANOMALY, "stream": "stalled", "instance": target}
 
             def inhibited() -> bool:
@@ -249,7 +249,7 @@ def test_a_stalled_worker_is_told_instead_of_its_incidents(
 
             wait_until(inhibited, "the anomaly to be muted")
             assert not webhook.alerts("firing", **anomaly)
-            metrics.loop_timestamp.set(time.time() + 3600)
+            metrics.delivery.loop_timestamp.set(time.time() + 3600)
             assert wait_until(lambda: webhook.alerts("firing", **anomaly), "the anomaly to be told")
             assert asked.query("ALERTS{alertname='ReconstreamLoopStalled', alertstate='firing'}") == []
 

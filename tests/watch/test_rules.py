@@ -219,7 +219,7 @@ def test_the_metrics_follow_the_practices_of_prometheus(promtool: Path) -> None:
     metrics = Metrics(registry)
     metrics.add_stream("pumps", REASONS)
     metrics.add_shadow("pumps")
-    metrics.set_lag("pumps", "telemetry", 0, 1, 1.0)
+    metrics.records.set_lag("pumps", "telemetry", 0, 1, 1.0)
     counts = ReplayCounts(1, {"not_json": 1}, 1, 0, ["pumps"], [], 0)
     text = generate_latest(registry) + ReplayRun("nightly", 0, 1.0, 2.0, counts).exposition()
     found = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False, timeout=60)

@@ -191,8 +191,8 @@ def test_another_model_has_not_drifted_from_its_training_yet(registry: Collector
     metrics = Metrics(registry)
     context = make_context(make_settings(Nowhere("localhost:1", "none")), "cluster")
     gauges = {
-        "input_drift_psi": metrics.input_drift, "input_drift_psi_limit": metrics.input_drift_limit,
-        "score_drift_psi": metrics.score_drift, "score_drift_psi_limit": metrics.score_drift_limit,
+        "input_drift_psi": metrics.scores.input_drift, "input_drift_psi_limit": metrics.scores.input_drift_limit,
+        "score_drift_psi": metrics.scores.score_drift, "score_drift_psi_limit": metrics.scores.score_drift_limit,
     }  # fmt: skip
     for gauge in gauges.values():
         gauge.labels("pumps").set(0.5)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
 from detector.cli.common.bundles import BundleSource, Named, follows_alias
 from detector.errors import DetectorError, RegistryUnavailableError
 from detector.model_address import ModelPlace
+from detector.observability.metrics.labels import Role, SwapOutcome
 from models.bundle import Bundle
 
 _log = structlog.get_logger(__name__)
-
-Role = Literal["champion", "challenger"]
-Outcome = Literal["replaced", "unchanged", "refused", "removed"]
 
 
 @dataclass(slots=True)
@@ -40,7 +37,7 @@ class Seat:
     role: Role
     place: ModelPlace
     digest: str | None
-    load: Callable[[Bundle], Outcome]
+    load: Callable[[Bundle], SwapOutcome]
     clear: Callable[[], None] | None
     source: BundleSource
     is_refused: bool = False
@@ -52,7 +49,7 @@ class Seat:
         """Whether a registry has to be asked now and then."""
         return follows_alias(self.place)
 
-    def look(self, asked: bool) -> Outcome | None:
+    def look(self, asked: bool) -> SwapOutcome | None:
         """See whether there is another bundle, and take it up.
 
         Args:
@@ -84,7 +81,7 @@ class Seat:
         self.refused = named if outcome == "refused" else None
         return outcome
 
-    def _nothing(self) -> Outcome | None:
+    def _nothing(self) -> SwapOutcome | None:
         self.is_refused = False
         there_was = self.digest is not None
         if self.clear is not None:
@@ -98,12 +95,12 @@ class Seat:
                 _log.info("the alias names nothing; there is no challenger", **self._about())
         return "removed" if there_was and self.clear is not None else None
 
-    def _same(self) -> Outcome:
+    def _same(self) -> SwapOutcome:
         self.is_refused = False
         _log.info("the bundle is the one that runs already", **self._about())
         return "unchanged"
 
-    def _take(self, opened: Callable[[], Bundle]) -> Outcome:
+    def _take(self, opened: Callable[[], Bundle]) -> SwapOutcome:
         try:
             bundle = opened()
             if bundle.digest == self.digest:
@@ -120,7 +117,7 @@ class Seat:
         self.digest, self.is_refused = bundle.digest, False
         return outcome
 
-    def _refuse(self, reason: str) -> Outcome:
+    def _refuse(self, reason: str) -> SwapOutcome:
         self.is_refused = True
         if self.role == "champion":
             _log.error("the new bundle is refused, the old model goes on", reason=reason, **self._about())

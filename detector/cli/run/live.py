@@ -96,8 +96,8 @@ def open_live(
         exactly_once = settings.worker.delivery == "exactly_once"
         check_group(settings.kafka, settings.worker.group, transactional_id(settings) if exactly_once else None)
         metrics = Metrics(registry)
-        metrics.build_info.info({"version": __version__, "python": python_version()})
-        metrics.memory_limit.set(memory_limit())
+        metrics.running.build_info.info({"version": __version__, "python": python_version()})
+        metrics.running.memory_limit.set(memory_limit())
         # Before anybody can ask: it says since when the loop has not gone round.
         instruments = Instruments(metrics, settings.worker.max_poll_interval_seconds)
         health = Health(monotonic, settings.http.stalled_after_seconds, ("model", "assignment"))
@@ -111,7 +111,7 @@ def open_live(
         def ready(context: StreamContext) -> StreamContext:
             topic, most = context.identity.topic, settings.worker.state.max_resident_series
             tell_footprint(context, counts[topic], most, memory_limit())
-            metrics.input_partitions.labels(context.name).set(counts[topic])
+            metrics.records.input_partitions.labels(context.name).set(counts[topic])
             return replace(measured(context, metrics), residency=series_residency, listed=listed[topic])
 
         shadowed = {stream.topic for stream in settings.streams if stream.shadow is not None}

@@ -10,15 +10,16 @@ import structlog
 
 from detector.cli.common.assemble import stream_context, warm_up
 from detector.cli.common.bundles import BundleSource
-from detector.cli.run.following import Outcome, Seat
+from detector.cli.run.following import Seat
 from detector.errors import BundleError, DetectorError
 from detector.observability.metrics import Metrics
+from detector.observability.metrics.labels import SwapOutcome
 from detector.pipeline.context import StreamContext
 from detector.records.reasons import OTHER, REASONS
 from detector.settings import StreamSettings
 from detector.shadow import Shadow, ShadowModel
 from detector.shadow.model import MisfitError, Projection
-from detector.worker.instruments import TimedScorer, TimedShadowScorer
+from detector.worker.timed_scorers import MeasuredScorer, TimedScorer
 from models.bundle import Bundle
 
 _log = structlog.get_logger(__name__)
@@ -28,10 +29,12 @@ def measured(context: StreamContext, metrics: Metrics) -> StreamContext:
     """The stream with its scoring measured and its model shown."""
     metrics.add_stream(context.name, (*REASONS, OTHER))
     identity = context.identity
-    metrics.set_model(context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime)
-    metrics.remove_drift(context.name)  # it was against another model's training
-    metrics.score_threshold.labels(context.name).set(context.policy.threshold)
-    return replace(context, scorer=TimedScorer(context.scorer, metrics, context.name, drift=context.drift))
+    metrics.running.set_model(
+        context.name, model=identity.model[:12], version=identity.model_version, runtime=context.runtime
+    )
+    metrics.scores.remove_drift(context.name)  # it was against another model's training
+    metrics.scores.threshold.labels(context.name).set(context.policy.threshold)
+    return replace(context, scorer=MeasuredScorer(context.scorer, metrics, context.name, drift=context.drift))
 
 
 @dataclass(slots=True)
@@ -170,7 +173,7 @@ class ModelWatch:
             outcome = seat.look(asked)
         except Exception as error:  # nothing about other models may end the watch, or touch those that run
             reason = str(error) if isinstance(error, DetectorError) else f"{type(error).__name__}: {error}"
-            self._metrics.registry_checks.labels(seat.stream, "failed").inc()
+            self._metrics.running.registry_checks.labels(seat.stream, "failed").inc()
             if self._complaints.get(key) != reason:  # once for each thing that is wrong, however long it lasts
                 self._complaints[key] = reason
                 _log.warning(
@@ -179,13 +182,13 @@ class ModelWatch:
                 )  # fmt: skip
             return
         self._complaints.pop(key, None)
-        self._metrics.model_refused.labels(seat.stream, seat.role).set(seat.is_refused)
+        self._metrics.running.model_refused.labels(seat.stream, seat.role).set(seat.is_refused)
         if seat.follows:
-            self._metrics.registry_checks.labels(seat.stream, "answered").inc()
+            self._metrics.running.registry_checks.labels(seat.stream, "answered").inc()
         if outcome is not None:
-            self._metrics.model_swaps.labels(seat.stream, seat.role, outcome).inc()
+            self._metrics.running.model_swaps.labels(seat.stream, seat.role, outcome).inc()
 
-    def _load_champion(self, stream: _Stream, bundle: Bundle) -> Outcome:
+    def _load_champion(self, stream: _Stream, bundle: Bundle) -> SwapOutcome:
         before = stream.context
         context = stream_context(stream.settings, bundle, before.identity.cluster)
         warm_up(context, bundle)
@@ -203,7 +206,7 @@ class ModelWatch:
             self._loaded[stream.settings.topic] = stream.context
         return "replaced"
 
-    def _load_challenger(self, stream: _Stream, bundle: Bundle) -> Outcome:
+    def _load_challenger(self, stream: _Stream, bundle: Bundle) -> SwapOutcome:
         shadow = stream.settings.shadow
         assert shadow is not None  # noqa: S101 - only streams with one have such a seat
         champion = stream.context
@@ -212,7 +215,7 @@ class ModelWatch:
             self._put(stream, None)
             return "removed"
         context = stream_context(stream.settings, bundle, champion.identity.cluster)
-        scorer = TimedShadowScorer(context.scorer, self._metrics, champion.name)
+        scorer = TimedScorer(context.scorer, self._metrics.shadow.scoring_duration, champion.name)
         model = ShadowModel(scorer, context.spec, context.policy, context.identity, shadow.share)
         try:
             Projection.between(champion.spec, champion.policy.channels, model)
@@ -233,9 +236,9 @@ class ModelWatch:
         assert stream.shadow is not None  # noqa: S101 - only streams with one have such a seat
         stream.shadow.model = model
         if model is None:
-            self._metrics.remove_shadow(stream.settings.name)
+            self._metrics.shadow.remove_model(stream.settings.name)
             return
-        self._metrics.set_shadow(
+        self._metrics.shadow.set_model(
             stream.settings.name,
             model=model.identity.model[:12],
             version=model.identity.model_version,
