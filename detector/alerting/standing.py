@@ -8,14 +8,13 @@ its events, so that it is complete in the snapshot that goes with each of them.
 from __future__ import annotations
 
 import math
-import struct
-import zlib
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from detector.alerting.events import ChannelDetail, CloseReason, Event, EventName, Kind, ModelDetail, SourceDetail
+from detector.alerting.framing import Framing
 from detector.alerting.identity import Identity, event_id, incident_id
 from detector.alerting.policy import Severity
 from detector.alerting.timestamps import format_time
@@ -25,7 +24,6 @@ STANDING_VERSION = 2
 StandingKind = Literal["silence", "frozen"]
 _NS_PER_SECOND = 1e9
 _EARLIEST_NS, _LATEST_NS = -(1 << 63), (1 << 63) - 1
-_HEADER = struct.Struct(">BI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +97,12 @@ class StandingState(msgspec.Struct, array_like=True):
     lagging: bool = False
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(StandingState).decode
+_framing = Framing(StandingState, STANDING_VERSION, "a snapshot of standing incidents")
 
 
 def encode_standing(state: StandingState) -> bytes:
-    """Bytes of a state: version, checksum, MessagePack."""
-    payload = _encode(state)
-    return _HEADER.pack(STANDING_VERSION, zlib.crc32(payload)) + payload
+    """Bytes of a state."""
+    return _framing.encode(state)
 
 
 def decode_standing(data: bytes) -> StandingState:
@@ -115,20 +111,7 @@ def decode_standing(data: bytes) -> StandingState:
     Raises:
         SnapshotError: of another version, or damaged; the message says which.
     """
-    if len(data) < _HEADER.size:
-        raise SnapshotError(f"a snapshot of standing incidents of {len(data)} bytes is cut off")
-    version, checksum = _HEADER.unpack_from(data)
-    if version != STANDING_VERSION:
-        raise SnapshotError(
-            f"a snapshot of standing incidents has version {version}; this release reads {STANDING_VERSION}"
-        )
-    payload = data[_HEADER.size :]
-    if zlib.crc32(payload) != checksum:
-        raise SnapshotError(f"a snapshot of standing incidents of {len(data)} bytes is damaged: wrong checksum")
-    try:
-        state = _decode(payload)
-    except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError, but none of msgspec's
-        raise SnapshotError(f"a snapshot of standing incidents cannot be read: {error}") from error
+    state = _framing.decode(data)
     if not all(_makes_sense(standing) for standing in (state.silence, state.frozen) if standing is not None):
         raise SnapshotError("a snapshot of standing incidents holds numbers that make no sense")
     return state

@@ -38,7 +38,7 @@ def test_it_comes_back_as_it_was():
     [
         (b"\x01\x00", "a snapshot of standing incidents of 2 bytes is cut off"),
         (b"\x01" + encode_standing(STATE)[1:], "a snapshot of standing incidents has version 1; this release reads 2"),
-        (encode_standing(STATE)[:-1] + b"x", "bytes is damaged: wrong checksum"),
+        (encode_standing(STATE)[:-1] + b"x", "bytes is damaged: its checksum does not match"),
         (framed(b"\xc1"), "a snapshot of standing incidents cannot be read: "),
     ],
 )
