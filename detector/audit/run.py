@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.audit.control import check_control
 from detector.audit.findings import Finding, Kind
 from detector.audit.outputs import Origin, read_outputs
 from detector.audit.partition import PartitionAudit, Written
+from detector.audit.range import AuditRange
+from detector.audit.reached import Reached, ReachedReader
 from detector.audit.report import MOST_NAMES, AuditReport, PartitionReport
-from detector.audit.states import Say, StateCheck
-from detector.errors import ConfigError, StateMismatchError
+from detector.audit.states import StateCheck
+from detector.errors import ConfigError
 from detector.kafka.history import History
 from detector.kafka.positions import Positions
 from detector.lived.log import CheckpointPlace, EpochLog, load_checkpoint, read_log
@@ -21,36 +24,11 @@ from detector.lived.plan import make_plan
 from detector.lived.walk import Walk
 from detector.pipeline.context import StreamContext
 from detector.records.values import InputPartition, Record
-from detector.restoring.staging import Staging
-from detector.restoring.state_reading import StoredState, read_state
 from detector.settings import Settings, StreamSettings
-from detector.state import Control, Epoch, SeriesState
-
-# A transaction's markers reach its partitions one after the other, and a live worker goes on meanwhile.
-_SETTLE_SECONDS = 5.0
-_SETTLE_PAUSE_SECONDS = 0.2
+from detector.state import Epoch, SeriesState
 
 Resolve = Callable[[StreamSettings, Epoch], StreamContext | str]
 """What an epoch's records were processed with, or why that is not at hand."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRange:
-    """What to look at.
-
-    Attributes:
-        since_ms: Record timestamp, milliseconds since the epoch of Unix, of the first record; None: from the oldest.
-        until_ms: Of the first record that is too late; None: up to what the group has committed.
-        from_offset: First offset in every partition.
-        to_offset: First offset that is too late.
-        look_back: Records to read silently where the state is not known.
-    """
-
-    since_ms: int | None = None
-    until_ms: int | None = None
-    from_offset: int | None = None
-    to_offset: int | None = None
-    look_back: int = 20_000
 
 
 @dataclass(slots=True)
@@ -73,15 +51,6 @@ class Readers:
         """Close all connections."""
         for reader in (self.input, self.state, self.events, self.dead_letters):
             reader.close()
-
-
-@dataclass(slots=True)
-class _Standing:
-    """Where a partition stands: the group's offset, and the state that belongs to it."""
-
-    committed: int | None
-    stored: StoredState
-    problem: str | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +88,7 @@ class Audit:
         for stream in self.settings.streams:
             partitions = self.readers.input.partitions(stream.topic)
             first = self.readers.input.first_offsets(partitions)
-            bounds = self._bounds(partitions, wanted)
+            bounds = wanted.bounds(self.readers.input, partitions)
             seen: dict[str, set[int]] = {}
             for partition in partitions:
                 names = self._partition(stream, partition, first[partition], bounds[partition], wanted, report)
@@ -141,21 +110,6 @@ class Audit:
     def _directory(self) -> Path:
         return self.settings.worker.state.directory or Path(tempfile.gettempdir())
 
-    def _bounds(
-        self, partitions: Sequence[InputPartition], wanted: AuditRange
-    ) -> Mapping[InputPartition, tuple[int | None, int | None]]:
-        """First offset and first one that is too late, as far as they were asked for."""
-        reader = self.readers.input
-        since: Mapping[InputPartition, int | None] = dict.fromkeys(partitions, wanted.from_offset)
-        until: Mapping[InputPartition, int | None] = dict.fromkeys(partitions, wanted.to_offset)
-        if wanted.since_ms is not None:
-            ends = reader.end_offsets(partitions)
-            found = reader.offsets_at(partitions, wanted.since_ms)
-            since = {p: ends[p] if offset is None else offset for p, offset in found.items()}
-        if wanted.until_ms is not None:
-            until = reader.offsets_at(partitions, wanted.until_ms)
-        return {p: (since[p], until[p]) for p in partitions}
-
     def _partition(
         self,
         stream: StreamSettings,
@@ -165,11 +119,11 @@ class Audit:
         wanted: AuditRange,
         report: AuditReport,
     ) -> set[str]:
-        standing = self._standing(stream, partition)
-        control = standing.stored.control
-        if control is None and standing.committed is None:
+        reached = self._reached(partition, stream.name)
+        control = reached.stored.control
+        if control is None and reached.committed is None:
             return set()
-        ends = [offset for offset in (None if control is None else control.next_offset, standing.committed)
+        ends = [offset for offset in (None if control is None else control.next_offset, reached.committed)
                 if offset is not None]  # fmt: skip
         log = read_log(self.readers.state, self.settings.topics.epochs, partition, stream.name)
         log = log.completed(control, stream.name, partition)
@@ -177,7 +131,7 @@ class Audit:
         stop = max(ends) if bounds[1] is None else min(max(ends), bounds[1])
         part = PartitionReport(stream.name, partition, first, max(first, stop))
         report.partitions.append(part)
-        state = self._state_check(stream, partition, standing, log, retained, report)
+        state = self._state_check(stream.name, partition, reached, log, retained, report)
         contexts: dict[int, StreamContext] = {}
         plan = make_plan(
             log, first, part.stop, retained, wanted.look_back, lambda epoch: self._unresolved(stream, epoch, contexts)
@@ -228,88 +182,36 @@ class Audit:
             ends[partition],
         )
 
-    # -- state
-    # -----------------------------------------------------------------------------------------------------------
-
-    def _standing(self, stream: StreamSettings, partition: InputPartition) -> _Standing:
-        """Offset and state of the same moment, although a worker may be running."""
-        give_up = self.monotonic() + _SETTLE_SECONDS
-        while True:
-            before = self._committed(partition)
-            stored, problem = StoredState(raw=Staging(self._directory)), None
-            try:
-                for _ in read_state(
-                    self.readers.state, self.settings.topics.state, partition.partition, stream.name, stored
-                ):
-                    self.progress(0)
-            except StateMismatchError as error:
-                problem = str(error)
-            after = self._committed(partition)
-            at = None if stored.control is None else stored.control.next_offset
-            if at == after or (at is not None and before is not None and after is not None and before <= at <= after):
-                return _Standing(at, stored, problem)
-            if before == after and (problem is not None or self.monotonic() > give_up):
-                return _Standing(after, stored, problem)
-            self.sleep(_SETTLE_PAUSE_SECONDS)
-
-    def _committed(self, partition: InputPartition) -> int | None:
-        return self.positions.committed(self.settings.worker.group, [partition])[partition]
+    def _reached(self, partition: InputPartition, stream: str) -> Reached:
+        reader = ReachedReader(
+            self.readers.state, self.settings.topics.state, self.positions, self.settings.worker.group,
+            self._directory, self.progress, self.monotonic, self.sleep,
+        )  # fmt: skip
+        return reader.read(partition, stream)
 
     def _state_check(
         self,
-        stream: StreamSettings,
+        stream: str,
         partition: InputPartition,
-        standing: _Standing,
+        reached: Reached,
         log: EpochLog,
         retained: int,
         report: AuditReport,
     ) -> StateCheck | None:
-        control = standing.stored.control
+        """What compares snapshots, unless there is no control record to compare them by."""
 
         def say(
             kind: Kind, certain: bool, offset: int, series: str | None, detail: str, fields: tuple[str, ...]
         ) -> None:
             report.findings.add(
-                Finding("state", kind, certain, stream.name, partition, offset, series, None, detail, fields)
+                Finding("state", kind, certain, stream, partition, offset, series, None, detail, fields)
             )
 
-        if standing.problem is not None:
-            say("unreadable", True, standing.committed or 0, None, standing.problem, ())
-            return None
+        control = check_control(self.settings, partition, reached, log, retained, say, report.warnings.append)
         if control is None:
-            say("missing", True, standing.committed or 0, None,
-                f"the group has committed offset {standing.committed}, and topic {self.settings.topics.state} holds no "
-                "state for it; the next start of the worker stops and says how to go on", ())  # fmt: skip
             return None
-        if control.next_offset != standing.committed:
-            what = f"the state is at offset {control.next_offset}, " + (
-                f"the group at {standing.committed}" if standing.committed is not None else
-                f"and the group {self.settings.worker.group!r} has no offset: it expired, or worker.group is not the "
-                "one that wrote this state"
-            )  # fmt: skip
-            if self.settings.worker.delivery == "exactly_once":
-                say("torn", True, control.next_offset, None, what, ("next_offset",))
-            else:
-                report.warnings.append(f"{partition.topic}/{partition.partition}: {what}, as a crash may leave it with "
-                                       "worker.delivery at_least_once")  # fmt: skip
-        self._check_epoch(control, log, say)
-        if control.replay_from < retained:
-            report.warnings.append(
-                f"{partition.topic}/{partition.partition}: a restart would read from offset {control.replay_from} on, "
-                f"and the oldest record left is {retained}: a crash now would need worker.on_lost_input. Keep the "
-                "input for longer"
-            )
         begins = frozenset(epoch.from_offset for epoch in log.epochs)
-        return StateCheck(control, standing.stored.raw.items(), say, self._directory, begins)
-
-    def _check_epoch(self, control: Control, log: EpochLog, say: Say) -> None:
-        last = log.epochs[-1]
-        if (last.from_offset, last.model, last.fingerprint) != (
-            control.epoch_from, control.model, control.fingerprint,
-        ):  # fmt: skip
-            say("torn", True, control.next_offset, None,
-                f"the state says that model {control.model[:12]} is in force from offset {control.epoch_from} on, the "
-                f"epochs topic that it is {last.model[:12]} from {last.from_offset} on", ("epoch_from",))  # fmt: skip
+        return StateCheck(control, reached.stored.raw.items(), say, self._directory, begins)
 
 
 def _records(history: History, partition: InputPartition, start: int, stop: int) -> Iterator[Sequence[Record] | None]:

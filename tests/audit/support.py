@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from detector.audit.range import AuditRange
 from detector.audit.report import AuditReport
-from detector.audit.run import Audit, AuditRange, Readers
+from detector.audit.run import Audit, Readers
 from detector.cli.common.lived import settings_of
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History

@@ -61,7 +61,8 @@ def audit(
     import os
     import sys
 
-    from detector.audit.run import Audit, AuditRange, Readers
+    from detector.audit.range import AuditRange
+    from detector.audit.run import Audit, Readers
     from detector.cli.audit.summary import as_document, conclusion, print_report
     from detector.cli.common.bundles import place_of
     from detector.cli.common.lived import LivedContexts
