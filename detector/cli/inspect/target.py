@@ -1,4 +1,4 @@
-"""Which sample of which series is to be inspected: of an event, of a given time, or where the score is highest."""
+"""Which sample of which series is to be inspected, and with which model, if an event says so."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from detector.alerting.events import Event, InvalidEventError, decode
 from detector.alerting.timestamps import parse_time
+from detector.cli.common.bundles import BundleSource, registries_of
 from detector.errors import ConfigError
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
 from detector.kafka.preflight import check_cluster, check_topics
-from detector.pipeline.outcome import ScoreRows
-from detector.replay import Taken
-from detector.settings import KafkaSettings
+from detector.settings import KafkaSettings, Settings
 
 _LEAST_PREFIX = 6
 
@@ -114,55 +110,51 @@ def events_of_topic(kafka: KafkaSettings, topic: str) -> Iterator[Event]:
         history.close()
 
 
-class HighestScore:
-    """A sink of a replay that remembers where a series scored highest.
+def target_of_event(wanted: str, file: Path | None, settings: Settings, config: Path | None) -> Target:
+    """The sample that an event is about.
 
     Args:
-        series: Name.
+        wanted: Id of an event or of an incident, or the beginning of one.
+        file: JSON Lines file to look for it; None: the topic of events.
+        settings: Name that topic.
+        config: Where they come from; without it there is no such topic.
 
-    Attributes:
-        time_ns: Event time of that sample, or None.
+    Raises:
+        ConfigError: there is none, or nowhere to look for it.
+        KafkaUnavailableError: the cluster or the topic is missing.
     """
-
-    def __init__(self, series: str) -> None:
-        self._series = series
-        self._highest = -np.inf
-        self.time_ns: int | None = None
-
-    def take(self, taken: Taken) -> None:
-        """See `detector.replay.ReplaySink`."""
-        for rows in taken.scores:
-            mine = _scored(rows, self._series)
-            if mine.any():
-                index = int(np.argmax(np.where(mine, rows.score, -np.inf)))
-                if rows.score[index] > self._highest:
-                    self._highest, self.time_ns = float(rows.score[index]), int(rows.time_ns[index])
+    if file is not None:
+        return Target.of_event(find_event(events_of_file(file), wanted, str(file)))
+    if config is None:
+        raise ConfigError("give -c detector.yaml to find the event in its topic, or --events FILE.jsonl")
+    topic = settings.topics.events
+    return Target.of_event(find_event(events_of_topic(settings.kafka, topic), wanted, f"topic {topic}"))
 
 
-class ScoredTimes:
-    """A sink of a replay that remembers when a series was scored.
+def settings_of_event(target: Target, settings: Settings, model_given: bool) -> Settings:
+    """The settings of the event's stream, with the model that it came from.
 
     Args:
-        series: Name.
+        target: Of an event.
+        settings: Of all streams.
+        model_given: Whether the user named a model, which is then used whatever the event came from.
 
-    Attributes:
-        found_ns: Event times of the first and the last sample with a score, or None.
+    Raises:
+        ConfigError: that model is not at hand.
     """
-
-    def __init__(self, series: str) -> None:
-        self._series = series
-        self.found_ns: tuple[int, int] | None = None
-
-    def take(self, taken: Taken) -> None:
-        """See `detector.replay.ReplaySink`."""
-        for rows in taken.scores:
-            mine = _scored(rows, self._series)
-            if mine.any():
-                times = rows.time_ns[mine]
-                before = self.found_ns or (int(times[0]), int(times[0]))
-                self.found_ns = min(before[0], int(times.min())), max(before[1], int(times.max()))
-
-
-def _scored(rows: ScoreRows, series: str) -> npt.NDArray[np.bool_]:
-    """Which rows are of the series and have a score."""
-    return np.array([name == series for name in rows.series], np.bool_) & ~np.isnan(rows.score)
+    event = target.event
+    assert event is not None  # noqa: S101 - tells the type checker
+    streams = [item for item in settings.streams if item.name == event.stream] or list(settings.streams)[:1]
+    if not model_given:
+        source = BundleSource(settings.registry)
+        bundle = source.open(streams[0].model)
+        if bundle.digest != event.model.digest:
+            lived = source.by_digest(event.model.digest, registries_of(settings.streams))
+            if lived is None:
+                raise ConfigError(
+                    f"the event came from model {event.model.version} ({event.model.digest[:12]}), and the stream has"
+                    f" {bundle.version} ({bundle.digest[:12]}) now; name the bundle of the event with --model, or"
+                    " another one to see what that makes of it"
+                )
+            streams = [streams[0].model_copy(update={"model": lived.path})]
+    return settings.model_copy(update={"streams": tuple(streams[:1])})
