@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.throughput.telemetry import CHANNELS, Shape, records
-from detector.cli.common.assemble import window_spec
+from detector.cli.common.policies import window_spec
 from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.scoring.scorer import Scorer

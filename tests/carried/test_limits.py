@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from detector.cli.common.assemble import window_spec
+from detector.cli.common.policies import window_spec
 from detector.errors import BundleError
 from detector.settings import WindowSettings
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from detector.alerting.timestamps import format_time
-from detector.cli.common.assemble import incident_policy
+from detector.cli.common.policies import incident_policy
 from detector.cli.retrain.heeded import Heeded, Said, follows, heed
 from detector.feedback.recalibration import ScoredSeries
 from detector.feedback.verdicts import Verdict

@@ -13,10 +13,11 @@ import pytest
 
 from detector.cli.common.bundles import BundleSource
 from detector.cli.common.judgement import within_budget
+from detector.cli.retrain.newest import NewestTime
 from detector.cli.retrain.rounds import Rounds
 from detector.errors import BundleError, ConfigError
 from detector.model_address import model_place
-from detector.settings import IncidentSettings, RegistrySettings
+from detector.settings import IncidentSettings, KafkaSettings, RegistrySettings
 from models.bundle import load_bundle
 from models.registry import open_registry
 from tests.cli.conftest import CHANNELS, Made
@@ -48,11 +49,9 @@ class Counting(BundleSource):
         return super().open(place)
 
 
-def rounds_of(place: str, source: BundleSource, **request: Any) -> Rounds:
+def newest_of(place: str, source: BundleSource) -> NewestTime:
     stream: Any = SimpleNamespace(name="pumps", model=model_place(place))
-    rounds = Rounds(Path("none"), SimpleNamespace(registry=RegistrySettings()), stream, SimpleNamespace(**request))  # type: ignore[arg-type]
-    rounds._source = source
-    return rounds
+    return NewestTime(KafkaSettings(), stream, source)
 
 
 def test_a_look_at_event_time_verifies_a_bundle_only_when_it_is_another_one(made: Made, tmp_path: Path) -> None:
@@ -63,26 +62,29 @@ def test_a_look_at_event_time_verifies_a_bundle_only_when_it_is_another_one(made
     registry.move("pumps", "champion", version, NOW)
     for place in (str(directory), f"registry://{tmp_path}/registry/pumps@champion"):
         source = Counting(RegistrySettings(), {})
-        rounds = rounds_of(place, source)
-        assert [rounds._present_channels() for _ in range(3)] == [CHANNELS] * 3
+        newest = newest_of(place, source)
+        assert [newest.channels() for _ in range(3)] == [CHANNELS] * 3
         assert source.opened == 1
     registry.move("pumps", "champion", None, NOW)
     with pytest.raises(BundleError, match="neither an alias nor a version 'champion'"):
-        rounds._present_channels()
-    rounds = rounds_of(str(directory), source)
-    rounds._present_channels()
+        newest.channels()
+    newest = newest_of(str(directory), source)
+    newest.channels()
     (directory / "manifest.json").write_text((directory / "manifest.json").read_text() + " ")
-    rounds._present_channels()
+    newest.channels()
     assert source.opened == 4
     shutil.rmtree(directory)
     with pytest.raises(BundleError, match="is not a bundle: there is no such directory"):
-        rounds._present_channels()
+        newest.channels()
 
 
 def test_fine_tuning_is_refused_before_anything_is_read(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = load_bundle(made.path)
     spec = SimpleNamespace(architecture="seq2seq")
     monkeypatch.setattr(BundleSource, "open", lambda *_: SimpleNamespace(spec=spec, scaler=bundle.scaler))
-    rounds = rounds_of(str(made.path), BundleSource(RegistrySettings(), {}), fine_tune=True, out=None)
+    settings: Any = SimpleNamespace(registry=RegistrySettings(), kafka=KafkaSettings())
+    stream: Any = SimpleNamespace(name="pumps", model=model_place(str(made.path)))
+    request: Any = SimpleNamespace(fine_tune=True, out=None)
+    rounds = Rounds(Path("none"), settings, stream, request)
     with pytest.raises(ConfigError, match=r"stream pumps: training cannot go on from .* seq2seq"):
         rounds.run()

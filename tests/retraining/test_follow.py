@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from detector.cli.retrain import rounds as retraining_run
+from detector.cli.retrain import following as retraining
 from detector.cli.retrain.command import retrain
+from detector.cli.retrain.following import follow
 from detector.cli.retrain.rounds import Rounds
 from detector.errors import ConfigError, KafkaUnavailableError, RegistryUnavailableError
 
@@ -33,21 +34,19 @@ def test_a_round_that_fails_is_tried_again_when_its_time_comes(monkeypatch, erro
     times = iter([0, 0, error("away"), 50, 100, 150, 210])
     rounds, reports = Rounds.__new__(Rounds), iter([{"round": 1}, error("no"), {"round": 2}])
 
-    def following(values):
+    def taken(values):
         found = next(values)
         if isinstance(found, Exception):
             raise found
         return found
 
-    settings = type("S", (), {"worker": type("W", (), {"drain_timeout_seconds": 1.0})()})()
-    monkeypatch.setattr(rounds, "_settings", settings, raising=False)
-    monkeypatch.setattr(Rounds, "newest_ns", lambda _: following(times) * SECOND_NS)
-    monkeypatch.setattr(Rounds, "run", lambda _: following(reports))
-    monkeypatch.setattr(retraining_run, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(Rounds, "newest_ns", lambda _: taken(times) * SECOND_NS)
+    monkeypatch.setattr(Rounds, "run", lambda _: taken(reports))
+    monkeypatch.setattr(retraining, "_POLL_SECONDS", 0.0)
     # Each look at the time costs two questions: the loop's own and that of the wait.
-    monkeypatch.setattr(retraining_run, "StopSignals", lambda _: Told(12))
+    monkeypatch.setattr(retraining, "StopSignals", lambda _: Told(12))
     told: list[dict[str, int]] = []
-    rounds.follow(100.0, told.append)
+    follow(rounds, 100.0, 1.0, told.append)
     assert told == [{"round": 1}, {"round": 2}]
     assert next(times, None) is None
 

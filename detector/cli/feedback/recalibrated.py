@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from detector.alerting.events import Event
-from detector.cli.common.assemble import GAPS_OF_SILENCE, freeze_limits, silence_policy
+from detector.cli.common.policies import GAPS_OF_SILENCE, freeze_limits, silence_policy
 from detector.cli.models.registry import print_table
 from detector.feedback.recalibration import Recalibration
 from detector.feedback.standing import Found, find_again, refuse_losses

@@ -64,8 +64,10 @@ def retrain(
     import os
     import sys
 
+    from detector.cli.retrain.following import follow
     from detector.cli.retrain.report import print_report
-    from detector.cli.retrain.rounds import Request, Rounds
+    from detector.cli.retrain.request import Request
+    from detector.cli.retrain.rounds import Rounds
     from detector.cli.train.page import check_page
     from detector.errors import ConfigError
     from detector.model_address import RegistryReference
@@ -112,7 +114,7 @@ def retrain(
     if every_seconds is None:
         tell(rounds.run())
     else:
-        rounds.follow(every_seconds, tell)
+        follow(rounds, every_seconds, settings.worker.drain_timeout_seconds, tell)
 
 
 def _stream(settings: Settings, name: str | None, config: Path) -> StreamSettings:

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from detector.alerting.events import Event
-from detector.cli.common.assemble import incident_policy
 from detector.cli.common.bundles import model_errors
+from detector.cli.common.policies import incident_policy
 from detector.cli.feedback.recalibrated import let_pass, recalibrated
 from detector.feedback.contradictions import ContradictionError
 from detector.feedback.recalibration import ScoredSeries, recalibrate

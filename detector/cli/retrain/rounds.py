@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import structlog
 
 from detector.alerting.summaries import IncidentFold
 from detector.alerting.timestamps import format_time
-from detector.cli.common.assemble import incident_policy
 from detector.cli.common.bundles import BundleSource, model_errors
 from detector.cli.common.judgement import within_budget
+from detector.cli.common.policies import incident_policy
 from detector.cli.common.series_data import between, from_topic
-from detector.cli.common.signals import StopSignals
 from detector.cli.feedback.topic import event_topic, read_topic
 from detector.cli.models.registry import somebody
+from detector.cli.retrain.document import document_of, drift_of
 from detector.cli.retrain.heeded import Heeded, Said, follows, heed
-from detector.errors import ConfigError, DetectorError
+from detector.cli.retrain.newest import NewestTime
+from detector.cli.retrain.request import Request
+from detector.errors import ConfigError
 from detector.feedback.verdicts import latest
-from detector.kafka.client import consumer_config
-from detector.kafka.history import History
 from detector.kafka.topics import describe_topics
 from detector.model_address import RegistryReference
 from detector.retraining.comparison import Contender, Decision, Injected, Performance, decide, perform, scored
 from detector.retraining.injected import on_injected
 from detector.retraining.known import Faults, Known, hold_out, known_faults, without
-from detector.scoring.drift import limit_of
 from detector.settings import Settings, StreamSettings
 from detector.training_data import SeriesData, median_step_seconds
 from models.bundle import Bundle, check_target, load_bundle, open_runtime, write_bundle
@@ -46,27 +42,7 @@ _HELD_OUT_SHARE = 0.2
 _FINE_TUNE_EPOCHS = 3
 _GENTLE = 0.2
 """Fine-tuning takes this share of the usual step."""
-_POLL_SECONDS = 30.0
-_LOOKS_A_ROUND = 10
-_NEWEST_RECORDS = 200
 CHALLENGER = "challenger"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What was asked for; see the options of ``detector retrain``."""
-
-    history_seconds: float
-    margin_seconds: float | None
-    alerts_per_week: float
-    fine_tune: bool
-    epochs: int | None
-    out: Path | None
-    report: Path | None
-    promote: bool
-    seed: int | None
-    threads: int | None
-    force: bool
 
 
 class Rounds:
@@ -85,8 +61,7 @@ class Rounds:
         self._stream = stream
         self._request = request
         self._source = BundleSource(settings.registry)
-        # What newest samples are read by; found again only when another bundle is there.
-        self._channels: tuple[object, tuple[str, ...]] | None = None
+        self._newest = NewestTime(settings.kafka, stream, self._source)
 
     def run(self) -> dict[str, Any]:
         """One round; returns its report as plain values, documented in ``docs/registry.md``.
@@ -151,9 +126,9 @@ class Rounds:
             "known": {"incidents": known.incidents, "missed": known.missed, "false_alarms": known.false_alarms},
             "feedback": {"verdicts": heeded.verdicts, "in_history": heeded.known},
             "shortfall": shortfall,
-            "drift": _drift(champion, rest),
-            "champion": _document(champion, before),
-            "challenger": _document(challenger, after),
+            "drift": drift_of(champion, rest),
+            "champion": document_of(champion, before),
+            "challenger": document_of(challenger, after),
             "promote": decision.promote,
             "reasons": list(decision.reasons),
             **done,
@@ -176,57 +151,9 @@ class Rounds:
         }
         write_page(path, trained, document, challenger.version, datetime.now(UTC), [retrained_section(found)])
 
-    def follow(self, every_seconds: float, tell: Callable[[dict[str, Any]], None]) -> None:
-        """Round after round, until the process is told to stop: whenever event time has come so much further.
-
-        A round that fails is logged, and tried again when the time comes; the present model goes on.
-        """
-        poll_seconds = min(_POLL_SECONDS, every_seconds / _LOOKS_A_ROUND)
-        with StopSignals(self._settings.worker.drain_timeout_seconds) as stop:
-            due_ns = self.newest_ns()
-            while not stop():
-                try:
-                    newest_ns = self.newest_ns()
-                    if newest_ns >= due_ns:
-                        due_ns = max(due_ns + round(every_seconds * _NS), newest_ns)
-                        tell(self.run())
-                except DetectorError as error:  # a broker or registry that is away for a while, too
-                    _log.warning("a round of training failed; the present model goes on", error=str(error))
-                end = time.monotonic() + poll_seconds
-                while not stop() and time.monotonic() < end:
-                    time.sleep(0.2)
-
     def newest_ns(self) -> int:
-        """How far event time has come: the median of the newest samples, so that one wrong clock does not matter.
-
-        Raises:
-            ConfigError: the topic holds no sample.
-        """
-        from detector.records.decoders import decoder
-        from detector.records.reader import RecordReader
-        from detector.training_data import collect
-
-        stream, history = self._stream, History(consumer_config(self._settings.kafka))
-        bundle_channels = self._present_channels()
-        try:
-            partitions = history.partitions(stream.topic)
-            first, end = history.first_offsets(partitions), history.end_offsets(partitions)
-            ranges = {place: (max(first[place], end[place] - _NEWEST_RECORDS), end[place]) for place in partitions}
-            reader = RecordReader(stream.record, bundle_channels, decoder(stream.record.decoder))
-            found = collect(history.read(ranges), reader, len(bundle_channels), None, None, lambda _: None)
-        finally:
-            history.close()
-        newest = [int(times[-1]) for times, _ in found.data.values() if len(times)]
-        if not newest:
-            raise ConfigError(f"topic {stream.topic} holds no sample that stream {stream.name} can read")
-        return int(np.median(newest))
-
-    def _present_channels(self) -> tuple[str, ...]:
-        """Of the stream's model, which is opened, and so verified as a whole, only where it may be another one."""
-        mark = self._source.mark(self._stream.model)
-        if self._channels is None or self._channels[0] != mark:
-            self._channels = mark, self._source.open(self._stream.model).spec.channels
-        return self._channels[1]
+        """How far the stream's event time has come; see `NewestTime.find`."""
+        return self._newest.find()
 
     def _known(self) -> tuple[Known, Said]:
         fold, standing, name = IncidentFold(), [], self._stream.name
@@ -314,32 +241,3 @@ class Rounds:
             if promoted:
                 registry.move(place.name, place.wanted, version, now, who, note, expected=champion.digest)
         return {"pushed": f"{place.registry}/{place.name}@{version.version}", "promoted": promoted}
-
-
-def _document(bundle: Bundle, performance: Performance) -> dict[str, Any]:
-    injected = None if performance.injected != performance.injected else round(performance.injected, 4)
-    return {
-        "version": bundle.version,
-        "digest": bundle.digest,
-        "threshold": bundle.calibration.threshold,
-        "injected_average_precision": injected,
-        "known_faults": performance.known,
-        "found": performance.found,
-        "other_incidents": performance.others,
-        "other_incidents_per_week": round(performance.others_per_week, 4),
-    }
-
-
-def _drift(champion: Bundle, data: SeriesData) -> dict[str, dict[str, float]]:
-    """Channels that are farthest from what the present model was trained on, with their stability index and limit."""
-    reference = champion.reference
-    counts = reference.new_counts()
-    for name, (_, values) in data.items():
-        scaled = champion.scaler.apply(values[None], np.array([champion.scaler.row(name)]))[0]
-        reference.count(scaled, np.full(len(scaled), np.nan), counts)
-    times = [times for times, _ in data.values()]
-    seconds = (max(int(of[-1]) for of in times) - min(int(of[0]) for of in times)) / _NS
-    limits = [limit_of(usual) for usual in reference.usual(seconds, len(data))[:-1].tolist()]
-    found = zip(champion.spec.channels, reference.stability(counts)[:-1].tolist(), limits, strict=True)
-    worst = sorted((one for one in found if one[1] == one[1]), key=lambda one: -one[1] / one[2])
-    return {name: {"index": round(index, 4), "limit": round(limit, 4)} for name, index, limit in worst[:10]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detector.alerting.standing import StandingPolicy
-from detector.cli.common.assemble import freeze_limits, silence_policy, standing_policy
+from detector.cli.common.policies import freeze_limits, silence_policy, standing_policy
 from detector.errors import ConfigError
 from detector.series.frozen import FreezeLimits
 from detector.settings import FrozenSettings, IncidentSettings, SilenceSettings, WindowSettings
