@@ -116,8 +116,7 @@ def _settings(
     """The cluster, and how records name their series."""
     import os
 
-    from pydantic import ValidationError
-
+    from detector.cli.common.options import cluster_at, named_stream
     from detector.errors import ConfigError
     from detector.settings import KafkaSettings, RecordSettings
     from detector.settings_file import load_settings
@@ -129,12 +128,11 @@ def _settings(
     else:
         settings = load_settings(config, os.environ)
         kafka = settings.kafka
-        found = [s for s in settings.streams if (s.name == stream if stream is not None else s.topic == source)]
-        if found:
+        found = [item for item in settings.streams if item.topic == source]
+        if stream is not None:
+            record = named_stream(settings, stream, config).record
+        elif found:
             record = found[0].record
-        elif stream is not None:
-            known = ", ".join(s.name for s in settings.streams)
-            raise ConfigError(f"--stream: {config} has no stream {stream!r}; it has {known}")
         elif series_fields:
             record = RecordSettings()
         else:
@@ -142,19 +140,9 @@ def _settings(
                 f"no stream of {config} reads the topic {source!r}; say with --stream, or with --series-field, how its "
                 "records name their series"
             )
-    try:
-        if bootstrap_server is not None:
-            kafka = kafka.model_copy(
-                update={"bootstrap_servers": KafkaSettings.model_validate(
-                    {"bootstrap_servers": bootstrap_server}
-                ).bootstrap_servers}
-            )  # fmt: skip
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"--bootstrap-server: {message}") from error
     if series_fields:
         record = record.model_copy(update={"series_fields": tuple(series_fields)})
-    return kafka, record
+    return cluster_at(kafka, bootstrap_server), record
 
 
 def _topics(

@@ -66,6 +66,7 @@ def audit(
     from detector.cli.audit.summary import as_document, conclusion, print_report
     from detector.cli.common.bundles import place_of
     from detector.cli.common.lived import LivedContexts
+    from detector.cli.common.options import named_stream
     from detector.cli.common.progress import RecordProgress
     from detector.errors import ConfigError
     from detector.kafka.client import consumer_config
@@ -80,10 +81,7 @@ def audit(
         raise ConfigError(f"--from-offset {from_offset} is not before --to-offset {to_offset}")
     settings = load_settings(config, os.environ)
     if stream is not None:
-        known = {item.name: item for item in settings.streams}
-        if stream not in known:
-            raise ConfigError(f"--stream: {config} has no stream {stream!r}; it has {', '.join(known)}")
-        settings = settings.model_copy(update={"streams": (known[stream],)})
+        settings = settings.model_copy(update={"streams": (named_stream(settings, stream, config),)})
     since_ms, until_ms = _moments(since, until)
     cluster = check_cluster(settings.kafka).cluster_id
     topics = settings.topics

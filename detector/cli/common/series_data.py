@@ -100,6 +100,7 @@ def from_topic(
     import os
     from itertools import islice
 
+    from detector.cli.common.options import cluster_at
     from detector.cli.common.progress import RecordProgress
     from detector.errors import ConfigError
     from detector.kafka.client import consumer_config
@@ -117,8 +118,7 @@ def from_topic(
         settings = load_settings(config, os.environ)
         kafka = settings.kafka
         record = next((stream.record for stream in settings.streams if stream.topic == topic), record)
-    if bootstrap_server is not None:
-        kafka = KafkaSettings.model_validate({**kafka.model_dump(), "bootstrap_servers": bootstrap_server})
+    kafka = cluster_at(kafka, bootstrap_server)
     check_cluster(kafka)
     check_topics(kafka, [topic])
     decode = decoder(record.decoder)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from detector.cli.common.options import cluster_at, named_stream, reason
 from detector.errors import ConfigError
 from detector.model_address import ModelPlace
 from detector.settings import Settings
@@ -41,10 +42,7 @@ def replay_settings(
     """
     if config is not None:
         settings = load_settings(config, os.environ)
-        known = {item.name: item for item in settings.streams}
-        if stream is not None and stream not in known:
-            raise ConfigError(f"--stream: {config} has no stream {stream!r}; it has {', '.join(known)}")
-        chosen = [known[stream]] if stream is not None else list(settings.streams)
+        chosen = list(settings.streams) if stream is None else [named_stream(settings, stream, config)]
         if from_files and len(chosen) > 1:
             raise ConfigError(f"--stream: {config} has several streams; say which one the files belong to")
     else:
@@ -54,9 +52,9 @@ def replay_settings(
         try:
             settings = Settings.model_validate(document)
         except ValidationError as error:
-            first = error.errors()[0]
-            option = {"name": "--stream", "topic": "--topic", "model": "--model"}.get(str(first["loc"][-1]), "options")
-            raise ConfigError(f"{option}: {first['msg'].removeprefix('Value error, ')}") from error
+            where = str(error.errors()[0]["loc"][-1])
+            option = {"name": "--stream", "topic": "--topic", "model": "--model"}.get(where, "options")
+            raise ConfigError(f"{option}: {reason(error)}") from error
         chosen = list(settings.streams)
     changes: dict[str, Any] = {}
     if model is not None:
@@ -73,7 +71,5 @@ def replay_settings(
             item.model_copy(update={"incidents": item.incidents.model_copy(update={"threshold": threshold})})
             for item in streams
         ]
-    kafka = settings.kafka
-    if bootstrap_server is not None:
-        kafka = kafka.model_copy(update={"bootstrap_servers": tuple(bootstrap_server.split(","))})
+    kafka = cluster_at(settings.kafka, bootstrap_server)
     return Settings.model_validate(settings.model_copy(update={"streams": tuple(streams), "kafka": kafka}))

@@ -118,11 +118,10 @@ def retrain(
 
 
 def _stream(settings: Settings, name: str | None, config: Path) -> StreamSettings:
+    from detector.cli.common.options import named_stream
     from detector.errors import ConfigError
 
-    known = {stream.name: stream for stream in settings.streams}
-    if name is None and len(known) > 1:
-        raise ConfigError(f"{config} has several streams; say which one with --stream: {', '.join(known)}")
-    if name is not None and name not in known:
-        raise ConfigError(f"--stream: {config} has no stream {name!r}; it has {', '.join(known)}")
-    return known[name] if name is not None else next(iter(known.values()))
+    if name is None and len(settings.streams) > 1:
+        names = ", ".join(stream.name for stream in settings.streams)
+        raise ConfigError(f"{config} has several streams; say which one with --stream: {names}")
+    return settings.streams[0] if name is None else named_stream(settings, name, config)
