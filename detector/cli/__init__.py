@@ -24,7 +24,7 @@ def _here(command: str, summary: str) -> Entry:
 COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
         "broker": _here("broker:broker", "Run a local single-node Apache Kafka in the foreground."),
-        "publish": _here("publish:publish", "Publish Parquet, CSV or JSON Lines files to a topic."),
+        "publish": _here("publish.command:publish", "Publish Parquet, CSV or JSON Lines files to a topic."),
         "train": Entry(
             "detector.cli.train.command:train", "Train a model bundle from files or from a topic's history."
         ),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from detector.cli.publish import _ahead_ns, _start_ns, publish
+from detector.cli.publish.command import publish
+from detector.cli.publish.times import ahead_of_clock_ns, start_ns
 from detector.errors import ConfigError
 
 NS = 1_000_000_000
@@ -59,14 +60,14 @@ def test_files_without_rows(tmp_path: Path) -> None:
 
 
 def test_how_far_ahead_records_will_lie() -> None:
-    assert _ahead_ns(100 * NS, 200 * NS, 100 * NS, None) == 100 * NS
-    assert _ahead_ns(100 * NS, 200 * NS, 100 * NS, 1.0) == 0
-    assert _ahead_ns(100 * NS, 200 * NS, 100 * NS, 2.0) == 50 * NS
-    assert _ahead_ns(130 * NS, 200 * NS, 100 * NS, 0.5) == 30 * NS
+    assert ahead_of_clock_ns(100 * NS, 200 * NS, 100 * NS, None) == 100 * NS
+    assert ahead_of_clock_ns(100 * NS, 200 * NS, 100 * NS, 1.0) == 0
+    assert ahead_of_clock_ns(100 * NS, 200 * NS, 100 * NS, 2.0) == 50 * NS
+    assert ahead_of_clock_ns(130 * NS, 200 * NS, 100 * NS, 0.5) == 30 * NS
 
 
 def test_where_times_begin() -> None:
     now_ns = 1_700_000_000_123_456_789
-    assert _start_ns("now", now_ns) == 1_700_000_000_123_000_000
-    assert _start_ns("2h", now_ns) == 1_700_000_000_123_000_000 - 7200 * NS
-    assert _start_ns("2020-09-13T12:26:40Z", now_ns) == 1_600_000_000 * NS
+    assert start_ns("now", now_ns) == 1_700_000_000_123_000_000
+    assert start_ns("2h", now_ns) == 1_700_000_000_123_000_000 - 7200 * NS
+    assert start_ns("2020-09-13T12:26:40Z", now_ns) == 1_600_000_000 * NS

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from detector.files.table import Table
     from detector.kafka.pacing import Pace
     from detector.kafka.publishing import Outgoing
-    from detector.settings import KafkaSettings
 
 _NS_PER_SECOND = 1_000_000_000
 _A_YEAR_NS = 365 * 86_400 * _NS_PER_SECOND
@@ -97,6 +96,8 @@ def publish(
 
     from rich.console import Console
 
+    from detector.cli.publish.target import check_topic_name, kafka_settings
+    from detector.cli.publish.times import ahead_of_clock_ns, start_ns, time_range_ns
     from detector.errors import ConfigError
     from detector.files.merge import json_rows, json_rows_again_and_again
     from detector.files.table import open_table
@@ -114,12 +115,12 @@ def publish(
     if repeat and speed is None and rate is None:
         raise ConfigError("--repeat would fill the topic as fast as it can, without end; add --speed or --rate")
     names = [name.strip() for name in channels.split(",") if name.strip()] if channels is not None else None
-    settings = _kafka_settings(bootstrap_server, config)
-    _check_topic_name(topic)
+    settings = kafka_settings(bootstrap_server, config)
+    check_topic_name(topic)
     tables = [open_table(path, time_column, series_column, names, series) for path in files]
-    first_ns, last_ns = _time_range_ns(tables)
+    first_ns, last_ns = time_range_ns(tables)
     now_ns = time.time_ns()
-    scale = TimeScale(first_ns, first_ns if start_at is None else _start_ns(start_at, now_ns), compress)
+    scale = TimeScale(first_ns, first_ns if start_at is None else start_ns(start_at, now_ns), compress)
     lap_ns = (last_ns - first_ns + (usual_step_ns(tables) or _NS_PER_SECOND * compress)) // compress
     first_ns, last_ns = scale.at_one(first_ns), scale.at_one(last_ns)
     pace: Pace = Unpaced()
@@ -130,7 +131,7 @@ def publish(
 
     check_cluster(settings)
     target = topic_for_history(settings, topic, partitions, create=create)
-    ahead_ns = _ahead_ns(first_ns, last_ns, now_ns, speed)
+    ahead_ns = ahead_of_clock_ns(first_ns, last_ns, now_ns, speed)
     if repeat and (speed is None or speed > 1):
         # Nobody knows how long it will go on, and with every round times may be further ahead of the clock.
         ahead_ns = max(ahead_ns, _A_YEAR_NS)
@@ -180,85 +181,6 @@ class _Counts:
             if time_ns % 1_000_000:
                 self.truncated += 1
             yield Outgoing(time_ns, key, value)
-
-
-def _kafka_settings(bootstrap_server: str | None, config: Path | None) -> KafkaSettings:
-    import os
-
-    from pydantic import ValidationError
-
-    from detector.errors import ConfigError
-    from detector.settings import KafkaSettings
-
-    if config is not None:
-        if bootstrap_server is not None:
-            raise ConfigError("give either --bootstrap-server or -c, not both; -c brings the address and the login")
-        from detector.settings_file import load_settings
-
-        return load_settings(config, os.environ).kafka
-    if bootstrap_server is None:
-        return KafkaSettings()
-    try:
-        return KafkaSettings.model_validate({"bootstrap_servers": bootstrap_server})
-    except ValidationError as error:
-        raise ConfigError(f"--bootstrap-server: {_reason(error.errors()[0]['msg'])}") from error
-
-
-def _check_topic_name(topic: str) -> None:
-    from pydantic import TypeAdapter, ValidationError
-
-    from detector.errors import ConfigError
-    from detector.settings import TopicName
-
-    try:
-        TypeAdapter(TopicName).validate_python(topic)
-    except ValidationError as error:
-        raise ConfigError(f"--topic: {_reason(error.errors()[0]['msg'])}") from error
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")
-
-
-def _time_range_ns(tables: Sequence[Table]) -> tuple[int, int]:
-    from detector.errors import ConfigError
-
-    ranges = [found for found in (table.time_range_ns() for table in tables) if found is not None]
-    if not ranges:
-        raise ConfigError(f"{', '.join(str(table.path) for table in tables)}: there are no rows to publish")
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
-
-
-def _start_ns(text: str, now_ns: int) -> int:
-    from datetime import UTC, datetime
-
-    from detector.errors import ConfigError, InvalidRecordError
-    from detector.moments import parse_moment
-    from detector.records.times import parse_iso_8601
-
-    if text == "now":
-        return now_ns // 1_000_000 * 1_000_000
-    try:
-        return parse_iso_8601(text)
-    except InvalidRecordError:
-        pass
-    try:
-        before_ns = parse_moment(text, "--start-at", datetime.fromtimestamp(now_ns / _NS_PER_SECOND, UTC))
-    except ConfigError:
-        raise ConfigError(
-            f"--start-at: {text!r} is neither now, nor a time such as 2026-01-02T03:04:05Z, nor a duration before now "
-            "such as 2h"
-        ) from None
-    return before_ns // 1_000_000 * 1_000_000
-
-
-def _ahead_ns(first_ns: int, last_ns: int, now_ns: int, speed: float | None) -> int:
-    """How far ahead of the moment at which it is sent a record's time will lie, at most.
-
-    With a speed above 1 event time runs ahead of the clock; without a speed all is sent at once.
-    """
-    lasts_ns = 0 if speed is None else int((last_ns - first_ns) / speed)
-    return max(first_ns - now_ns, last_ns - (now_ns + lasts_ns))
 
 
 def _total_rows(tables: Sequence[Table]) -> int | None:

@@ -1,0 +1,1 @@
+"""``detector publish``: files to a topic, with their own times."""
