@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from detector.errors import InvalidRecordError
 from detector.records.values import Sample, TallSample
 from detector.series.carried import FRESH, NO_MEMORY, Carried, MemoryLayout, States
-from detector.series.cold import ColdHead, ColdKind
+from detector.series.census import Census
 from detector.series.eviction import Eviction, EvictionCounters, Residency
 from detector.series.frozen import FreezeLimits, FreezeWatch
 from detector.series.jumps import Jumps
@@ -99,6 +97,7 @@ class SeriesStore:
             spec, self._slots, self._rings, self._carried, self._rows, self._jumps, self.freezes
         )  # fmt: skip
         self._eviction = Eviction(self._residents, residency, self._settling.now)
+        self._census = Census(spec, self._slots, self._residents, self._eviction, self._jumps, self._watermark)
         # A known series' step ahead up to this is neither a jump nor a return after having been forgotten.
         self._near_ns = min(spec.max_jump_ns, spec.forget_after_ns)
 
@@ -275,18 +274,14 @@ class SeriesStore:
         self._rows.after_window = FRESH if held else 0
 
     def __len__(self) -> int:
-        return len(self._residents) + len(self._eviction)
+        return len(self._census)
 
     def __contains__(self, series: object) -> bool:
-        return series in self._residents or (isinstance(series, str) and self._eviction.find(series) is not None)
+        return series in self._census
 
     def __iter__(self) -> Iterator[str]:
         """Names of all series held, those included of which only an unconfirmed jump is known."""
-        yield from self._residents
-        yield from self._eviction
-
-    def _head(self, series: str) -> ColdHead | None:
-        return self._residents.head(series) if series in self._residents else self._eviction.find(series)
+        return iter(self._census)
 
     def state(self, series: str) -> SeriesStateName:
         """Whether a series gives windows (live), does not yet (warming_up), or fell behind (stale).
@@ -296,41 +291,19 @@ class SeriesStore:
         Raises:
             KeyError: the series is not held.
         """
-        head = self._head(series)
-        if head is None:
-            raise KeyError(series)
-        if head.kind is not ColdKind.STRANGER and head.seen_ns < self._watermark.agreed_ns - self.spec.stale_after_ns:
-            return "stale"
-        return "live" if head.kind is ColdKind.FULL else "warming_up"
+        return self._census.state(series)
 
     def states(self) -> dict[SeriesStateName, int]:
         """Number of series in each state; every state is there, and the numbers add up to ``len(store)``."""
-        stale_before_ns = self._watermark.agreed_ns - self.spec.stale_after_ns
-        cold = self._eviction.count(stale_before_ns)
-        held = np.fromiter(self._slots.of.values(), np.int64, len(self._slots))
-        full = np.array(self._slots.rows, np.int64)[held] >= self.spec.length
-        if self._watermark.known:
-            stale = np.array(self._slots.last_ns, np.int64)[held] < stale_before_ns
-        else:
-            stale = np.zeros(len(held), np.bool_)
-        (warming, warming_stale), (live, live_stale) = cold[ColdKind.WARMING_UP], cold[ColdKind.FULL]
-        strangers = len(self._jumps.strangers) + cold[ColdKind.STRANGER][0]
-        return {
-            "warming_up": int((~full & ~stale).sum()) + strangers + warming - warming_stale,
-            "live": int((full & ~stale).sum()) + live - live_stale,
-            "stale": int(stale.sum()) + warming_stale + live_stale,
-        }
+        return self._census.states()
 
     def last_time_ns(self, series: str) -> int | None:
         """Greatest event time accepted of a series, nanoseconds since the epoch; None when there is none."""
-        head = self._head(series)
-        return None if head is None or head.kind is ColdKind.STRANGER else head.seen_ns
+        return self._census.last_time_ns(series)
 
     def last_times(self) -> Iterator[tuple[str, int]]:
         """Greatest event time accepted of every series that has one, in no order; nothing may be added meanwhile."""
-        for series, slot in self._slots:
-            yield series, self._slots.last_ns[slot]
-        yield from self._eviction.last_times()
+        return self._census.last_times()
 
     @property
     def evictions(self) -> EvictionCounters:
