@@ -37,7 +37,7 @@ class ScoredSample:
         score: NaN where too little was observed.
         contributions: float32[channels]; add up to ``score``.
         seen: float64[channels]; the last sample in the channels' own units, NaN where missing.
-        expected: float64[channels]; its reconstruction, in the same units.
+        expected: float64[channels]; what the score compares it with, in the same units.
     """
 
     series: str

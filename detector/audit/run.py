@@ -65,6 +65,8 @@ class Audit:
         resolve: Finds what an epoch's records were processed with.
         progress: Called with numbers of records.
         announce: Called with each partition before it is looked at, and how many records will be gone through.
+        monotonic: Clock for intervals.
+        sleep: Waits; replaced in tests.
     """
 
     settings: Settings

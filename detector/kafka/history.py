@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 
 from detector.errors import KafkaUnavailableError, MissingTopicError, StateMismatchError
+from detector.kafka.errors import answered
 from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 
@@ -24,52 +25,69 @@ class History:
     Args:
         config: Client configuration from `detector.kafka.client.consumer_config`.
         max_poll_records: Most records a chunk.
+
+    Raises:
+        KafkaUnavailableError: the cluster does not answer.
     """
 
     def __init__(self, config: Mapping[str, Any], max_poll_records: int = 5000) -> None:
-        self._consumer = KafkaConsumer(
-            **{
-                **config,
-                "group_id": None,
-                "enable_auto_commit": False,
-                "isolation_level": "read_committed",
-                "auto_offset_reset": "none",
-                "max_poll_records": max_poll_records,
-                "fetch_max_wait_ms": 100,
-            }
-        )
+        with answered():
+            self._consumer = KafkaConsumer(
+                **{
+                    **config,
+                    "group_id": None,
+                    "enable_auto_commit": False,
+                    "isolation_level": "read_committed",
+                    "auto_offset_reset": "none",
+                    "max_poll_records": max_poll_records,
+                    "fetch_max_wait_ms": 100,
+                }
+            )
 
     def partitions(self, topic: str) -> list[InputPartition]:
         """All partitions of a topic.
 
         Raises:
             MissingTopicError: there is no such topic.
+            KafkaUnavailableError: the cluster does not answer.
         """
         # A client that has only just started may not have the cluster's metadata yet.
         deadline = time.monotonic() + _METADATA_SECONDS
-        while not (numbers := self._consumer.partitions_for_topic(topic)) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        with answered():
+            while not (numbers := self._consumer.partitions_for_topic(topic)) and time.monotonic() < deadline:
+                time.sleep(0.1)
         if not numbers:
             raise MissingTopicError(f"topic {topic!r} does not exist on the cluster; check the name, or create it")
         return [InputPartition(topic, number) for number in sorted(numbers)]
 
     def first_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
-        """Oldest retained offset of each partition."""
+        """Oldest retained offset of each partition.
+
+        Raises:
+            StateMismatchError: a topic is gone.
+            KafkaUnavailableError: the cluster does not answer.
+        """
         keys = [TopicPartition(*partition) for partition in partitions]
         return self._asked(keys, self._consumer.beginning_offsets)
 
     def end_offsets(self, partitions: Sequence[InputPartition]) -> dict[InputPartition, int]:
-        """Last stable offset of each partition: where a `read_committed` reader gets to, now."""
+        """Last stable offset of each partition: where a `read_committed` reader gets to, now.
+
+        Raises:
+            StateMismatchError: a topic is gone.
+            KafkaUnavailableError: the cluster does not answer.
+        """
         keys = [TopicPartition(*partition) for partition in partitions]
         return self._asked(keys, self._consumer.end_offsets)
 
     def _asked(self, keys: Sequence[TopicPartition], ask: Callable[..., Any]) -> dict[InputPartition, int]:
-        try:
-            return {InputPartition(*key): offset for key, offset in ask(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
-        except KafkaTimeoutError:
-            # The client asks for a topic that does not exist until its time is up, and does not say so.
-            self._check_there({key.topic for key in keys})
-            raise
+        with answered():
+            try:
+                return {InputPartition(*key): offset for key, offset in ask(keys, timeout_ms=_CALL_TIMEOUT_MS).items()}
+            except KafkaTimeoutError:
+                # The client asks for a topic that does not exist until its time is up, and does not say so.
+                self._check_there({key.topic for key in keys})
+                raise
 
     def _check_there(self, topics: set[str]) -> None:
         """Ask the cluster whether it has these topics; in bounded time, which the client's own question is not.
@@ -92,10 +110,19 @@ class History:
                 )
 
     def offsets_at(self, partitions: Sequence[InputPartition], timestamp_ms: int) -> dict[InputPartition, int | None]:
-        """First offset whose record is stamped at or after a time; None where there is no such record."""
-        found = self._consumer.offsets_for_times(
-            {TopicPartition(*partition): timestamp_ms for partition in partitions}, timeout_ms=_CALL_TIMEOUT_MS
-        )
+        """First offset whose record is stamped at or after a time; None where there is no such record.
+
+        Args:
+            partitions: To look at.
+            timestamp_ms: Milliseconds since the epoch of Unix, UTC.
+
+        Raises:
+            KafkaUnavailableError: the cluster does not answer.
+        """
+        with answered():
+            found = self._consumer.offsets_for_times(
+                {TopicPartition(*partition): timestamp_ms for partition in partitions}, timeout_ms=_CALL_TIMEOUT_MS
+            )
         return {InputPartition(*k): None if v is None else v.offset for k, v in found.items()}
 
     def read(
@@ -120,7 +147,7 @@ class History:
 
         Raises:
             StateMismatchError: retention deleted a part of the range.
-            KafkaUnavailableError: no progress for ``patience_seconds``.
+            KafkaUnavailableError: the cluster does not answer, or there was no progress for ``patience_seconds``.
         """
         left = {TopicPartition(*p): end for p, (start, end) in ranges.items() if start < end}
         self._consumer.assign(list(left))
@@ -132,10 +159,13 @@ class History:
         idle_steps = 0
         while left:
             progressed = False
-            try:
-                polled = self._consumer.poll(timeout_ms=int(wait_seconds * 1000))
-            except OffsetOutOfRangeError as error:
-                raise StateMismatchError(f"a part of the range to read was deleted by retention: {error}") from error
+            with answered():
+                try:
+                    polled = self._consumer.poll(timeout_ms=int(wait_seconds * 1000))
+                except OffsetOutOfRangeError as error:
+                    raise StateMismatchError(
+                        f"a part of the range to read was deleted by retention: {error}"
+                    ) from error
             for key, records in polled.items():
                 if key not in left:
                     continue
@@ -146,7 +176,8 @@ class History:
                     yield InputPartition(*key), inside
             for key in list(left):
                 # The position steps past transaction markers and aborted records, which are never delivered.
-                position = self._consumer.position(key, timeout_ms=_CALL_TIMEOUT_MS)
+                with answered():
+                    position = self._consumer.position(key, timeout_ms=_CALL_TIMEOUT_MS)
                 if position is not None and position >= left[key]:
                     del left[key]
                     self._consumer.pause(key)

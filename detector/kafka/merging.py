@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from detector.errors import KafkaUnavailableError, StateMismatchError
+from detector.kafka.errors import answered
 from detector.kafka.parking import resume_from_position
 from detector.records.values import InputPartition, Record
 
@@ -72,30 +73,34 @@ class MergedHistory:
     Args:
         config: Client configuration from `detector.kafka.client.consumer_config`.
         monotonic: Clock for patience.
+
+    Raises:
+        KafkaUnavailableError: the cluster does not answer.
     """
 
     def __init__(self, config: Mapping[str, Any], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._consumer = KafkaConsumer(
-            **{
-                **config,
-                "group_id": None,
-                "isolation_level": "read_committed",
-                "auto_offset_reset": "none",
-                "max_poll_records": _POLL_RECORDS,
-                "fetch_max_wait_ms": 100,
-                # What the client fetches ahead comes on top of the buffers here.
-                "max_partition_fetch_bytes": _BUFFER_BYTES,
-                "fetch_max_bytes": 8 * _BUFFER_BYTES,
-            }
-        )
+        with answered():
+            self._consumer = KafkaConsumer(
+                **{
+                    **config,
+                    "group_id": None,
+                    "isolation_level": "read_committed",
+                    "auto_offset_reset": "none",
+                    "max_poll_records": _POLL_RECORDS,
+                    "fetch_max_wait_ms": 100,
+                    # What the client fetches ahead comes on top of the buffers here.
+                    "max_partition_fetch_bytes": _BUFFER_BYTES,
+                    "fetch_max_bytes": 8 * _BUFFER_BYTES,
+                }
+            )
 
     def read(self, ranges: Mapping[InputPartition, tuple[int, int]]) -> Iterator[Record]:
         """Records of all ranges (from the first offset up to, not including, the second), merged.
 
         Raises:
             StateMismatchError: retention deleted a part of a range.
-            KafkaUnavailableError: no progress for a minute.
+            KafkaUnavailableError: the cluster does not answer, or there was no progress for a minute.
         """
         buffers = {
             TopicPartition(*p): _Buffer(TopicPartition(*p), start, end)
@@ -133,17 +138,21 @@ class MergedHistory:
                 self._consumer.seek(buffer.key, buffer.next_fetch)
                 resume_from_position(self._consumer, buffer.key)
         while True:
-            try:
-                polled = self._consumer.poll(timeout_ms=_POLL_MS)
-            except OffsetOutOfRangeError as error:
-                raise StateMismatchError(f"records were deleted by retention before they were read: {error}") from error
+            with answered():
+                try:
+                    polled = self._consumer.poll(timeout_ms=_POLL_MS)
+                except OffsetOutOfRangeError as error:
+                    raise StateMismatchError(
+                        f"records were deleted by retention before they were read: {error}"
+                    ) from error
             for key, records in polled.items():
                 buffers[key].put(records)
             for buffer in buffers.values():
                 if buffer.paused:
                     continue
                 # The position steps past transaction markers and aborted records, which are never delivered.
-                position = self._consumer.position(buffer.key, timeout_ms=_CALL_TIMEOUT_MS)
+                with answered():
+                    position = self._consumer.position(buffer.key, timeout_ms=_CALL_TIMEOUT_MS)
                 buffer.next_fetch = max(buffer.next_fetch, position or 0)
                 if buffer.full or buffer.next_fetch >= buffer.end:
                     buffer.paused = buffer.full and buffer.next_fetch < buffer.end

@@ -1,4 +1,4 @@
-"""What all producers of the worker have in common: their timeouts, how a record is sent, and how one is closed."""
+"""How long producers may take, how they send a record, and how they are closed whatever is under way."""
 
 from __future__ import annotations
 

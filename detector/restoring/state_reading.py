@@ -44,7 +44,7 @@ def read_state(history: History, topic: str, partition: int, stream: str, found:
     Raises:
         UnreadableStateError: the control record has a version that this release does not know.
         StateMismatchError: it is damaged, or somebody else writes to the topic.
-        KafkaError: the cluster did not answer.
+        KafkaUnavailableError: the cluster does not answer.
     """
     state = InputPartition(topic, partition)
     first = history.first_offsets([state])[state]

@@ -18,7 +18,8 @@ class Scores:
         score: float64[n]; NaN where too little was observed. What is not known is never zero.
         contributions: float32[n, channels]; what each channel adds to the score.
         seen: float64[n, channels]; the last sample in the channels' own units, NaN where missing.
-        expected: float64[n, channels]; its reconstruction, in the same units.
+        expected: float64[n, channels]; what the score compares it with, in the same units: a prediction if the model
+            makes one, else its reconstruction.
         scaled: float32[n, channels]; the last sample in scaled units, NaN where missing or not scaled yet.
     """
 

@@ -34,9 +34,8 @@ class BadRecordGuard:
             self._bad -= invalid
         where = f"{partition.topic}/{partition.partition}"
         remedy = (
-            "Nothing of it was committed. Check that the stream's record settings fit the topic (the reasons "
-            "above and in "
-            "reconstream_records_rejected_total say what is wrong), or raise worker.bad_records"
+            "Nothing of it was committed. Check that the stream's record settings fit the topic (the reasons above and "
+            "in reconstream_records_rejected_total say what is wrong), or raise worker.bad_records"
         )
         if outcome.longest_bad_run >= self._settings.max_run:
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(outcome.rejected.items()))

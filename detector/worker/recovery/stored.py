@@ -70,7 +70,7 @@ class StoredStates:
 
         Raises:
             StateMismatchError: state that should be there is missing or damaged, and may not be rebuilt.
-            KafkaError: the cluster did not answer.
+            KafkaError, KafkaUnavailableError: the cluster did not answer.
         """
         place = Place(partition, context, self._offsets.committed(partition), *self._offsets.range(partition))
         while True:

@@ -65,7 +65,7 @@ class Recovery:
 
         Raises:
             StateMismatchError: state, offsets and input contradict each other.
-            KafkaError: the cluster did not answer; the restoration can be started again.
+            KafkaError, KafkaUnavailableError: the cluster did not answer; the restoration can be started again.
         """
         found = yield from self._stored.find(partition, context)
         place, stored, unusable = found.place, found.stored, found.unusable
