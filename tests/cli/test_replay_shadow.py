@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.cli import main
-from detector.cli.replay.sources import _columns
+from detector.cli.replay.from_files import channels_of
 from detector.records.values import PlainRecord
 from models.bundle import load_bundle
 from tests.cli.test_models import Ended
@@ -64,6 +64,6 @@ def test_what_contradicts_itself(detector, tmp_path, arguments, message):
 
 def test_rows_of_files_are_cut_to_the_channels_of_each_model():
     records = [PlainRecord("f", 0, 0, 0, b"web", (5, [1.0, 2.0, 3.0]))]
-    assert _columns(("a", "b", "c"), ("a", "b", "c"))(records) is records
-    (found,) = _columns(("a", "b", "c"), ("c", "a"))(records)
+    assert channels_of(("a", "b", "c"), ("a", "b", "c"))(records) is records
+    (found,) = channels_of(("a", "b", "c"), ("c", "a"))(records)
     assert (found.value, found.key, found.offset) == ((5, [3.0, 1.0]), b"web", 0)

@@ -16,8 +16,8 @@ import pytest
 from detector.alerting.events import Event, decode
 from detector.cli import main
 from detector.cli.common.assemble import open_bundle, stream_context
+from detector.cli.replay.from_topics import open_topics
 from detector.cli.replay.opened import Range
-from detector.cli.replay.sources import open_topics
 from detector.replay import Taken
 from detector.settings import Settings
 from models.architectures import names

@@ -16,8 +16,8 @@ from detector.alerting.timestamps import parse_time
 from detector.cli import main
 from detector.cli.common.assemble import open_bundle
 from detector.cli.common.stretch_reader import StretchReader
+from detector.cli.replay.from_topics import open_topics
 from detector.cli.replay.opened import Range, Watching
-from detector.cli.replay.sources import open_topics
 from detector.errors import ConfigError, KafkaUnavailableError, StateMismatchError
 from detector.stretches.recorder import Recorder
 from detector.stretches.stretch import Stretch

@@ -166,8 +166,9 @@ def _open(
 ) -> Opened:
     from datetime import UTC, datetime
 
+    from detector.cli.replay.from_files import open_files
+    from detector.cli.replay.from_topics import open_topics
     from detector.cli.replay.opened import Range
-    from detector.cli.replay.sources import open_files, open_topics
     from detector.moments import parse_moment
 
     if history:

@@ -12,8 +12,9 @@ from detector.cli.common.assemble import open_bundle
 from detector.cli.common.progress import RecordProgress
 from detector.cli.inspect.sinks import HighestScore, ScoredTimes
 from detector.cli.inspect.target import Target
+from detector.cli.replay.from_files import open_files
+from detector.cli.replay.from_topics import open_topics
 from detector.cli.replay.opened import Opened, Range
-from detector.cli.replay.sources import open_files, open_topics
 from detector.errors import BundleError, ConfigError
 from detector.inspection.opening import open_up, samples_of
 from detector.inspection.tap import Tap

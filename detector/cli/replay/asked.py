@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from detector.cli.common.bundles import place_of
+from detector.cli.replay.from_files import open_files
+from detector.cli.replay.from_topics import open_lived, open_topics
 from detector.cli.replay.opened import Opened, Range, Watching
 from detector.cli.replay.settings import replay_settings
-from detector.cli.replay.sources import open_files, open_lived, open_topics
 from detector.errors import ConfigError
 from detector.moments import parse_moment
 from detector.settings import Settings
