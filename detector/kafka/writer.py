@@ -9,6 +9,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from detector.errors import KafkaUnavailableError
+from detector.kafka.errors import answered
 
 _FLUSH_SECONDS = 30.0
 
@@ -20,10 +21,14 @@ class TopicWriter:
         config: Client configuration from `detector.kafka.client.producer_config`.
         topic: Topic to write to.
         partitions: How many it has; a record goes to the partition of its input, modulo this.
+
+    Raises:
+        KafkaUnavailableError: the cluster does not answer.
     """
 
     def __init__(self, config: Mapping[str, Any], topic: str, partitions: int) -> None:
-        self._producer = KafkaProducer(**{**config, "enable_idempotence": True, "acks": "all", "linger_ms": 20})
+        with answered():
+            self._producer = KafkaProducer(**{**config, "enable_idempotence": True, "acks": "all", "linger_ms": 20})
         self._topic = topic
         self._partitions = partitions
         self._futures: list[Any] = []

@@ -1,9 +1,9 @@
-"""Reading a topic's past where the cluster does not answer: told in words that commands can pass on."""
+"""Where the cluster does not answer whoever reads a topic's past, or writes to one: told in words for users."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,9 +11,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaTimeoutError
 
 from detector.errors import KafkaUnavailableError
-from detector.kafka.client import consumer_config
+from detector.kafka.client import consumer_config, producer_config
 from detector.kafka.history import History
 from detector.kafka.merging import MergedHistory
+from detector.kafka.writer import TopicWriter
 from detector.records.values import InputPartition
 from detector.settings import KafkaSettings
 
@@ -28,11 +29,19 @@ def nobody() -> Iterator[str]:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
-@pytest.mark.parametrize("reader", [History, MergedHistory])
-def test_a_cluster_that_is_not_there(reader: type[Any], nobody: str) -> None:
+@pytest.mark.parametrize(
+    "open_client",
+    [
+        lambda settings: History(consumer_config(settings)),
+        lambda settings: MergedHistory(consumer_config(settings)),
+        lambda settings: TopicWriter(producer_config(settings), "telemetry", 1),
+    ],
+    ids=["history", "merged", "writer"],
+)
+def test_a_cluster_that_is_not_there(open_client: Callable[[KafkaSettings], Any], nobody: str) -> None:
     settings = KafkaSettings(bootstrap_servers=(nobody,), connect_timeout_seconds=0.5)
     with pytest.raises(KafkaUnavailableError, match=NO_ANSWER):
-        reader(consumer_config(settings))
+        open_client(settings)
 
 
 @pytest.mark.kafka
