@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
 from detector.cli.run.model_watch import measured
+from detector.kafka.committer import CommitResult
 from detector.observability.health import Health
 from detector.observability.metrics import Metrics
 from detector.pipeline.outcome import Outcome
@@ -59,6 +60,15 @@ def test_late_polls_are_counted_and_logged_once_an_episode(registry: CollectorRe
     assert polls(*[1] * 125) == []
     assert registry.get_sample_value("reconstream_poll_interval_ratio") == 0.01
     assert polls(51) == ["warning"]
+
+
+def test_every_way_in_which_a_commit_ends_is_there_before_the_first_one(registry: CollectorRegistry) -> None:
+    """The metrics lie beside the committers, and know neither of them: they list the outcomes a second time."""
+    Metrics(registry)
+    commits = next(family for family in registry.collect() if family.name == "reconstream_commits")
+    assert {sample.labels["outcome"]: sample.value for sample in commits.samples} == {
+        result.value: 0.0 for result in CommitResult
+    }
 
 
 def test_the_size_of_polls_is_shown(registry: CollectorRegistry) -> None:
