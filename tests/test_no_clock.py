@@ -35,7 +35,8 @@ OUTCOME_PATH = [
 ]
 # The wall clock, in the worker's modules: for metrics, and for the stamp of what is not an outcome.
 WALL_CLOCK_ALLOWED = {
-    "detector/worker/instruments.py": "lag metrics",
+    "detector/worker/instruments.py": "metrics of when something happened",
+    "detector/worker/timed_scorers.py": "lag metrics",
     "detector/worker/loop.py": "when a checkpoint is due",
     "detector/worker/recovery/ways.py": "noted down in an epoch record",
 }
