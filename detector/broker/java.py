@@ -12,7 +12,7 @@ from pathlib import Path
 from detector.broker.errors import LocalBrokerError
 
 # A small heap, one collector thread and only the quick compiler: a start takes 2.4 s instead of 5.
-_JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true")
+_JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _TOOL_TIMEOUT_SECONDS = 120.0
 _STACK_FRAME = re.compile(r"\s+(at |\.\.\. )")
