@@ -31,6 +31,9 @@ STAMP := .venv/installed
 # Quiet libraries: TensorFlow's C++ notices say nothing about this project.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+# What is compiled once is kept. Without that each process of the tests would compile all of them, and each command that they start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup lint test test-watch fuzz hunt audit-dependencies sbom demo chaos chaos-mutants soak quality constraints clean
 
 help:
