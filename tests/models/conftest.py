@@ -52,10 +52,12 @@ def tiny_trained(tiny_data: TrainingData, tiny_spec: ModelSpec) -> TrainedModel:
 
 
 @pytest.fixture(scope="session")
-def tiny_path(tiny_trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundles") / "tiny"
-    write_bundle(path, tiny_trained, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    return path
+def tiny_path(made_once: MadeOnce, request: pytest.FixtureRequest) -> Path:
+    return made_once("tiny", lambda path: write(path, request.getfixturevalue("tiny_trained")))
+
+
+def write(path: Path, trained: TrainedModel) -> None:
+    write_bundle(path, trained, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
 @pytest.fixture(scope="session")
@@ -74,10 +76,8 @@ def streaming_trained(tiny_data: TrainingData) -> TrainedModel:
 
 
 @pytest.fixture(scope="session")
-def streaming_path(streaming_trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundles") / "streaming"
-    write_bundle(path, streaming_trained, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    return path
+def streaming_path(made_once: MadeOnce, request: pytest.FixtureRequest) -> Path:
+    return made_once("streaming", lambda path: write(path, request.getfixturevalue("streaming_trained")))
 
 
 @pytest.fixture(scope="session")
@@ -114,15 +114,14 @@ def member(
 ) -> Callable[[str], Member]:
     """A `Member` of any architecture that has no memory; each is trained once in a run, when it is first asked for."""
 
-    def write(path: Path, architecture: str) -> None:
+    def make(path: Path, architecture: str) -> None:
         spec = dataclasses.replace(tiny_spec, architecture=architecture)
-        trained = train(tiny_data, spec, TrainOptions(epochs=2, max_windows_per_epoch=256, horizon_sequences=0))
-        write_bundle(path, trained, datetime(2026, 1, 2, tzinfo=UTC))
+        write(path, train(tiny_data, spec, TrainOptions(epochs=2, max_windows_per_epoch=256, horizon_sequences=0)))
 
     @cache
     def get(architecture: str) -> Member:
         if architecture == tiny_spec.architecture:
             return Member(request.getfixturevalue("tiny_path"))
-        return Member(made_once(f"tiny-{architecture}", lambda path: write(path, architecture)))
+        return Member(made_once(f"tiny-{architecture}", lambda path: make(path, architecture)))
 
     return get

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
-import tensorflow
 from onnx import numpy_helper
 
 from models.architectures import build
 from models.architectures.streaming.network import LinearShape, unroll
+from models.backend import load_tensorflow
 from models.bundle import RUNTIMES, load_bundle, open_runtime
 from models.bundle.layout import GOLDEN_OUTPUT, ONNX
 from models.errors import BundleError, SpecError
@@ -64,6 +64,7 @@ def along(runtime, windows, steps=None):
 
 
 def loss_of(objective, chunks, *, training):
+    tensorflow = load_tensorflow()
     parts = (chunks.rows, chunks.observed, chunks.counted, chunks.fresh)
     figures = objective.loss(tuple(tensorflow.constant(part) for part in parts), training=training)
     return {name: float(value) for name, value in figures.items()}
