@@ -84,9 +84,7 @@ class Instruments:
         metrics, now = self._metrics, self._now()
         metrics.records.consumed.labels(stream).inc(outcome.records)
         metrics.records.last_processed_timestamp.labels(stream).set(now)
-        metrics.records.partition_last_record_timestamp.labels(stream, partition.topic, str(partition.partition)).set(
-            now
-        )
+        self._heard(stream, partition)
         if outcome.ignored:
             metrics.records.ignored.labels(stream).inc(outcome.ignored)
         for reason, count in outcome.rejected.items():
@@ -169,6 +167,18 @@ class Instruments:
     def restore_failed(self, stream: str) -> None:
         """A restoration failed and is begun anew."""
         self._metrics.group.restore_failures.labels(stream).inc()
+
+    def went_live(self, stream: str, partition: InputPartition, series: int) -> None:
+        """A partition is being processed from now on, with so many series that are known of it.
+
+        One that has fallen silent is noticed by its next owner as well; one that never had a series may rest.
+        """
+        if series:
+            self._heard(stream, partition)
+
+    def _heard(self, stream: str, partition: InputPartition) -> None:
+        labels = stream, partition.topic, str(partition.partition)
+        self._metrics.records.partition_last_record_timestamp.labels(*labels).set(self._now())
 
     def restored(self, stream: str, records: int, seconds: float) -> None:
         """A partition is live again."""

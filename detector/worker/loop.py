@@ -232,6 +232,7 @@ class Worker:
         if restored.partitions_changed and not self._rejoined:
             self._rejoined = True
             self._source.rejoin()
+        self._instruments.went_live(context.name, partition, restored.series)
         self._announce("resumed")
         _log.info(
             "live",

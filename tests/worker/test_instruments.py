@@ -186,6 +186,12 @@ def test_times_of_the_loop_of_commits_and_of_records_are_those_of_the_wall_clock
     assert registry.get_sample_value(name, labels) == 1100
     instruments.dropped("pumps", where)
     assert registry.get_sample_value(name, labels) is None
+    # Its next owner notices that it is silent, too; that nothing ever came on it is no silence.
+    now.seconds = 1200.0
+    instruments.went_live("pumps", where, 0)
+    assert registry.get_sample_value(name, labels) is None
+    instruments.went_live("pumps", where, 2)
+    assert registry.get_sample_value(name, labels) == 1200
 
 
 def test_reasons_of_other_packages_are_counted_together(registry: CollectorRegistry) -> None:

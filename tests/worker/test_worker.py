@@ -123,6 +123,23 @@ def test_restarts_in_mid_stream_neither_lose_nor_repeat(cluster: Cluster, run_wo
     assert live == straight(cluster)
 
 
+def test_a_partition_that_is_silent_is_watched_by_its_next_owner_too(cluster: Cluster, run_worker: Start) -> None:
+    """Else a restart would end the alert on it for good."""
+    cluster.send("pump-1", series_with_faults(20, []))
+    first = run_worker(make_settings(cluster))
+    first.wait_committed(cluster, {0: 20})
+    first.stop()
+    again = run_worker(make_settings(cluster))
+    again.wait_committed(cluster, {0: 20, 1: 0})
+    heard = "reconstream_partition_last_record_timestamp_seconds"
+    found = [
+        again.registry.get_sample_value(heard, {"stream": "pumps", "topic": cluster.input, "partition": partition})
+        for partition in ("0", "1")
+    ]
+    assert found[0] is not None
+    assert found[1] is None
+
+
 def test_live_equals_replay_whatever_the_batches(cluster: Cluster, run_worker: Start) -> None:
     for number in range(3):
         faults = [(20 + 7 * number, 30 + 7 * number), (60, 62)]

@@ -45,7 +45,8 @@ class RecordMetrics:
         )
         self.partition_last_record_timestamp = make.gauge(
             "partition_last_record_timestamp_seconds",
-            "Wall-clock time at which the partition last gave this worker a record; absent until it gives one.",
+            "Wall-clock time at which the partition last gave this worker a record; until it gives one, of when this "
+            "worker went live on it, and absent where no series of it is known.",
             *partition,
         )
         self.input_partitions = make.gauge(
