@@ -33,6 +33,27 @@ _MOST_BODY_BYTES = 65_536
 _MOST_HEADER_BYTES = 16_384
 _BODY_SECONDS = 10
 _IDLE_SECONDS = 75
+# Well below the files that a process may usually have open: with none left, nobody could be let in or told so.
+_MOST_CONNECTIONS = 512
+
+
+class _Server(HTTPServer):
+    """Closes further connections at once, once there are `_MOST_CONNECTIONS`."""
+
+    _open = 0
+
+    def handle_stream(self, stream: Any, address: Any) -> None:
+        """Take a connection; called by the base class."""
+        if self._open >= _MOST_CONNECTIONS:
+            stream.close()
+            return
+        self._open += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: Any) -> None:
+        """A connection has ended; called by the base class."""
+        self._open -= 1
+        super().on_close(server_conn)
 
 
 def application(parts: Parts) -> Application:
@@ -67,7 +88,7 @@ def listen(settings: DashboardSettings, app: Application) -> tuple[HTTPServer, s
         ConfigError: the address or a certificate cannot be used; names the setting.
     """
     context = None if settings.tls is None else _renewing(ServerTls(settings.tls, "dashboard.tls"))
-    server = HTTPServer(
+    server = _Server(
         app,
         ssl_options=context,
         max_body_size=_MOST_BODY_BYTES,

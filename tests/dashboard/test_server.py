@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -290,6 +292,29 @@ def test_many_changes_at_once_are_one_new_list(site: Site) -> None:
     site.board.take_events([record(event(f"{n:04}", series=f"s{n}")) for n in range(300)])
     stream.next("reset")
     stream.close()
+
+
+def test_only_so_many_connections_are_open_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detector.dashboard.server._MOST_CONNECTIONS", 3)
+    place = urlsplit(site.url)
+
+    def opened() -> socket.socket:
+        return socket.create_connection((place.hostname or "", place.port or 0), timeout=20)
+
+    idle = [opened() for _ in range(3)]
+    try:
+        with opened() as further:
+            assert further.recv(1) == b""
+    finally:
+        for one in idle:
+            one.close()
+    deadline = time.monotonic() + 20
+    while True:  # until it has noticed that they are gone
+        try:
+            assert site.ask("/healthz")[0] == 200
+            break
+        except (ConnectionError, http.client.HTTPException):
+            assert time.monotonic() < deadline
 
 
 def test_ending_lets_go_of_pages_that_listen(open_site: Callable[..., Site]) -> None:
