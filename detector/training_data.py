@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from detector.errors import InvalidRecordError
 from detector.records.decoders import Decoder
-from detector.records.paths import MISSING, FieldPath
+from detector.records.paths import MISSING, FieldPath, path_text
 from detector.records.reader import RecordReader
 from detector.records.values import InputPartition, Record
 from detector.series.spec import WindowSpec
@@ -18,6 +19,7 @@ from detector.series.store import SeriesStore
 from detector.settings import RecordSettings
 
 _FLUSH_AT = 1000
+_DEEPEST = 5
 _FAR_NS = 2**62
 SeriesData = dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]
 Chunk = tuple[InputPartition, Sequence[Record]]
@@ -134,6 +136,29 @@ def discover_channels(records: Iterable[Record], settings: RecordSettings, decod
                 and (under is not None or key not in apart)
             )
     return tuple(sorted(found))
+
+
+def places_of_numbers(records: Iterable[Record], decode: Decoder) -> list[str]:
+    """Paths of the objects within some records that hold numbers, those with most of them first."""
+    counts: dict[tuple[str, ...], int] = {}
+
+    def look(found: dict[str, Any], way: tuple[str, ...]) -> None:
+        numbers = sum(isinstance(value, int | float) and not isinstance(value, bool) for value in found.values())
+        if way and numbers:
+            counts[way] = counts.get(way, 0) + numbers
+        if len(way) < _DEEPEST:
+            for name, value in found.items():
+                if isinstance(value, dict):
+                    look(value, (*way, name))
+
+    for record in records:
+        try:
+            document = decode(record.value or b"")
+        except InvalidRecordError:
+            continue
+        if isinstance(document, dict):
+            look(document, ())
+    return [path_text(way) for way, _ in sorted(counts.items(), key=lambda item: -item[1])]
 
 
 def _steps_ns(data: SeriesData) -> npt.NDArray[np.int64]:

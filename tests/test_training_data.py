@@ -13,7 +13,7 @@ from detector.records.decoders import decoder
 from detector.records.reader import RecordReader
 from detector.records.values import InputPartition, PlainRecord
 from detector.settings import RecordSettings
-from detector.training_data import collect, discover_channels, median_period_seconds
+from detector.training_data import collect, discover_channels, median_period_seconds, places_of_numbers
 
 SECOND_NS = 1_000_000_000
 CHANNELS = ("a", "b")
@@ -242,3 +242,11 @@ class TestPeriod:
     @pytest.mark.parametrize("series", [[], [[]], [[5]], [[5], [7]], [[5, 5, 5]]])
     def test_without_two_times_there_is_none(self, series):
         assert self.period(*series) is None
+
+
+def test_where_numbers_are_is_found_within_records() -> None:
+    found = records(
+        (0, {"at": "2026-01-01", "asset": {"id": 7}, "data": {"oil.temp": {"mean": 1.0, "max": 2.0}, "ok": True}}),
+        (1, b"no json"),
+    )
+    assert places_of_numbers(found, decoder("json")) == [r"data.oil\.temp", "asset"]

@@ -25,19 +25,23 @@ def init(
     ] = None,
     topic: Annotated[str, typer.Option(help="Input topic of the first stream.")] = "telemetry",
     model: Annotated[str, typer.Option(help="Bundle of the first stream.")] = "models/telemetry",
+    bootstrap_server: Annotated[
+        str, typer.Option(help="Some of the brokers, each as host:port, separated by commas.")
+    ] = "localhost:9092",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
 ) -> None:
     """Write a first configuration file: every setting, explained, at its default.
 
     Examples:
         detector config init detector.yaml
+        detector config init detector.yaml --bootstrap-server kafka-1:9092,kafka-2:9092 --topic sensors
         detector config init --topic sensors --model models/sensors > detector.yaml
     """
     from detector.errors import ConfigError
     from detector.files.whole import WholeFile
     from detector.settings_file.starter import starter_text
 
-    text = starter_text(topic, model)
+    text = starter_text(topic, model, bootstrap_server)
     if path is None:
         typer.echo(text, nl=False)
         return

@@ -16,6 +16,8 @@ from detector.records.values import InputPartition, Record
 
 _CALL_TIMEOUT_MS = 10_000
 _METADATA_SECONDS = 3.0
+# Enough to meet records at an end that holds markers of transactions too.
+_LOOKED_AT = 100
 Chunk = tuple[InputPartition, Sequence[Record]]
 
 
@@ -124,6 +126,24 @@ class History:
                 {TopicPartition(*partition): timestamp_ms for partition in partitions}, timeout_ms=_CALL_TIMEOUT_MS
             )
         return {InputPartition(*k): None if v is None else v.offset for k, v in found.items()}
+
+    def stamps(self, partitions: Sequence[InputPartition]) -> tuple[int, int] | None:
+        """Least and greatest timestamp at the beginnings and ends of partitions, in milliseconds; None without records.
+
+        Raises:
+            KafkaUnavailableError: the cluster does not answer.
+        """
+        first, end = self.first_offsets(partitions), self.end_offsets(partitions)
+        heads = {p: (first[p], min(first[p] + _LOOKED_AT, end[p])) for p in partitions}
+        tails = {p: (max(first[p], end[p] - _LOOKED_AT), end[p]) for p in partitions}
+        found = [
+            record.timestamp
+            for ranges in (heads, tails)
+            for chunk in self.read(ranges)
+            if chunk is not None
+            for record in chunk[1]
+        ]
+        return (min(found), max(found)) if found else None
 
     def read(
         self,

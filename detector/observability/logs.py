@@ -17,7 +17,7 @@ from detector.printable import printable, printable_lines
 from detector.settings import LogSettings
 
 # Libraries that report their inner life at levels meant for ours. Their warnings and errors are still seen.
-_CHATTY: Final = ("kafka", "onnxruntime", "tensorflow", "absl", "h5py", "urllib3", "asyncio")
+_CHATTY: Final = ("kafka", "onnxruntime", "tensorflow", "absl", "h5py", "urllib3", "asyncio", "tf2onnx")
 _KAFKA_LOOP: Final = "kafka.net.selector"
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _OF_SEVERAL_LINES: Final = ("exception", "stack")

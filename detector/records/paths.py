@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from detector.errors import ConfigError
@@ -36,6 +38,11 @@ def parse_path(text: str) -> tuple[str, ...]:
         if position == len(text):
             return tuple(names)
         position += 1  # the dot
+
+
+def path_text(names: Sequence[str]) -> str:
+    """The path along some names, as `parse_path` reads it."""
+    return ".".join(re.sub(r"[\\.\"']", r"\\\g<0>", name) or '""' for name in names)
 
 
 def _read_name(text: str, position: int) -> tuple[str, int]:

@@ -50,15 +50,20 @@ _EXAMPLES: dict[Key, str] = {
 _NOTES: dict[Key, str] = {("worker", "instance"): "Default: the name of the host."}
 
 
-def starter_text(topic: str = "telemetry", model: str = "models/telemetry") -> str:
+def starter_text(
+    topic: str = "telemetry", model: str = "models/telemetry", bootstrap_servers: str = "localhost:9092"
+) -> str:
     """A complete settings file in YAML; it needs nothing but a topic and a bundle that are there.
 
     Args:
         topic: Input topic.
         model: Directory of the bundle.
+        bootstrap_servers: Some of the brokers, each as host:port, separated by commas.
     """
+    servers = [one.strip() for one in bootstrap_servers.split(",") if one.strip()]
     live = {
         **_LIVE,
+        ("kafka", "bootstrap_servers"): f"[{', '.join(yaml_value('bootstrap_servers', one) for one in servers)}]",
         ("streams", 0, "topic"): yaml_value("topic", topic),
         ("streams", 0, "model"): yaml_value("model", model),
     }

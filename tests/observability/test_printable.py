@@ -53,7 +53,7 @@ def test_lines_of_a_traceback_are_set_in() -> None:
 def test_a_series_of_brackets_breaks_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     incident = {
-        "started_at": "2026-01-02T03:04:05Z", "ended_at": None,
+        "incident_id": "0123456789abcdef", "started_at": "2026-01-02T03:04:05Z", "ended_at": None,
         "series": "[/bold] [red]x" + HOSTILE, "severity": "info",
         "peak_score_over_threshold": 1.0, "channels": [["[/] c", 0.5]], "duration_seconds": 1,
         "undetermined": False, "kind": "reconstruction",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.errors import ConfigError
-from detector.records.paths import MISSING, FieldPath, parse_path
+from detector.records.paths import MISSING, FieldPath, parse_path, path_text
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,8 @@ def test_a_path_finds_its_value_or_says_that_there_is_none(path, value):
 def test_any_names_can_be_written_as_a_path(names):
     quoted = ".".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
     assert parse_path(quoted) == tuple(names)
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("ab.\\\"' ü")), min_size=1, max_size=4))
+def test_a_path_that_is_written_is_read_back(names):
+    assert parse_path(path_text(names)) == tuple(names)

@@ -56,6 +56,11 @@ def test_an_optional_section_works_once_it_is_uncommented(load):
     assert sasl.password.get_secret_value() == "secret"
 
 
+def test_brokers_are_a_list(load):
+    settings = load(starter_text(bootstrap_servers="kafka-1:9092, kafka-2:9092"))
+    assert list(settings.kafka.bootstrap_servers) == ["kafka-1:9092", "kafka-2:9092"]
+
+
 def test_names_that_yaml_would_misread_are_quoted(load):
     stream = load(starter_text("123", "a: #b")).streams[0]
     assert (stream.topic, stream.model.name) == ("123", "a: #b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from detector.records.decoders import Decoder
+    from detector.records.values import Record
     from detector.training_data import SeriesData
 
 _DISCOVERY_RECORDS = 2000
+_MOST_PLACES = 3
 
 
 def from_files(
@@ -100,6 +104,7 @@ def from_topic(
     import os
     from itertools import islice
 
+    from detector.cli.common.held import held_by
     from detector.cli.common.options import cluster_at
     from detector.cli.common.progress import RecordProgress
     from detector.errors import ConfigError
@@ -133,14 +138,18 @@ def from_topic(
             ranges = {p: (end[p] if (offset := found[p]) is None else offset, end[p]) for p in partitions}
         total = sum(stop - start for start, stop in ranges.values())
         if not total:
-            raise ConfigError(f"topic {topic} has no records in that range; look at --since, and at its retention")
+            held = held_by(history, topic)
+            if since_ns is None:
+                raise ConfigError(f"{held}; publish to it first")
+            raise ConfigError(f"no record is in that range: {held}; look at --since")
         if channels is None:
             sample = (item for chunk in history.read(ranges) if chunk is not None for item in chunk[1])
-            channels = discover_channels(islice(sample, _DISCOVERY_RECORDS), record, decode)
+            looked_at = list(islice(sample, _DISCOVERY_RECORDS))
+            channels = discover_channels(looked_at, record, decode)
             if not channels:
                 raise ConfigError(
                     f"the records of {topic} hold no numbers where channels are expected; describe them in the record "
-                    "section of a configuration file (-c), or name them with --channels"
+                    f"section of a configuration file (-c), or name them with --channels{_elsewhere(looked_at, decode)}"
                 )
         reader = RecordReader(record, channels, decode)
         with RecordProgress(f"reading {topic}", total) as progress:
@@ -151,3 +160,14 @@ def from_topic(
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(collected.rejected.items()))
         typer.echo(f"note: left out of {collected.records:,} records: {reasons}", err=True)
     return collected.data, channels
+
+
+def _elsewhere(records: Sequence[Record], decode: Decoder) -> str:
+    """Where else records hold numbers, as a hint for the configuration; empty if nowhere."""
+    from detector.printable import printable
+    from detector.training_data import places_of_numbers
+
+    places = places_of_numbers(records, decode)[:_MOST_PLACES]
+    if not places:
+        return ""
+    return f". There are numbers below {' and '.join(map(printable, places))}: set record.channels_under to it"

@@ -151,7 +151,7 @@ def replay(
         typer.echo(json.dumps(document, indent=2))
         return document
     print_summary(document, sys.stdout)
-    if "what_if" in document:
+    if "what_if" in document and document["windows_scored"]:
         print_what_if(document["what_if"], sys.stdout)
     if "shadow" in document:
         print_comparison(document["shadow"], sys.stdout)

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from detector.alerting.summaries import IncidentSummary
 from detector.alerting.timestamps import format_time
+from detector.cli.replay.summary import span_text
 from detector.comparison.models import Pair, ShadowReplay
 from detector.printable import printable
 from detector.shadow import VERDICTS
@@ -80,11 +81,11 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 def print_comparison(document: Mapping[str, Any], stream: TextIO) -> None:
     """The comparison for people, on ``stream``."""
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    from detector.cli.common.tables import incident_table, result_console
+
+    console = result_console(stream)
     windows, incidents, lead = document["windows"], document["incidents"], document["lead_seconds"]
     names = ", ".join(escape(printable(model["version"])) for model in document["challengers"])
     console.print(f"\n[bold]In the shadow: {names}[/]")
@@ -107,7 +108,7 @@ def print_comparison(document: Mapping[str, Any], stream: TextIO) -> None:
     if lead["median"] is not None:
         console.print(
             f"of those that both have, the challenger opened {lead['challenger_earlier']} earlier and "
-            f"{lead['champion_earlier']} later; at the median {abs(lead['median']):g} s "
+            f"{lead['champion_earlier']} later; at the median {span_text(abs(lead['median']))} "
             f"{'earlier' if lead['median'] >= 0 else 'later'}"
         )
     alone = [("model", incident) for incident in document["champion_only"]]
@@ -115,16 +116,15 @@ def print_comparison(document: Mapping[str, Any], stream: TextIO) -> None:
     if not alone:
         return
     alone.sort(key=lambda found: str(found[1]["started_at"]))
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for column in ("only", "started", "series", "severity", "score / threshold", "channels"):
-        table.add_column(column, overflow="fold")
-    for who, incident in alone[:_SHOWN]:
-        # Names come from the records: brackets in them are no markup, and control characters steer no terminal.
-        blamed = ", ".join(f"{channel} {part:.0%}" for channel, part in incident["channels"][:3])
-        table.add_row(
-            who, incident["started_at"][:16].replace("T", " "), escape(printable(incident["series"])),
-            incident["severity"], f"{incident['peak_score_over_threshold']:.1f}", escape(printable(blamed)),
-        )  # fmt: skip
-    console.print(table)
+    shown = [incident for _, incident in alone[:_SHOWN]]
+    columns = {
+        "only": [who for who, _ in alone[:_SHOWN]],
+        "started": [incident["started_at"][:16].replace("T", " ") for incident in shown],
+        # Names come from the records: control characters in them must not steer the terminal.
+        "series": [printable(incident["series"]) for incident in shown],
+        "severity": [incident["severity"] for incident in shown],
+        "score": [f"{incident['peak_score_over_threshold']:.1f} x" for incident in shown],
+    }
+    console.print(incident_table(shown, columns, console.width, ids=False))
     if len(alone) > _SHOWN:
         console.print(f"… and {len(alone) - _SHOWN} more; --json tells them all")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from detector.cli.common.assemble import open_bundle, residency, stream_context
+from detector.cli.common.held import held_by
 from detector.cli.common.listening import Listener
 from detector.cli.replay.as_lived import LivedReplay
 from detector.cli.replay.beside import replay_beside
@@ -99,6 +100,7 @@ def open_topics(
         started,
         shadow,
         counted,
+        lambda: _held(history, settings),
     )
 
 
@@ -143,4 +145,9 @@ def open_lived(
         close,
         lived.started,
         counted=counted,
+        held=lambda: _held(notes, settings),
     )
+
+
+def _held(history: History, settings: Settings) -> list[str]:
+    return [held_by(history, topic) for topic in dict.fromkeys(item.topic for item in settings.streams)]

@@ -74,6 +74,7 @@ class Opened:
         started: What partitions begin with, where that is not their beginning.
         shadow: The challenger beside it, if there is one.
         counted: Which outcomes count.
+        held: Says what the topics hold, for the case that nothing was in the range.
     """
 
     run: Callable[[Sequence[ReplaySink], Callable[[int], None]], ReplayResult]
@@ -84,3 +85,4 @@ class Opened:
     started: Sequence[tuple[InputPartition, str]] = field(default=())
     shadow: ShadowReplay | None = None
     counted: EventTimeRange = field(default_factory=EventTimeRange)
+    held: Callable[[], Sequence[str]] = tuple

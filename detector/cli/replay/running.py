@@ -64,6 +64,9 @@ def run_replay(asked: Asked, wanted: Destinations, report: Path | None) -> dict[
                 f"promtool tsdb create-blocks-from openmetrics {wanted.openmetrics} DIRECTORY",
                 err=True,
             )
+        if result.first_time_ns is None:
+            for held in opened.held():
+                typer.echo(f"note: {held}", err=True)
         document = as_document(result, opened.contexts, opened.started)
         if opened.shadow is not None:
             document["shadow"] = comparison_document(opened.shadow)

@@ -77,34 +77,21 @@ def as_document(
 
 def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
     """The summary for people, on ``stream``."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from detector.cli.common.tables import incident_table, result_console
 
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console = result_console(stream)
     incidents = document["incidents"]
     if incidents:
-        table = Table(box=None, pad_edge=False, padding=(0, 2))
-        for column in ("started", "series", "severity", "lasted", "score / threshold", "channels"):
-            table.add_column(column, overflow="fold")
-        for incident in incidents[:_SHOWN]:
-            style = {"critical": "red", "warning": "yellow"}.get(incident["severity"], "blue")
-            doubt = " ?" if incident["undetermined"] else ""
-            lasted = "open" if incident["ended_at"] is None else _span(incident["duration_seconds"])
-            blamed = ", ".join(
-                f"{channel} {share:.0%}" if incident["kind"] == "reconstruction" else channel
-                for channel, share in incident["channels"][:3]
-            )
-            if incident["kind"] != "reconstruction":
-                blamed = " ".join(filter(None, (incident["kind"], blamed)))
-            # Names come from the records: brackets in them are no markup, and control characters steer no terminal.
-            series, blamed = escape(printable(incident["series"])), escape(printable(blamed))
-            table.add_row(
-                incident["started_at"][:16].replace("T", " "), series,
-                f"[{style}]{incident['severity']}[/]{doubt}", lasted,
-                f"{incident['peak_score_over_threshold']:.1f}", blamed,
-            )  # fmt: skip
-        console.print(table)
+        shown = incidents[:_SHOWN]
+        columns = {
+            "started": [incident["started_at"][:16].replace("T", " ") for incident in shown],
+            # Names come from the records: control characters in them must not steer the terminal.
+            "series": [printable(incident["series"]) for incident in shown],
+            "severity": [incident["severity"] + (" ?" if incident["undetermined"] else "") for incident in shown],
+            "lasted": ["open" if one["ended_at"] is None else span_text(one["duration_seconds"]) for one in shown],
+            "score": [f"{incident['peak_score_over_threshold']:.1f} x" for incident in shown],
+        }
+        console.print(incident_table(shown, columns, console.width))
         if len(incidents) > _SHOWN:
             console.print(f"… and {len(incidents) - _SHOWN} more; --json or --events tells them all")
         console.print()
@@ -112,7 +99,7 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
     parts = ", ".join(f"{by_severity[name]} {name}" for name in ("critical", "warning", "info") if by_severity[name])
     rate = document["incidents_per_day"]
     console.print(
-        f"[bold]{len(incidents)} incidents[/]"
+        f"[bold]{len(incidents)} {'incident' if len(incidents) == 1 else 'incidents'}[/]"
         + (f" ({parts})" if parts else "")
         + (f", {rate:g} a day" if rate is not None else "")
     )
@@ -126,19 +113,20 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
         console.print("no record is in that range; look at --since and --until (event times), or the offsets")
     if document["first_time"]:
         console.print(f"event time {document['first_time']} to {document['last_time']}")
-    for begun in document["started_from"][:_SHOWN]:
+    for begun in document["started_from"][:_SHOWN] if document["first_time"] else ():
         console.print(f"{begun['topic']}/{begun['partition']} started from: {begun['what']}")
-    if document["undetermined_incidents"]:
+    if doubtful := document["undetermined_incidents"]:
         console.print(
-            f"{document['undetermined_incidents']} incidents undetermined (?): what was under way before the first "
-            "record is not known"
+            f"{doubtful} marked ? may be told otherwise by a worker, which knows what came before the first record "
+            "that was read here"
         )
     unusual = {"late": document["late"], "duplicate": document["duplicate"], **document["rejected"]}
     if any(unusual.values()):
         console.print("left out: " + ", ".join(f"{count:,} {reason}" for reason, count in unusual.items() if count))
 
 
-def _span(seconds: float) -> str:
+def span_text(seconds: float) -> str:
+    """A length of time for people, such as ``50 min``."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

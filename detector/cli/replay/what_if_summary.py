@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from rich.console import Console
-from rich.table import Table
+from detector.cli.common.tables import compact_table, result_console
 
 _BAR = 14
 
 
 def print_what_if(document: Mapping[str, Any], stream: TextIO) -> None:
     """A table of `detector.comparison.thresholds.WhatIf.document`, with the threshold in force marked."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console = result_console(stream)
     tried = document["thresholds"]
     console.print(f"\n[bold]what if[/] the threshold were another, over {document['days']:.3g} days")
     console.print("(incidents of scores only: no threshold opens those of silence and of frozen channels)")
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table = compact_table()
     table.add_column("threshold", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for column in ("incidents", "a day", "a week", "series"):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from detector.cli.common.tables import compact_table, result_console
 from detector.printable import printable
+
+_ROWS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "version": lambda one: str(one["version"]),
+    "threshold": lambda one: f"{one['threshold']:.3g}",
+    "known faults found": lambda one: f"{one['found']} of {one['known_faults']}",
+    "other incidents": lambda one: str(one["other_incidents"]),
+    "a series and week": lambda one: f"{one['other_incidents_per_week']:.2g}",
+    "injected faults, average precision": lambda one: (
+        "-" if one["injected_average_precision"] is None else f"{one['injected_average_precision']:.3f}"
+    ),
+}
+"""What is told of each model, line by line: side by side two models fit any terminal."""
 
 
 def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
     """What was learned from, how both models do, and what was decided."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console = result_console(stream)
     known = document["known"]
     console.print(
         f"[bold]{escape(document['stream'])}[/] {document['from'][:16]} to {document['to'][:16]}: "
@@ -38,18 +49,13 @@ def print_report(document: Mapping[str, Any], stream: TextIO) -> None:
         console.print(
             f"[yellow]drift[/] since the present model was trained, by population stability index: {', '.join(shifted)}"
         )
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for column in ("", "version", "threshold", "known faults found", "other incidents", "a week", "injected"):
-        # A version is copied into other commands, so it must be whole; headings may break into lines instead.
-        table.add_column(column, justify="left" if column in ("", "version") else "right", no_wrap=column == "version")
+    table = compact_table()
+    table.add_column("")
     for role in ("champion", "challenger"):
-        one = document[role]
-        injected = one["injected_average_precision"]
-        table.add_row(
-            role, one["version"], f"{one['threshold']:.3g}", f"{one['found']} of {one['known_faults']}",
-            str(one["other_incidents"]), f"{one['other_incidents_per_week']:.2g}",
-            "-" if injected is None else f"{injected:.3f}",
-        )  # fmt: skip
+        # A version is copied into other commands, so it must be whole.
+        table.add_column(f"{role}", justify="right", no_wrap=True)
+    for name, tell in _ROWS.items():
+        table.add_row(name, tell(document["champion"]), tell(document["challenger"]))
     console.print(table)
     verdict = "[green]better[/]" if document["promote"] else "[yellow]not better[/]"
     console.print(f"the challenger is {verdict}: {'; '.join(document['reasons'])}")

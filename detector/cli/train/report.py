@@ -91,7 +91,7 @@ def print_report(document: Mapping[str, Any], stream: TextIO, page: Path | None 
         f"[bold]{spec['architecture']}[/] on {len(spec['channels'])} channels, windows of {spec['window']} {period}, "
         f"{history['parameters']:,} parameters"
     )
-    trained = f"trained {len(epochs)} epochs" if epochs else "fitted"
+    trained = f"trained {len(epochs)} {'epoch' if len(epochs) == 1 else 'epochs'}" if epochs else "fitted"
     console.print(
         f"{trained} in {history['seconds']:.0f} s on {history['training_windows']:,} windows, "
         f"{history['held_out_windows']:,} held out; {history['message']}"

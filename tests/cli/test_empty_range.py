@@ -1,0 +1,56 @@
+"""A range without records, and records that are laid out in another way: what the topic holds is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from detector.cli.common.series_data import from_topic
+from detector.cli.replay.outputs import Destinations
+from detector.cli.replay.running import run_replay
+from detector.errors import ConfigError
+from tests.cli.conftest import Made
+from tests.cli.test_replay_asked import asked
+from tests.worker.support import Cluster, cluster
+
+pytestmark = pytest.mark.kafka
+__all__ = ["cluster"]
+BEGUN_MS = 946_684_800_000  # 2000-01-01
+LATE_NS = 1_800_000_000 * 10**9
+
+
+def refused(cluster: Cluster, since_ns: int | None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        from_topic(cluster.input, None, cluster.bootstrap, None, since_ns, None)
+    return str(caught.value)
+
+
+def test_a_training_without_records(cluster: Cluster) -> None:
+    assert refused(cluster, None) == f"topic {cluster.input} is empty; publish to it first"
+    cluster.send("pump-1", [(BEGUN_MS + step, b"{}") for step in (0, 60_000)])
+    cluster.send("pump-2", [(BEGUN_MS + 300_000, b"{}")], partition=1)
+    assert refused(cluster, LATE_NS) == (
+        f"no record is in that range: topic {cluster.input} holds records with timestamps from 2000-01-01T00:00:00Z to "
+        "2000-01-01T00:05:00Z; look at --since"
+    )
+
+
+def test_a_training_on_numbers_that_lie_deeper(cluster: Cluster) -> None:
+    value = json.dumps({"asset": {"id": "pump-1"}, "data": {"flow": 1.5, "oil.temp": 40}}).encode()
+    cluster.send("pump-1", [(BEGUN_MS, value)])
+    assert refused(cluster, None).endswith("There are numbers below data: set record.channels_under to it")
+
+
+@pytest.mark.keras
+def test_a_replay_without_records(cluster: Cluster, made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.send("pump-1", [(BEGUN_MS, b"{}")])
+    wanted = asked(
+        topic=cluster.input, model=str(made.path), bootstrap_server=cluster.bootstrap, since="2027-01-01", what_if=True
+    )
+    document = run_replay(wanted, Destinations(**{field.name: None for field in fields(Destinations)}), None)
+    assert document["first_time"] is None
+    assert capsys.readouterr().err == (
+        f"note: topic {cluster.input} holds records with timestamps from 2000-01-01T00:00:00Z to 2000-01-01T00:00:00Z\n"
+    )
