@@ -218,6 +218,10 @@ class Instruments:
         if watermarks:
             metrics.records.event_time.labels(stream).set(max(watermarks) * _NS)
 
+    def rests(self, stream: str) -> None:
+        """No partition of a stream is here, nor on its way: how far it had drifted is for others to tell."""
+        self._metrics.scores.remove_drift(stream)
+
     def _observe_listed(self, stream: str, pipelines: Sequence[PartitionPipeline]) -> None:
         present: Counter[str] = Counter()
         for pipeline in pipelines:

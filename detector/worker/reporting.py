@@ -81,6 +81,8 @@ class Reporter:
         for stream in self._streams:
             pipelines = [partition.pipeline for partition in live.values() if partition.context.name == stream]
             self._instruments.observe(stream, pipelines)
+            if not pipelines and not restoring:
+                self._instruments.rests(stream)
             self._instruments.spread(stream, self._placement.several(stream))
 
     def _lag(self, live: Mapping[InputPartition, LivePartition]) -> None:

@@ -220,6 +220,24 @@ def test_another_model_has_not_drifted_from_its_training_yet(registry: Collector
     assert registry.get_sample_value("reconstream_score_threshold", {"stream": "pumps"}) == 1.0
 
 
+def test_a_worker_that_lost_its_partitions_says_nothing_of_drift_any_more(registry: CollectorRegistry) -> None:
+    """Nothing would ever move the gauge again, and an alert on it would never end."""
+    clock, metrics = Clock(), Metrics(registry)
+    instruments = Instruments(metrics, 100.0, monotonic=clock)
+    health = Health(clock, 60.0, ("assignment",))
+    reporter = Reporter(["pumps"], instruments, health, Placement(), lambda _: {}, clock)
+    context = make_context(make_settings(Nowhere("localhost:1", "none")), "cluster")
+    where = InputPartition("t", 0)
+    checkpoint = CheckpointWriter(CheckpointPolicy("e", 1, 1), "pumps", where, 0, lambda: 0)
+    live = {where: LivePartition(context, PartitionPipeline(context, 0), 0, 0, 0, None, checkpoint, 2)}
+    metrics.scores.input_drift.labels("pumps").set(3.0)
+    # A rebalance, or another model, takes partitions for a moment only.
+    for held, restoring, told in ((live, 0, 3.0), ({}, 1, 3.0), (live, 0, 3.0), ({}, 0, None)):
+        clock.seconds += 5
+        reporter.report(held, restoring, was_assigned=True)
+        assert registry.get_sample_value("reconstream_input_drift_psi", {"stream": "pumps"}) == told
+
+
 def test_the_reporter_tells_for_how_long_records_have_waited(registry: CollectorRegistry) -> None:
     clock, ends = Clock(), {InputPartition("t", 0): 10, InputPartition("t", 1): 10}
     health = Health(clock, 60.0, ("assignment",))
