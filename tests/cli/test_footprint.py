@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from detector.cli.run.footprint import memory_limit, tell_footprint
+from detector.cli.run.footprint import limit_files, memory_limit, tell_footprint
 from detector.records.values import WideSample
 from detector.series.footprint import series_bytes
 from detector.series.store import SeriesStore
@@ -56,3 +56,33 @@ def test_a_control_group_leaves_less_than_the_machine_has(tmp_path: Path):
         (tmp_path / "limit").write_text(text)
         assert memory_limit((tmp_path / "none", tmp_path / "limit")) == expected
     assert whole > 1 << 28
+
+
+@pytest.mark.parametrize(
+    ("groups", "limited", "expected_mib"),
+    [
+        ("0::/system.slice/reconstream.service\n", "system.slice/reconstream.service/memory.max", 64),
+        # The limit of a slice holds for all services in it.
+        ("0::/system.slice/reconstream.service\n", "system.slice/memory.max", 64),
+        ("5:cpu,cpuacct:/a\n4:cpuset,memory:/jobs/one\n0::/\n", "memory/jobs/one/memory.limit_in_bytes", 64),
+        ("5:cpu,cpuacct:/a\n", "memory/memory.limit_in_bytes", 64),
+        # What a container sees, though its control group has another name on the machine.
+        ("0::/docker/5f3a\n", "memory.max", 64),
+        ("0::/a:b\n", "a:b/memory.max", 64),
+        ("0::/other\n", "system.slice/memory.max", None),
+        ("nonsense\n\n", "system.slice/memory.max", None),
+    ],
+)
+def test_the_control_group_of_a_service_is_found(
+    tmp_path: Path, groups: str, limited: str, expected_mib: int | None
+) -> None:
+    (tmp_path / "groups").write_text(groups)
+    root = tmp_path / "root"
+    (root / limited).parent.mkdir(parents=True)
+    (root / limited).write_text(f"{64 << 20}\n")
+    found = memory_limit(limit_files(tmp_path / "groups", root))
+    assert found == (memory_limit(()) if expected_mib is None else expected_mib << 20)
+
+
+def test_without_control_groups_the_machine_decides(tmp_path: Path) -> None:
+    assert memory_limit(limit_files(tmp_path / "none", tmp_path)) == memory_limit(())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 import structlog
 
@@ -13,17 +14,43 @@ from detector.series.footprint import series_bytes
 
 _log = structlog.get_logger(__name__)
 _MIB = 1 << 20
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def memory_limit(files: tuple[Path, ...] = _LIMITS) -> int:
+def limit_files(groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[Path]:
+    """Files that may say how much memory this process may use, those that are not there among them.
+
+    A container sees its own control group at the root. A service of systemd is in one further down, which
+    ``/proc/self/cgroup`` names (cgroups(7)); a limit on any of those above it holds as well.
+
+    Args:
+        groups: Names the control groups of the process, of version 2 and of version 1.
+        root: Where they are mounted.
+    """
+    yield from (root / "memory.max", root / "memory" / "memory.limit_in_bytes")
+    try:
+        lines = groups.read_text().splitlines()
+    except (OSError, ValueError):
+        return
+    for line in lines:
+        controllers, _, path = line.partition(":")[2].partition(":")
+        if not controllers:
+            folder, name = root, "memory.max"
+        elif "memory" in controllers.split(","):
+            folder, name = root / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        place = PurePosixPath(path)
+        yield from (folder / str(each).lstrip("/") / name for each in (place, *place.parents))
+
+
+def memory_limit(files: Iterable[Path] | None = None) -> int:
     """Bytes that this process may use: those of the machine, or fewer where its control group says so.
 
     Args:
-        files: Of the control group, in version 2 and in version 1.
+        files: That may say so; `limit_files` without them.
     """
     limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for file in files:
+    for file in limit_files() if files is None else files:
         with contextlib.suppress(OSError, ValueError):  # there is none, or it says "max"
             limit = min(limit, int(file.read_text()))
     return limit
