@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from detector.pages.packing import Packed
+
 Tone: TypeAlias = Literal["critical", "warning", "info", "good", "plain"]
 Height: TypeAlias = Literal["s", "m", "l", "xl"]
 
@@ -126,12 +128,12 @@ class Picture:
     """A picture.
 
     Attributes:
-        item: What ``detector.pictures.as_item`` made of it.
+        item: What ``detector.pictures.as_item`` made of it, packed or not.
         caption: What it shows, for those who cannot see it too.
         height: About how much room it takes before it is drawn.
     """
 
-    item: Mapping[str, Any]
+    item: Mapping[str, Any] | Packed
     caption: str = ""
     height: Height = "m"
     block: str = field(default="picture", init=False)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from detector.pages import assets
 from detector.pages.blocks import Block, Finder, Fold, Pair, Picture, Report
+from detector.pages.packing import pack
 
 
 def render_report(report: Report) -> str:
@@ -51,18 +50,10 @@ def render_report(report: Report) -> str:
             favicon=Markup(assets.favicon()),  # noqa: S704
             favicon_address=assets.favicon_address(),
             item_name=lambda picture: f"item-{numbers[id(picture)]}",
-            items=[(f"item-{number}", in_script(picture.item)) for number, picture in enumerate(pictures)],
+            items=[(f"item-{number}", pack(picture.item).text) for number, picture in enumerate(pictures)],
             has_folds=any(isinstance(block, Fold) for block in _all_blocks(report)),
         )
     )
-
-
-def in_script(data: Mapping[str, Any]) -> Markup:
-    """Data as JSON that may stand within a script element: no text in it can end the element, or begin another."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 - what HTML could take for its own is gone
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.pictures.excerpt import excerpt_picture
-from detector.pictures.incident import incident_picture
+from detector.pictures.incident import incident_item, incident_picture
 from detector.pictures.item import as_item
 from detector.pictures.thresholds import score_histogram, what_if_curve
 from detector.pictures.timeline import alerts_per_day, compared, timeline
@@ -15,6 +15,7 @@ __all__ = [
     "compared",
     "excerpt_picture",
     "gradient_norms",
+    "incident_item",
     "incident_picture",
     "layer_norms",
     "losses",

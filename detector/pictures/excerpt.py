@@ -6,9 +6,10 @@ import numpy as np
 from bokeh.models import LayoutDOM
 from bokeh.plotting import figure
 
-from detector.pictures.channel import draw_channel
+from detector.pictures.channel import channel_lines, draw_channel
 from detector.pictures.frame import MS_NS, panel, shared_crosshair, span_of, stacked, upright
-from detector.pictures.score import draw_score, score_scale
+from detector.pictures.score import draw_score, score_lines
+from detector.pictures.stencil import Places
 from detector.pictures.words import number
 from detector.stretches.stretch import Stretch
 
@@ -31,12 +32,13 @@ def excerpt_picture(stretch: Stretch) -> LayoutDOM:
         share = stretch.contributions[peak, index] / stretch.score[peak] if known and stretch.score[peak] > 0 else 0.0
         title = f"{stretch.channels[index]}   {share:.0%} of the highest score"
         found = panel(title, _CHANNEL, x_range=x_range, time=True, last=False)
-        draw_channel(found, stretch, index, {}, expected=True, named=not panels, offsets=False)
+        lines = channel_lines(stretch, index, {}, expected=True)
+        draw_channel(found, Places(lines), expected=True, named=not panels, offsets=False)
         panels.append(found)
-    scale = score_scale(stretch)
-    title = f"Score{', logarithmic' if scale == 'log' else ''}   at most {number(float(stretch.score[peak]))}"
-    score = panel(title, _SCORE, x_range=x_range, y_scale=scale, time=True)
-    draw_score(score, stretch, scale, offsets=False)
+    scored = score_lines(stretch)
+    title = f"Score{', logarithmic' if scored.scale == 'log' else ''}   at most {number(float(stretch.score[peak]))}"
+    score = panel(title, _SCORE, x_range=x_range, y_scale=scored.scale, time=True)
+    draw_score(score, Places(scored), offsets=False)
     panels.append(score)
     if known:
         for found in panels:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ from bokeh.models import (
     InlineStyleSheet,
     Legend,
     LegendItem,
+    NoOverlap,
     PanTool,
     PlainText,
     Range1d,
@@ -47,6 +49,8 @@ Int64 = npt.NDArray[np.int64]
 Scale = Literal["linear", "log"]
 
 MS_NS = 1_000_000
+AXIS_HEIGHT = 24
+"""Of an axis at the foot of a panel, in pixels."""
 _SMALL = "11px"
 _LEGEND_ROW = 22
 _FEW_DECADES = 2.2
@@ -101,7 +105,7 @@ def panel(
     ]  # fmt: skip
     ranges = {name: value for name, value in (("x_range", x_range), ("y_range", y_range)) if value is not None}
     found = figure(
-        height=height + (24 if last else 0),
+        height=height + (AXIS_HEIGHT if last else 0),
         sizing_mode="stretch_width",
         x_axis_type="datetime" if time else x_scale,
         y_axis_type=y_scale if y_range is None else "auto",
@@ -130,6 +134,7 @@ def panel(
     found.xaxis.visible = last
     if time:
         found.xaxis.ticker.desired_num_ticks = 5  # as many as there is room for on a phone
+        found.xaxis.major_label_policy = NoOverlap(min_distance=6)
         found.xaxis.formatter = DatetimeTickFormatter(
             milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M",
             hours="%H:%M", days="%d %b", months="%b %Y", years="%Y",
@@ -192,27 +197,25 @@ def hover(
     )  # fmt: skip
 
 
-def mark(panel_: figure, role: str, left_ns: int | None, right_ns: int | None, alpha: float = 0.25) -> None:
-    """Shade a span of time behind what is drawn; None: without end."""
-    panel_.add_layout(
-        BoxAnnotation(
-            left=None if left_ns is None else left_ns / MS_NS,
-            right=None if right_ns is None else right_ns / MS_NS,
-            fill_alpha=alpha, line_color=None, level="underlay", tags=[f"role:{role}"],
-        )
-    )  # fmt: skip
+def mark(panel_: figure, role: str, alpha: float) -> BoxAnnotation:
+    """Shade a span of time behind what is drawn; ``left`` and ``right`` are the caller's to set."""
+    box = BoxAnnotation(fill_alpha=alpha, line_color=None, level="underlay", tags=[f"role:{role}"])
+    panel_.add_layout(box)
+    return box
 
 
-def upright(panel_: figure, role: str, place: float, dash: str = "solid", width: float = 1.2) -> None:
+def upright(panel_: figure, role: str, place: float, dash: str = "solid", width: float = 1.2) -> Span:
     """An upright line at a value of the axis at the foot."""
-    panel_.add_layout(Span(location=place, dimension="height", line_dash=dash, line_width=width, tags=[f"role:{role}"]))
+    line = Span(location=place, dimension="height", line_dash=dash, line_width=width, tags=[f"role:{role}"])
+    panel_.add_layout(line)
+    return line
 
 
-def level(panel_: figure, role: str, height: float) -> None:
+def level(panel_: figure, role: str, height: float) -> Span:
     """A line across at a value of the axis on the left."""
-    panel_.add_layout(
-        Span(location=height, dimension="width", line_dash="dashed", line_width=1.2, tags=[f"role:{role}"])
-    )
+    line = Span(location=height, dimension="width", line_dash="dashed", line_width=1.2, tags=[f"role:{role}"])
+    panel_.add_layout(line)
+    return line
 
 
 def legend(panel_: figure, items: Sequence[tuple[str, Sequence[Renderer]]], columns: int = 3) -> None:
@@ -229,21 +232,47 @@ def legend(panel_: figure, items: Sequence[tuple[str, Sequence[Renderer]]], colu
     )  # fmt: skip
 
 
-def log_ticks(axis: Any, low: float, high: float) -> None:
-    """Put ticks on a logarithmic axis where people look for them: at 1, 2 and 5 of each decade, or at 1 of many."""
+@dataclass(frozen=True, slots=True)
+class LogAxis:
+    """A logarithmic axis on the left.
+
+    Attributes:
+        low: Its lower end, above 0.
+        high: Its upper end.
+        ticks: Where people look for them: at 1, 2 and 5 of each decade, or at 1 of many.
+    """
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+
+
+def log_axis(*columns: Float64, room: float = 1.25) -> LogAxis:
+    """Fit an axis to columns, whose values are above 0 or NaN."""
+    values = np.concatenate([column[np.isfinite(column) & (column > 0)] for column in columns])
+    low, high = (float(values.min()) / room, float(values.max()) * room) if values.size else (0.1 / room, room)
+    return LogAxis(low, high, log_ticks(low, high))
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Ticks from somewhat below the one to somewhat above the other."""
     decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
     many = math.log10(high / low) > _FEW_DECADES
-    ticks = [float(f"{first}e{decade}") for decade in decades for first in ((1,) if many else (1, 2, 5))]
-    axis.ticker = FixedTicker(ticks=ticks)
+    return [float(f"{first}e{decade}") for decade in decades for first in ((1,) if many else (1, 2, 5))]
+
+
+def put_ticks(axis: Any, ticks: Sequence[float]) -> FixedTicker:
+    """Put ticks on an axis, at these values and nowhere else."""
+    axis.ticker = FixedTicker(ticks=list(ticks))
     axis.formatter = BasicTickFormatter(precision="auto", power_limit_high=6, power_limit_low=-4)
+    return axis.ticker
 
 
 def log_range(panel_: figure, *columns: Float64, room: float = 1.25) -> None:
     """Fit a logarithmic axis on the left to columns, whose values are above 0 or NaN."""
-    values = np.concatenate([column[np.isfinite(column) & (column > 0)] for column in columns])
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.1, 1.0)
-    panel_.y_range = Range1d(low / room, high * room)
-    log_ticks(panel_.yaxis[0], low / room, high * room)
+    fitted = log_axis(*columns, room=room)
+    panel_.y_range = Range1d(fitted.low, fitted.high)
+    put_ticks(panel_.yaxis[0], fitted.ticks)
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
@@ -253,7 +282,7 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     """
     kept, found, taken = _MOST_NAME // 2, {}, set(names)
     for name in names:
-        short = name if len(name) <= _MOST_NAME else f"{name[:kept]}…{name[1 - kept :]}"
+        short = shortened(name, _MOST_NAME)
         count = 1
         while short != name and short in taken:
             count += 1
@@ -263,14 +292,24 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def hold(panel_: figure, *columns: Float64) -> None:
-    """Give the axis on the left a range if there is nothing finite that it could follow: Bokeh complains of that."""
-    if not any(np.isfinite(column).any() for column in columns):
-        panel_.y_range = Range1d(0.0, 1.0)
+def shortened(name: str, most: int) -> str:
+    """The name, with an ellipsis in its middle where it is longer: both ends of long names tell them apart."""
+    kept = most // 2
+    return name if len(name) <= most else f"{name[:kept]}…{name[1 - kept :]}"
+
+
+def hold(panel_: figure) -> None:
+    """Give the axis on the left a range where there is nothing that it could follow: Bokeh complains of that."""
+    panel_.y_range = Range1d(0.0, 1.0)
 
 
 def span_of(start_ns: int, end_ns: int, margin: float = 0.01) -> Range1d:
     """A range of times with a little room on both sides; the reader can go no further out than that."""
-    room = max((end_ns - start_ns) * margin, 1e9)
-    start, end = (start_ns - room) / MS_NS, (end_ns + room) / MS_NS
+    start, end = with_room(start_ns, end_ns, margin)
     return Range1d(start, end, bounds=(start, end))
+
+
+def with_room(start_ns: int, end_ns: int, margin: float = 0.01) -> tuple[float, float]:
+    """Milliseconds since the epoch: a span of times with a little room on both sides."""
+    room = max((end_ns - start_ns) * margin, 1e9)
+    return (start_ns - room) / MS_NS, (end_ns + room) / MS_NS

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from bokeh.models import GridPlot, LayoutDOM, Range1d
+from bokeh.models import LayoutDOM, Range1d
 from bokeh.plotting import figure
 
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
-from detector.pictures.channel import draw_channel
-from detector.pictures.frame import (
-    MS_NS,
-    level,
-    mark,
-    panel,
-    shared_crosshair,
-    span_of,
-    stacked,
-    upright,
-)
-from detector.pictures.score import draw_score, origin, score_scale
+from detector.pictures.channel import channel_lines
+from detector.pictures.frame import MS_NS, panel, shortened, with_room
+from detector.pictures.item import as_item
+from detector.pictures.origin import cells
+from detector.pictures.panels import Mark, PanelData, PictureData, draw_panels
+from detector.pictures.score import score_lines
+from detector.pictures.stencil import Places, Stencils
 from detector.pictures.words import duration, number
 from detector.stretches.stretch import Course, Stretch
 
+_LONGEST_NAME = 40  # beside it there must be room for numbers
 MOST_PANELS = 5
 """Channels that get a panel of their own; all are in the picture of what each of them adds."""
 LEAST_SHARE = 0.01
 """A channel that adds less to the score has no panel of its own unless it is asked for."""
-_CHANNEL, _SCORE = 118, 118
+_STENCILS = Stencils(draw_panels)
 
 
 def incident_picture(
@@ -53,86 +50,93 @@ def incident_picture(
     """
     if not len(stretch.times_ns):
         return _nothing()
-    earlier = earlier or {}
-    draw = {"reconstruction": _reconstruction, "silence": _silence, "frozen": _frozen}[event.kind]
-    return draw(event, stretch, earlier, channels)
+    return draw_panels(Places(_data(event, stretch, earlier or {}, channels)))
 
 
-def _reconstruction(event: Event, stretch: Stretch, earlier: Mapping[str, Course], wanted: Sequence[str]) -> GridPlot:
+def incident_item(event: Event, stretch: Stretch, earlier: Mapping[str, Course] | None = None) -> dict[str, Any]:
+    """The same picture as an item that a page draws, by way of an earlier picture of its shape where there is one."""
+    if not len(stretch.times_ns):
+        return as_item(_nothing())
+    data = _data(event, stretch, earlier or {}, ())
+    return _STENCILS.item(data, data.shape)
+
+
+def _data(event: Event, stretch: Stretch, earlier: Mapping[str, Course], wanted: Sequence[str]) -> PictureData:
+    tell = {"reconstruction": _reconstruction, "silence": _silence, "frozen": _frozen}[event.kind]
+    return tell(event, stretch, earlier, wanted)
+
+
+def _reconstruction(
+    event: Event, stretch: Stretch, earlier: Mapping[str, Course], wanted: Sequence[str]
+) -> PictureData:
     order = by_blame(event, stretch)
     shown = _chosen(stretch, wanted) or _worth_a_panel(event, stretch, order)
     blamed = {detail.channel: detail for detail in event.channels}
-    panels: list[figure] = []
-    x_range = span_of(int(stretch.times_ns[0]), int(stretch.times_ns[-1]))
+    marks = _marks(event, stretch)
+    panels: list[PanelData] = []
     for index in shown:
         name = stretch.channels[index]
         detail = blamed.get(name)
-        title = name
+        title = shortened(name, _LONGEST_NAME)
         if detail is not None:
             title += f"   {detail.share:.0%}   seen {number(detail.seen)}, expected {number(detail.expected)}"
-        found = panel(title, _CHANNEL, x_range=x_range, time=True, last=False)
-        draw_channel(found, stretch, index, earlier, expected=True, named=not panels)
-        panels.append(found)
-    scale = score_scale(stretch)
-    logarithmic = ", logarithmic" if scale == "log" else ""
-    overview = len(stretch.channels) > 1 and bool(np.isfinite(stretch.score).any())
+        panels.append(PanelData(title, channel_lines(stretch, index, earlier, expected=True), marks))
+    score = score_lines(stretch)
+    logarithmic = ", logarithmic" if score.scale == "log" else ""
     title = f"Score{logarithmic}   at most {number(event.peak_score_over_threshold, 3)} times the threshold"
-    score = panel(title, _SCORE, x_range=x_range, y_scale=scale, time=True, last=not overview)
-    draw_score(score, stretch, scale)
-    panels.append(score)
-    for found in panels:
-        _mark_incident(found, event, stretch)
-    if overview:
-        panels.append(origin(stretch, order, x_range, last=True))
-        upright(panels[-1], "peak", parse_time(event.peak_at) / MS_NS, "dotted")
-    shared_crosshair(panels)
-    return stacked(panels)
+    panels.append(PanelData(title, score, marks))
+    if len(stretch.channels) > 1 and bool(np.isfinite(stretch.score).any()):
+        found = cells(stretch, order)
+        panels.append(PanelData(found.title, found, (_peak(event),)))
+    return PictureData(tuple(panels), with_room(int(stretch.times_ns[0]), int(stretch.times_ns[-1])), expected=True)
 
 
-def _frozen(event: Event, stretch: Stretch, earlier: Mapping[str, Course], wanted: Sequence[str]) -> GridPlot:
+def _frozen(event: Event, stretch: Stretch, earlier: Mapping[str, Course], wanted: Sequence[str]) -> PictureData:
     kept = {detail.channel: detail for detail in event.channels}
     shown = _chosen(stretch, wanted) or _chosen(stretch, list(kept))[:MOST_PANELS]
-    panels: list[figure] = []
-    x_range = span_of(int(stretch.times_ns[0]), int(stretch.times_ns[-1]))
+    if not shown:
+        return _silence(event, stretch, earlier, wanted)
+    panels: list[PanelData] = []
     for index in shown:
         name = stretch.channels[index]
         detail = kept.get(name)
-        title = name
+        title, marks = shortened(name, _LONGEST_NAME), _marks(event, stretch)
         if detail is not None:
             title += f"   keeps {number(detail.seen, 7)} for {detail.contribution:,.0f} samples"
             if detail is event.channels[0]:
                 title += f", {number(event.threshold)} are usual at most"
-        found = panel(title, _CHANNEL, x_range=x_range, time=True, last=index == shown[-1])
-        draw_channel(found, stretch, index, earlier, expected=False, named=not panels)
         if detail is not None and detail.seen is not None:
-            level(found, "peak", detail.seen)
-        _mark_incident(found, event, stretch)
-        panels.append(found)
-    if not panels:
-        return _silence(event, stretch, earlier, wanted)
-    shared_crosshair(panels)
-    return stacked(panels)
+            marks = (Mark("value", "peak", detail.seen, dash="dashed"), *marks)
+        panels.append(PanelData(title, channel_lines(stretch, index, earlier, expected=False), marks))
+    return PictureData(tuple(panels), with_room(int(stretch.times_ns[0]), int(stretch.times_ns[-1])), expected=False)
 
 
-def _silence(event: Event, stretch: Stretch, earlier: Mapping[str, Course], wanted: Sequence[str]) -> GridPlot:
+def _silence(event: Event, stretch: Stretch, earlier: Mapping[str, Course], wanted: Sequence[str]) -> PictureData:
     """Of the channels those that moved most before the pause, since silence blames none."""
-    order = _by_movement(stretch)
-    shown = _chosen(stretch, wanted) or order[:3]
+    shown = _chosen(stretch, wanted) or _by_movement(stretch)[:3]
     began, ended = parse_time(event.started_at), _end(event, stretch)
-    first, last = int(stretch.times_ns[0]), max(int(stretch.times_ns[-1]), ended)
-    x_range = span_of(first, last)
-    panels: list[figure] = []
+    marks = (
+        Mark("span", "incident", began / MS_NS, ended / MS_NS, alpha=0.35),
+        Mark("moment", "threshold", (began + event.threshold * 1e9) / MS_NS, dash="dashed"),
+    )
+    panels: list[PanelData] = []
     for index in shown:
-        title = stretch.channels[index]
+        title = shortened(stretch.channels[index], _LONGEST_NAME)
         if not panels:
             title += f"   silent for {duration(event.peak_score)}, {duration(event.threshold)} are usual at most"
-        found = panel(title, _CHANNEL, x_range=x_range, time=True, last=index == shown[-1])
-        draw_channel(found, stretch, index, earlier, expected=False, named=not panels)
-        mark(found, "incident", began, ended, 0.35)
-        upright(found, "threshold", (began + event.threshold * 1e9) / MS_NS, "dashed")
-        panels.append(found)
-    shared_crosshair(panels)
-    return stacked(panels)
+        panels.append(PanelData(title, channel_lines(stretch, index, earlier, expected=False), marks))
+    last = max(int(stretch.times_ns[-1]), ended)
+    return PictureData(tuple(panels), with_room(int(stretch.times_ns[0]), last), expected=False)
+
+
+def _marks(event: Event, stretch: Stretch) -> tuple[Mark, ...]:
+    """How long it lasted, and where it was gravest."""
+    span = Mark("span", "incident", parse_time(event.started_at) / MS_NS, _end(event, stretch) / MS_NS, alpha=0.22)
+    return (span, _peak(event)) if event.kind == "reconstruction" else (span,)
+
+
+def _peak(event: Event) -> Mark:
+    return Mark("moment", "peak", parse_time(event.peak_at) / MS_NS, dash="dotted")
 
 
 def by_blame(event: Event, stretch: Stretch) -> list[int]:
@@ -167,12 +171,6 @@ def _end(event: Event, stretch: Stretch) -> int:
     if event.ended_at is not None:
         return parse_time(event.ended_at)
     return max(int(stretch.times_ns[-1]), parse_time(event.updated_at))
-
-
-def _mark_incident(found: figure, event: Event, stretch: Stretch) -> None:
-    mark(found, "incident", parse_time(event.started_at), _end(event, stretch), 0.22)
-    if event.kind == "reconstruction":
-        upright(found, "peak", parse_time(event.peak_at) / MS_NS, "dotted")
 
 
 def _nothing() -> figure:

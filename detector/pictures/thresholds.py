@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.plotting import figure
 
-from detector.pictures.frame import hover, log_range, log_ticks, panel, upright
+from detector.pictures.frame import hover, log_range, log_ticks, panel, put_ticks, upright
 from detector.pictures.words import number
 
 Float64 = npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ def score_histogram(scores: Float64, threshold: float, *, title: str = "Scores")
         for role, rows in (("bar", edges[:-1][shown] < threshold), ("residual", edges[:-1][shown] >= threshold))
     )  # fmt: skip
     found.x_range = Range1d(edges[0], edges[-1])
-    log_ticks(found.xaxis[0], edges[0], edges[-1])
+    put_ticks(found.xaxis[0], log_ticks(edges[0], edges[-1]))
     log_range(found, np.array([0.5, max(2.0, float(counts.max(initial=0)))]), room=1.0)
     found.y_range.end *= 1.5
     upright(found, "threshold", threshold, "dashed")
@@ -90,7 +90,7 @@ def what_if_curve(document: Mapping[str, Any]) -> figure:
     found.line("threshold", "drawn", source=source, line_width=1.8, tags=["role:first"])
     dots = found.scatter("threshold", "drawn", source=source, size=7, line_color=None, tags=["role:first"])
     log_range(found, source.data["drawn"])
-    log_ticks(found.xaxis[0], float(thresholds.min()), float(thresholds.max()))
+    put_ticks(found.xaxis[0], log_ticks(float(thresholds.min()), float(thresholds.max())))
     upright(found, "threshold", present["threshold"], "dashed")
     found.xaxis.axis_label, found.yaxis.axis_label = "threshold", unit
     formats = {f"@{name}": "printf" for name in ("threshold", "rate", "incidents", "ratio", "series")}

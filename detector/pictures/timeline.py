@@ -44,18 +44,25 @@ def timeline(
         since_ns: Event time at the left.
         until_ns: Event time at the right; open incidents last up to it.
         most_rows: Series with a row of their own; what befell others is in one row together, at the foot.
-        known: How many there are in all, where these are only the latest.
+        known: How many there are in all, where these are not all.
     """
-    latest = known is not None and known > len(incidents) > 0
-    name = f"The latest of {known:,}" if latest else ""
-    return _draw(incidents, _rows(incidents, most_rows), since_ns, until_ns, name)
+    return _draw(incidents, _rows(incidents, most_rows), since_ns, until_ns, known=known)
 
 
-def _draw(incidents: Sequence[IncidentSummary], rows: _Rows, since_ns: int, until_ns: int, name: str = "") -> figure:
+def _draw(
+    incidents: Sequence[IncidentSummary],
+    rows: _Rows,
+    since_ns: int,
+    until_ns: int,
+    name: str = "",
+    known: int | None = None,
+) -> figure:
     height = max(_LEAST, (_ROW if len(rows.names) <= _WIDE_ENOUGH else _NARROW_ROW) * len(rows.names) + 24)
-    some = "1 incident" if len(incidents) == 1 else f"{len(incidents):,} incidents"
     of = len({(one.stream, one.series) for one in incidents})
+    some = "1 incident" if len(incidents) == 1 else f"{len(incidents):,} incidents"
     said = f"{some} of {of:,} series" if incidents else "No incident in this time"
+    if known is not None and known > len(incidents) > 0:
+        said = f"{len(incidents):,} of {known:,} incidents, {of:,} series"
     found = panel(
         f"{name}   {said}" if name else said,
         height,

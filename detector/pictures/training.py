@@ -36,8 +36,8 @@ def losses(epochs: Sequence[Mapping[str, Any]], best_epoch: int) -> figure:
     found = panel(f"Loss{', logarithmic' if wide else ''}{kept}", _HEIGHT, y_scale="log" if wide else "linear")
     if wide:
         log_range(found, values)
-    else:
-        hold(found, values)
+    elif not np.isfinite(values).any():
+        hold(found)
     source = ColumnDataSource(data, name="losses")
     trained = found.line("epoch", "loss", source=source, line_width=1.6, tags=["role:fifth"])
     held_out = found.line("epoch", "val_loss", source=source, line_width=2, tags=["role:first"])

@@ -25,7 +25,8 @@ from detector.pages.blocks import (
     Tile,
     Tiles,
 )
-from detector.pages.render import in_script, render_report
+from detector.pages.packing import pack, unpack
+from detector.pages.render import render_report
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\"'"
 
@@ -84,7 +85,7 @@ def test_whatever_a_name_says_it_is_text():
     executable = [text for attributes, text in page.scripts if "type" not in attributes]
     assert executable == [assets.bokeh_script(), assets.theme_script(), assets.report_script()]
     ((_, data),) = [(attributes, text) for attributes, text in page.scripts if "type" in attributes]
-    assert json.loads(data) == {"name": HOSTILE}
+    assert unpack(data) == {"name": HOSTILE}
 
 
 def test_the_policy_allows_the_scripts_that_are_in_the_page_and_nothing_else():
@@ -109,14 +110,20 @@ def test_a_page_without_a_picture_is_small():
 
 
 def test_an_item_is_data_whatever_text_is_in_it():
-    text = in_script({"name": "</script><!--<script>&", "number": 1.5})
-    assert not re.search("[<>&]", text)
-    assert json.loads(text) == {"name": "</script><!--<script>&", "number": 1.5}
+    packed = pack({"name": "</script><!--<script>&", "number": 1.5})
+    assert not re.search("[<>&]", packed.text)
+    assert unpack(packed.text) == {"name": "</script><!--<script>&", "number": 1.5}
+    assert pack(packed) is packed
+
+
+def test_what_pictures_have_in_common_takes_little_room():
+    item = {"models": [{"name": f"model {number}", "attributes": {"line_width": 1.5}} for number in range(1000)]}
+    assert len(pack(item)) < len(json.dumps(item)) / 5
 
 
 def test_a_number_that_json_does_not_have_is_refused_rather_than_written():
     with pytest.raises(ValueError, match="not JSON compliant"):
-        in_script({"number": float("nan")})
+        pack({"number": float("nan")})
 
 
 def test_two_places_of_one_name_are_refused():
@@ -129,7 +136,7 @@ def test_each_picture_finds_its_own_data():
     first, second = Picture({"number": 1}), Picture({"number": 2})
     page = Reader(render_report(report(first, Fold("fold", "Fold", [Pair([second])]))))
     order = [attributes["data-item"] for attributes in page.named("div") if "data-item" in attributes]
-    data = {kind["id"]: json.loads(text) for kind, text in page.scripts if "type" in kind}
+    data = {kind["id"]: unpack(text) for kind, text in page.scripts if "type" in kind}
     assert [data[name]["number"] for name in order] == [1, 2]
 
 

@@ -38,7 +38,7 @@ def test_the_title_says_when_there_are_more_than_these():
     incidents = [incident(1), incident(2)]
     assert timeline(incidents, START_NS, START_NS + DAY_NS, known=2).title.text.text == "2 incidents of 2 series"
     latest = timeline(incidents, START_NS, START_NS + DAY_NS, known=1234)
-    assert latest.title.text.text == "The latest of 1,234   2 incidents of 2 series"
+    assert latest.title.text.text == "2 of 1,234 incidents, 2 series"
 
 
 def test_the_gravest_series_is_at_the_top():

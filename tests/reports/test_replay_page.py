@@ -118,7 +118,7 @@ def test_it_tells_of_every_incident(monkeypatch):
     severities = Counter(one.severity for one in found.incidents)
     assert f"{severities['critical']:,} critical" in text
     # A picture each, and the timeline, alerts a day and other thresholds.
-    assert text.count('<script type="application/json"') == len(found.incidents) + 3
+    assert text.count('<script type="application/gzip"') == len(found.incidents) + 3
     assert text.index(max(found.incidents, key=incident.rank).incident_id) < text.index(
         min(found.incidents, key=incident.rank).incident_id
     )
@@ -130,14 +130,14 @@ def test_pictures_and_lines_are_bounded_and_the_rest_is_said(records, monkeypatc
     found = findings(records)
     text = rendered(found)
     assert text.count('class="entry"') == 12
-    assert text.count('<script type="application/json"') == 2 + 3
+    assert text.count('<script type="application/gzip"') == 2 + 3
     assert text.count("<strong>No picture here</strong>") == 10
     assert f"{len(found.incidents) - 12:,} more are not listed" in text
     gravest = sorted(found.incidents, key=incident.rank, reverse=True)[:12]
     assert all(f'id="incident-{one.incident_id}"' in text for one in gravest)
     monkeypatch.setattr(page, "MOST_PICTURE_BYTES", 100_000)
     monkeypatch.setattr(page, "MOST_PICTURES", 200)
-    assert 1 <= rendered(found).count('<script type="application/json"') - 3 < 6
+    assert 1 <= rendered(found).count('<script type="application/gzip"') - 3 < 6
 
 
 def test_no_incident_and_no_record(records):

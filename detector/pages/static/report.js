@@ -2,12 +2,22 @@
 (() => {
   "use strict";
 
-  const item = (drawing) => JSON.parse(document.getElementById(drawing.dataset.item).textContent);
+  // What pictures are drawn from is packed: see detector/pages/packing.py.
+  async function item(drawing) {
+    const packed = window.atob(document.getElementById(drawing.dataset.item).textContent);
+    const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+    const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(unpacked).text());
+  }
 
-  function draw(drawing) {
-    if (drawing.dataset.state !== undefined) return Promise.resolve();
+  async function draw(drawing) {
+    if (drawing.dataset.state !== undefined) return;
     drawing.dataset.state = "waiting";
-    return window.reconstream.mount(drawing, item(drawing));
+    if (!("DecompressionStream" in window)) {
+      drawing.textContent = "This browser is too old to draw the picture; a browser of 2023 or later can.";
+      return;
+    }
+    await window.reconstream.mount(drawing, await item(drawing));
   }
 
   const near = new IntersectionObserver(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from detector.alerting.events import Event
 from detector.alerting.policy import SEVERITIES
 from detector.alerting.summaries import IncidentSummary
 from detector.pages.blocks import Block, Cell, Code, Entry, Facts, Fold, Note, Pair, Picture, Table, Value
-from detector.pictures import as_item, incident_picture
+from detector.pages.packing import pack
+from detector.pictures import incident_item
 from detector.pictures.words import duration, number
 from detector.stretches.stretch import Stretch
 
@@ -34,9 +33,9 @@ class Room:
         """A picture of an incident; None where there is no room left."""
         if self._pictures <= 0 or self._bytes <= 0:
             return None
-        item: Mapping[str, Any] = as_item(incident_picture(event, stretch))
+        item = pack(incident_item(event, stretch))
         self._pictures -= 1
-        self._bytes -= len(json.dumps(item, separators=(",", ":")))
+        self._bytes -= len(item)
         return Picture(item, caption, height="xl" if event.kind == "reconstruction" else "l")
 
 
