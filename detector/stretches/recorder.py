@@ -158,8 +158,16 @@ class Recorder:
             return
         # Under another model with other channels the series begins anew, as far as pictures go.
         parts = [samples for found, samples in pieces if found.channels == origin.channels]
-        samples = np.concatenate(parts) if parts else np.empty(0, sample_type(len(origin.channels)))
+        if not parts:
+            samples = np.empty(0, sample_type(len(origin.channels)))
+        else:
+            samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
         clips = self._under_way.get(key, [])
+        if not clips and not events:
+            # As it is with nearly every series nearly always.
+            self._rings.extend(key, samples)
+            return
+        samples = samples.copy()  # what is kept of it must not hold on to those of all series
         for clip in clips:
             if self._kept[clip.event.incident_id].origin.channels == origin.channels:
                 clip.add(samples)

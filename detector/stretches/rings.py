@@ -75,7 +75,11 @@ class _Ring:
     def extend(self, samples: Samples) -> None:
         length = len(self.rows)
         samples = samples[-length:]
-        self.rows[np.arange(self._count, self._count + len(samples)) % length] = samples
+        begin = self._count % length
+        first = samples[: length - begin]
+        self.rows[begin : begin + len(first)] = first
+        if len(first) < len(samples):
+            self.rows[: len(samples) - len(first)] = samples[len(first) :]
         self._count += len(samples)
 
     def last(self) -> Samples:

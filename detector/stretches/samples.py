@@ -40,11 +40,12 @@ def samples_of(batch: WindowBatch, scores: Scores, threshold: float) -> Samples:
 
 
 def by_series(series: Sequence[str], samples: Samples) -> dict[str, Samples]:
-    """The samples of each series, in order."""
-    places: dict[str, list[int]] = {}
-    for index, name in enumerate(series):
-        places.setdefault(name, []).append(index)
-    return {name: samples[index] for name, index in places.items()}
+    """The samples of each series, in order; views of one array that is made for this."""
+    codes: dict[str, int] = {}
+    of = np.fromiter((codes.setdefault(name, len(codes)) for name in series), np.intp, len(series))
+    sorted_ = samples[np.argsort(of, kind="stable")]
+    ends = np.cumsum(np.bincount(of, minlength=len(codes))).tolist()
+    return {name: sorted_[begin:end] for name, begin, end in zip(codes, [0, *ends], ends, strict=False)}
 
 
 def as_stretch(
