@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from detector.inspection.picture import ROLES
 from detector.inspection.view import Layer, View
 from detector.pages import assets
 
 _STYLE = """
-.inspection figure { margin: 0; padding: .5rem; background: #fff; border-radius: var(--radius); overflow-x: auto; }
-.inspection svg { width: 100%; min-width: 52rem; height: auto; }
+.inspection > header { display: flex; align-items: start; gap: 1rem; }
+.inspection figure {
+  margin: 0; padding: .5rem; background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius);
+  overflow-x: auto;
+}
+.inspection svg { width: 100%; min-width: 52rem; height: auto; fill: var(--ink); }
 .inspection .card.table { margin: 0; padding: 1rem 1.1rem; }
 .inspection table { width: auto; }
 .inspection td { overflow-wrap: anywhere; }
@@ -27,8 +33,7 @@ def page(view: View, picture: bytes) -> str:
         view: What to show.
         picture: SVG.
     """
-    svg = picture.decode()
-    svg = svg[svg.index("<svg") :]
+    svg = _in_colours_of_the_page(picture.decode())
     # "</" could end the script element from within a name.
     data = json.dumps(view.to_dict(), separators=(",", ":")).replace("</", "<\\/")
     title, script = escape(view.title), assets.theme_script()
@@ -39,8 +44,9 @@ def page(view: View, picture: bytes) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{assets.style()}{_STYLE}</style><script>{script}</script></head><body>\n"
-        f'<main class="inspection"><h1>{title}</h1>\n{remark if view.remark else ""}'
-        f'<section class="card table">{_facts(view)}</section>\n<figure>{svg}</figure>\n'
+        f'<main class="inspection"><header><h1>{title}</h1>'
+        f'<button type="button" class="theme-toggle">Light or dark</button></header>\n{remark if view.remark else ""}'
+        f'<section class="card">{_facts(view)}</section>\n<figure>{svg}</figure>\n'
         f'<section class="card table"><header><h2>Channels, by what they contribute</h2></header>\n{_channels(view)}'
         "</section>\n"
         '<section class="card table"><header><h2>Gates, averaged over the samples and units</h2></header>\n'
@@ -49,16 +55,30 @@ def page(view: View, picture: bytes) -> str:
     )
 
 
+def _in_colours_of_the_page(picture: str) -> str:
+    """The picture, light or dark as the page is; its text, which has no colour of its own, is as the style says."""
+    svg = picture[picture.index("<svg") :]
+
+    def colour(found: re.Match[str]) -> str:
+        role = ROLES.get(found[0].lower())
+        return found[0] if role is None else f"var(--{role}, {found[0]})"
+
+    def style(found: re.Match[str]) -> str:
+        return re.sub(r"#[0-9a-fA-F]{6}\b", colour, found[0])
+
+    return re.sub(r'style="[^"]*"', style, svg)
+
+
 def _facts(view: View) -> str:
     rows: list[tuple[str, Any]] = [
         ("stream", view.facts["stream"]),
         ("score", f"{view.score[-1]:.6g}, threshold {view.threshold:.6g}"),
-        *((name, f"{value}") for name, value in view.facts["model"].items() if value is not None),
+        *((name.replace("_", " "), f"{value}") for name, value in view.facts["model"].items() if value is not None),
     ]
     if view.facts.get("event"):
         rows += [(name.replace("_", " "), value) for name, value in view.facts["event"].items()]
-    cells = "".join(f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in rows)
-    return f"<table>{cells}</table>"
+    cells = "".join(f"<div><dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd></div>" for name, value in rows)
+    return f'<dl class="facts">{cells}</dl>'
 
 
 def _channels(view: View) -> str:

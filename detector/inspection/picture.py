@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -17,10 +18,22 @@ from detector.alerting.timestamps import format_time
 from detector.inspection.view import Layer, View
 
 Float64 = npt.NDArray[np.float64]
+Panel: TypeAlias = tuple[str, Float64, str | Colormap, float, float]
+"""Name, values, colours and their range."""
 
 MOST_CHANNELS = 6
 """Channels drawn as lines; all are in the picture of contributions."""
 _SEEN, _REBUILT, _EXPECTED, _ALERT = "#1f2937", "#d97706", "#0f766e", "#b91c1c"
+ROLES: Mapping[str, str] = {
+    "#ffffff": "surface", "#000000": "fig-frame", _SEEN: "fig-seen", _REBUILT: "fig-second", _EXPECTED: "fig-expected",
+    _ALERT: "fig-threshold",
+}  # fmt: skip
+"""Which colour of a page each colour of the picture is, by the name of its CSS variable."""
+# Little is transparent rather than white, so that the ground may be dark.
+_CONTRIBUTION = LinearSegmentedColormap.from_list("contribution", [(0.87, 0.28, 0.22, 0.0), (0.87, 0.28, 0.22, 1.0)])
+_SWING = LinearSegmentedColormap.from_list(
+    "swing", [(0.2, 0.47, 0.8, 1.0), (0.2, 0.47, 0.8, 0.0), (0.87, 0.28, 0.22, 0.0), (0.87, 0.28, 0.22, 1.0)]
+)
 _NAMES = {
     "input": "input gate", "forget": "forget gate", "output": "output gate", "update": "update gate",
     "reset": "reset gate", "hidden": "hidden state", "cell": "cell state",
@@ -99,7 +112,7 @@ def _draw_lines(part: Any, view: View, shown: Sequence[int]) -> None:
         )
     last = axes[-1]
     ranked = view.order()
-    image = _heatmap(last, view.contributions[:, ranked].T, "magma_r", 0.0, None)
+    image = _heatmap(last, view.contributions[:, ranked].T, _CONTRIBUTION, 0.0, None)
     last.set_title("contribution of each channel", fontsize=8, loc="left", pad=2)
     if len(ranked) <= 40:
         last.set_yticks(range(len(ranked)), [_short(view.channels[number]) for number in ranked], fontsize=6)
@@ -109,7 +122,9 @@ def _draw_lines(part: Any, view: View, shown: Sequence[int]) -> None:
     _finish(axes, view)
 
 
-def _draw_layer(part: Any, view: View, layer: Layer, panels: Sequence[tuple[str, Float64, str, float, float]]) -> None:
+def _draw_layer(
+    part: Any, view: View, layer: Layer, panels: Sequence[tuple[str, Float64, str | Colormap, float, float]]
+) -> None:
     """A layer's heatmaps, its units in the order of when they are most active."""
     axes = part.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     order = _unit_order(layer)
@@ -126,15 +141,17 @@ def _draw_layer(part: Any, view: View, layer: Layer, panels: Sequence[tuple[str,
     _finish(axes, view)
 
 
-def _panels(layer: Layer) -> list[tuple[str, Float64, str, float, float]]:
+def _panels(layer: Layer) -> list[Panel]:
     """Name, values, colours and their range, from top to bottom."""
-    found = [(_NAMES[name], values, "viridis", 0.0, 1.0) for name, values in layer.gates.items() if name in _NAMES]
+    found: list[Panel] = [
+        (_NAMES[name], values, "viridis", 0.0, 1.0) for name, values in layer.gates.items() if name in _NAMES
+    ]
     for name in ("cell", "hidden"):
         if name in layer.states:
             values = layer.states[name]
             # A few cells may count far beyond the others, which would all look alike beside them.
             reach = 1.0 if name == "hidden" else max(float(np.nanquantile(np.abs(values), 0.98)), 1e-6)
-            found.append((_NAMES[name], values, "RdBu_r", -reach, reach))
+            found.append((_NAMES[name], values, _SWING, -reach, reach))
     return found
 
 
@@ -147,7 +164,7 @@ def _unit_order(layer: Layer) -> list[int]:
     return order
 
 
-def _heatmap(axis: Axes, values: Float64, colours: str, low: float, high: float | None) -> Any:
+def _heatmap(axis: Axes, values: Float64, colours: str | Colormap, low: float, high: float | None) -> Any:
     return axis.imshow(
         np.ma.masked_invalid(values), aspect="auto", interpolation="nearest", cmap=colours, vmin=low, vmax=high,
     )  # fmt: skip

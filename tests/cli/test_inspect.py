@@ -204,6 +204,15 @@ def test_the_page_opens_without_a_complaint(detector, made, data, tmp_path, open
     assert detector("inspect", data, "--model", made.path, "--out", path).code == 0
     with open_page(path, width=width, height=900, scheme=scheme) as page:
         assert page.locator("h1").inner_text().startswith("web at 1970-01-01T")
-        assert page.locator("svg").first.is_visible()
+        picture = page.locator("svg").first
+        assert picture.is_visible()
+        # The picture is on the ground of the page, and what is written in it stands out.
+        ground, ink = (
+            ("rgb(255, 255, 255)", "rgb(23, 27, 33)")
+            if scheme == "light"
+            else ("rgb(22, 27, 34)", "rgb(233, 236, 241)")
+        )
+        assert picture.locator("#patch_1 path").evaluate("one => getComputedStyle(one).fill") == ground
+        assert picture.locator("#text_1").first.evaluate("one => getComputedStyle(one).fill") == ink
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         screenshot(page, f"inspect-{scheme}", full_page=True)
