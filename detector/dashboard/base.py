@@ -64,7 +64,8 @@ class Handler(RequestHandler):
             ConfigError: it asks for what there is not.
         """
         arguments = {name: self.get_query_arguments(name) for name in self.request.query_arguments}
-        arguments.pop("after", None)
+        for name in ("after", "reach"):  # which narrow nothing down
+            arguments.pop(name, None)
         return Query.parse(arguments, self.parts.clock())
 
     def incident(self, name: str) -> Incident:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import structlog
@@ -33,6 +33,7 @@ class Drawing:
     Attributes:
         state: ``failed``: there is none, for the reason that ``message`` gives.
         document: JSON of what is drawn so far; None: nothing yet.
+        step: How many documents there were so far, each in place of the one before.
         message: For people: what is being done, or what went wrong.
         ahead: Pictures that are drawn before it.
     """
@@ -41,6 +42,7 @@ class Drawing:
     document: bytes | None = None
     message: str = ""
     ahead: int = 0
+    step: int = 0
 
 
 class _Job:
@@ -129,16 +131,16 @@ class Studio:
 
     def _drawn(self, job: _Job) -> Drawing:
         def tell(message: str) -> None:
-            job.drawing = Drawing("working", job.drawing.document, message)
+            job.drawing = replace(job.drawing, message=message)
 
         try:
             for document in self._draw(job.event, tell):
-                job.drawing = Drawing("working", json.dumps(document).encode(), job.drawing.message)
+                job.drawing = replace(job.drawing, document=json.dumps(document).encode(), step=job.drawing.step + 1)
                 if self._closed:
                     break
         except (DetectorError, TransientKafkaError, OSError) as error:
-            return Drawing("failed", job.drawing.document, str(error) or type(error).__name__)
+            return replace(job.drawing, state="failed", message=str(error) or type(error).__name__)
         except Exception as error:
             _LOG.exception("picture failed", event_id=job.event.event_id)
-            return Drawing("failed", job.drawing.document, f"unexpected: {type(error).__name__}; see the log")
-        return Drawing("done", job.drawing.document)
+            return replace(job.drawing, state="failed", message=f"unexpected: {type(error).__name__}; see the log")
+        return replace(job.drawing, state="done", message="")

@@ -76,14 +76,21 @@ class PictureHandler(Handler):
     """What happened, in pictures."""
 
     def get(self, name: str) -> None:
-        """How far the picture is, and what is drawn of it so far; ask again while it is not done."""
+        """How far the picture is, and what is drawn of it so far; ask again while it is not done.
+
+        What is drawn is left out where the query's ``seen`` names the step that it is of, since it may be long.
+        """
         event = self.incident(name).latest.event
         drawing = self.parts.studio.ask(event)
-        head = {"state": drawing.state, "message": drawing.message, "ahead": drawing.ahead, "event_id": event.event_id}
+        head = {
+            "state": drawing.state, "message": drawing.message, "ahead": drawing.ahead, "event_id": event.event_id,
+            "step": drawing.step,
+        }  # fmt: skip
+        known = self.get_query_argument("seen", "") == f"{event.event_id}.{drawing.step}"
         begin = json.dumps(head).encode()
         self.set_header("Content-Type", "application/json; charset=utf-8")
-        # What is drawn is JSON already, and may be long.
-        self.finish(begin[:-1] + b', "picture": ' + (drawing.document or b"null") + b"}\n")
+        document = b"null" if known or drawing.document is None else drawing.document
+        self.finish(begin[:-1] + b', "picture": ' + document + b"}\n")
 
 
 class TimelineHandler(Handler):
@@ -93,7 +100,7 @@ class TimelineHandler(Handler):
         """Of those that are asked for, whatever the page of the list."""
         query, parts = self.query(), self.parts
         wanted = query.select(parts.board.view().incidents)
-        shown = span(wanted, query.since_ns, query.until_ns)
+        shown = span(wanted, query.since_ns, query.until_ns, self.get_query_argument("reach", "") or "week")
         picture = None
         if shown is not None:
             async with parts.drawing_timeline:

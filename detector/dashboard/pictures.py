@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from detector.alerting.events import Event
 from detector.dashboard.board import Incident
 from detector.dashboard.drawing import Tell
-from detector.pictures import as_item, incident_picture, timeline
+from detector.pictures import as_item, incident_item, timeline
 from detector.stretches.stretch import Course, Stretch
 
 EARLIER_SECONDS = {"last day": 86_400.0, "last week": 7 * 86_400.0}
@@ -22,8 +22,11 @@ _TIMELINE_ROWS = 8
 class Reader(Protocol):
     """Recomputes stretches; belongs to the thread that made it."""
 
+    def glimpse(self, event: Event) -> Stretch | None:
+        """What was seen around the incident of an event, at once; None where nothing is known of it."""
+
     def stretch(self, event: Event) -> Stretch:
-        """What happened around the incident of an event."""
+        """What happened around the incident, with what was expected and the scores; it may take seconds."""
 
     def earlier(self, event: Event, shift_seconds: float, span_ns: tuple[int, int] | None = None) -> Course:
         """The same series some time before; empty where the topic holds nothing of then."""
@@ -33,7 +36,7 @@ class Reader(Protocol):
 
 
 class Artist:
-    """Draws incidents: first what happened, then the same with the series a day and a week before.
+    """Draws incidents: at once what was seen, with the series a day and a week before; then what was expected as well.
 
     Args:
         open_reader: Connects to the cluster; each thread that draws has a reader of its own.
@@ -62,17 +65,16 @@ class Artist:
     def _drawn(self, event: Event, tell: Tell) -> Iterator[dict[str, Any]]:
         tell("Reading the records of this incident again")
         reader = self._reader()
-        stretch = reader.stretch(event)
-        yield _document(event, stretch, {})
-        span_ns = int(stretch.times_ns[0]), int(stretch.times_ns[-1])
+        glimpse = reader.glimpse(event)
         earlier: dict[str, Course] = {}
-        for name, seconds in EARLIER_SECONDS.items():
-            tell(f"Reading the {name} of the series")
-            course = reader.earlier(event, seconds, span_ns)
-            if len(course.times_ns):
-                earlier[name] = course
-        if earlier:
-            yield _document(event, stretch, earlier)
+        if glimpse is not None:
+            earlier = _earlier(reader, event, _span_ns(glimpse))
+            yield _document(event, glimpse, earlier)
+        tell("Asking the model again what it expected")
+        stretch = reader.stretch(event)
+        if glimpse is None or _span_ns(stretch) != _span_ns(glimpse):
+            earlier = _earlier(reader, event, _span_ns(stretch))
+        yield _document(event, stretch, earlier)
 
     def _reader(self) -> Reader:
         found: Reader | None = getattr(self._of_thread, "reader", None)
@@ -94,9 +96,19 @@ def timeline_picture(incidents: Sequence[Incident], since_ns: int, until_ns: int
     return dict(as_item(timeline(summaries, since_ns, until_ns, most_rows=_TIMELINE_ROWS, known=known)))
 
 
+def _span_ns(stretch: Stretch) -> tuple[int, int]:
+    return int(stretch.times_ns[0]), int(stretch.times_ns[-1])
+
+
+def _earlier(reader: Reader, event: Event, span_ns: tuple[int, int]) -> dict[str, Course]:
+    """The series at the same time of other days, where there was one."""
+    found = {name: reader.earlier(event, seconds, span_ns) for name, seconds in EARLIER_SECONDS.items()}
+    return {name: course for name, course in found.items() if len(course.times_ns)}
+
+
 def _document(event: Event, stretch: Stretch, earlier: dict[str, Course]) -> dict[str, Any]:
     return {
-        "item": as_item(incident_picture(event, stretch, earlier)),
+        "item": incident_item(event, stretch, earlier),
         "begun": stretch.begun,
         "agreement": stretch.agreement,
         "model": stretch.model,

@@ -67,10 +67,10 @@ def test_a_picture_comes_in_steps_and_is_kept(studio: Studio, hand: Hand) -> Non
     one = event("aa")
     assert studio.ask(one).state == "waiting"
     hand.begun.acquire()
-    assert studio.ask(one) == Drawing("working", b'{"part": 1}', "reading")
+    assert studio.ask(one) == Drawing("working", b'{"part": 1}', "reading", step=1)
     hand.go.release()
     done = until(lambda: studio.ask(one), "done")
-    assert json.loads(done.document or b"") == {"part": 2}
+    assert (json.loads(done.document or b""), done.step) == ({"part": 2}, 2)
     assert studio.ask(one) == done
     assert hand.drawn == ["aa"]
 

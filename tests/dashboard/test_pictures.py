@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,14 @@ def times() -> Any:
 class FakeReader:
     def __init__(self, days: int = 0, error: Exception | None = None) -> None:
         self.days, self.error, self.closed = days, error, False
+        self.known = True
         self.asked: list[Any] = []
+
+    def glimpse(self, one: Event) -> Stretch | None:
+        if not self.known:
+            return None
+        whole = self.stretch(one)
+        return replace(whole, expected=whole.expected * np.nan, score=whole.score * np.nan, model="none yet")
 
     def stretch(self, one: Event) -> Stretch:
         if self.error is not None:
@@ -55,22 +63,41 @@ def drawn(artist: Artist, told: list[str] | None = None) -> list[dict[str, Any]]
     return list(artist(ONE, (told if told is not None else []).append))
 
 
-def test_what_happened_comes_first_and_then_the_day_and_the_week_before() -> None:
+def test_what_was_seen_comes_at_once_and_then_what_was_expected() -> None:
     reader, told = FakeReader(days=7), []
     first, second = drawn(Artist(lambda: reader), told)
-    assert (first["earlier"], second["earlier"]) == ([], ["last day", "last week"])
-    assert "last week" not in json.dumps(first["item"])
-    assert "last week" in json.dumps(second["item"])
+    assert (first["model"], second["model"]) == ("none yet", "servers-1")
+    assert first["earlier"] == second["earlier"] == ["last day", "last week"]
+    assert "last week" in json.dumps(first["item"])
     assert second["agreement"] == "the score at the peak is that of the event, to the last bit"
     span = int(times()[0]), int(times()[-1])
+    # Of the same time, so nothing is read twice.
     assert reader.asked == [(86_400.0, span), (604_800.0, span)]
-    assert told[0] == "Reading the records of this incident again"
+    assert told == ["Reading the records of this incident again", "Asking the model again what it expected"]
     assert not reader.closed
 
 
-def test_where_the_topic_does_not_reach_back_nothing_is_drawn_twice() -> None:
-    assert [one["earlier"] for one in drawn(Artist(lambda: FakeReader()))] == [[]]
-    assert [one["earlier"] for one in drawn(Artist(lambda: FakeReader(days=1)))] == [[], ["last day"]]
+def test_other_days_are_read_again_where_the_whole_is_of_another_time() -> None:
+    reader = FakeReader(days=1)
+    glimpse = reader.glimpse(ONE)
+    assert glimpse is not None
+    short = replace(glimpse, times_ns=glimpse.times_ns + 10**9)
+    reader.glimpse = lambda _: short  # type: ignore[method-assign]
+    drawn(Artist(lambda: reader))
+    spans = [(int(of[0]), int(of[-1])) for of in (short.times_ns, times())]
+    assert [span for _, span in reader.asked] == [spans[0], spans[0], spans[1], spans[1]]
+
+
+def test_where_nothing_can_be_seen_at_once_there_is_one_picture() -> None:
+    reader = FakeReader(days=1)
+    reader.known = False
+    (only,) = drawn(Artist(lambda: reader))
+    assert (only["model"], only["earlier"]) == ("servers-1", ["last day"])
+
+
+def test_where_the_topic_does_not_reach_back_no_other_day_is_drawn() -> None:
+    assert [one["earlier"] for one in drawn(Artist(lambda: FakeReader()))] == [[], []]
+    assert [one["earlier"] for one in drawn(Artist(lambda: FakeReader(days=1)))] == [["last day"]] * 2
 
 
 def test_connections_are_kept_until_something_goes_wrong() -> None:

@@ -157,6 +157,28 @@ def test_one_incident_in_full(board: Board) -> None:
     assert same["starts_after_seconds"] == -7200.0
 
 
+@pytest.mark.parametrize(
+    ("reach", "names", "hours"),
+    [("day", "dba", 25), ("week", "cdba", 30), ("month", "cdba", 30), ("all", "0cdba", 9600)],
+)
+def test_a_timeline_goes_back_as_far_as_is_asked_for(reach: str, names: str, hours: int) -> None:
+    board = Board(5000)
+    old = event("0a", started_ns=ago(24 * 400), step="closed")
+    board.take_events(map(record, [old, *FAULTS]))
+    shown = span(board.view().incidents, None, None, reach)
+    assert shown is not None
+    found, since_ns, _ = shown
+    assert "".join(one.summary.incident_id[0] for one in found) == names
+    assert since_ns >= ago(hours)
+    # A time that is asked for says how far.
+    assert span(board.view().incidents, ago(24 * 500), None, reach) == span(board.view().incidents, ago(24 * 500), None)
+
+
+def test_a_reach_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="reach: there is no 'year'; choose of day, week, month, all"):
+        span([], None, None, "year")
+
+
 def test_a_timeline_shows_the_last_week_of_what_is_known_or_the_time_that_is_asked_for() -> None:
     board = Board(5000)
     old = event("0a", started_ns=ago(24 * 400), step="closed")

@@ -73,8 +73,14 @@ def test_a_list_one_incident_and_its_picture(site: Site) -> None:
         if drawn["state"] == "done":
             break
     assert drawn == {
-        "state": "done", "message": "", "ahead": 0, "event_id": ONE.event_id, "picture": {"item": {"doc": "web-1"}},
+        "state": "done", "message": "", "ahead": 0, "event_id": ONE.event_id, "step": 1,
+        "picture": {"item": {"doc": "web-1"}},
     }  # fmt: skip
+    # Who has that step already is not sent it again.
+    again = site.ask(f"/api/incidents/{ONE.incident_id}/picture?seen={ONE.event_id}.1")[2]
+    assert again == {**drawn, "picture": None}
+    other = site.ask(f"/api/incidents/{ONE.incident_id}/picture?seen={ONE.event_id}.0")[2]
+    assert other == drawn
     site.timeline = lambda found, since, until, known: {"doc": len(found), "span": [since, until]}
     assert site.ask("/api/timeline")[2]["picture"]["doc"] == 2
     assert site.ask("/api/timeline?series=nothing")[2] == {"picture": None}
@@ -84,6 +90,7 @@ def test_a_list_one_incident_and_its_picture(site: Site) -> None:
     ("path", "status", "message"),
     [
         ("/api/incidents?severity=grave", 400, "severity: there is no 'grave'; choose of critical, warning, info"),
+        ("/api/timeline?reach=year", 400, "reach: there is no 'year'; choose of day, week, month, all"),
         ("/api/timeline?since=soon", 400, "since: 'soon' is neither a time"),
         ("/api/updates?sort=up", 400, "sort: there is no 'up'"),
         ("/api/incidents/ff", 404, "there is no incident ff on the board; it may be older than the board looks back"),

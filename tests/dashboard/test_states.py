@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from detector.alerting.events import Event
 from detector.dashboard.drawing import Tell
 from detector.dashboard.following import Link
+from detector.dashboard.pictures import timeline_picture
 from detector.errors import KafkaUnavailableError, StateMismatchError
 from detector.pictures import as_item, timeline
 from tests.dashboard.conftest import event
@@ -358,3 +359,52 @@ def test_news_while_a_picture_is_on_its_way_asks_for_another(site: Site, open_pa
         site.board.take_events([record(event("aa", step="updated", sequence=1, started_ns=NOW_NS - HOUR), 1)])
         expect(page.locator("html")).to_have_attribute("data-abandoned", "yes")
         expect(page.locator(".pictures .progress")).to_contain_text("retention has deleted the records")
+
+
+def test_how_far_the_timeline_goes_back_is_a_click_and_in_the_address(
+    site: Site, open_page: Any, screenshot: Any
+) -> None:
+    site.timeline = timeline_picture
+    weeks = [record(event(f"a{n}", started_ns=NOW_NS - n * 20 * 24 * HOUR, step="closed"), n) for n in range(1, 4)]
+    site.board.take_events(weeks)
+
+    def titled(page: Any, words: str) -> None:
+        page.wait_for_function(
+            "words => Object.values(window.Bokeh.index).some((view) => view.model.title?.text?.text === words)",
+            arg=words,
+        )
+
+    with open_page(site.url) as page:
+        titled(page, "1 of 3 incidents, 1 series")
+        page.locator("#timeline .reach").get_by_label("Month").check()
+        titled(page, "2 of 3 incidents, 1 series")
+        page.locator("#timeline .reach").get_by_label("All").check()
+        titled(page, "3 incidents of 1 series")
+        expect(page).to_have_url(re.compile(r"\?reach=all$"))
+        screenshot(page, "dashboard-timeline-all")
+        page.locator("select[name=range]").select_option("24h")
+        expect(page.locator("#timeline .reach")).to_be_hidden()
+        expect(page).to_have_url(re.compile(r"\?since=24h&reach=all$"))
+        page.reload()
+        page.get_by_role("button", name="Clear filters").click()
+        titled(page, "3 incidents of 1 series")
+        expect(page.locator("#timeline .reach").get_by_label("All")).to_be_checked()
+
+
+def test_what_was_seen_stays_where_what_was_expected_cannot_be_told(site: Site, open_page: Any) -> None:
+    one = event("aa", started_ns=NOW_NS - HOUR)
+    site.board.take_events([record(one)])
+    item = timeline_picture(site.board.view().incidents, NOW_NS - HOUR, NOW_NS, 1)
+
+    def draw(_: Event, tell: Tell) -> Iterator[dict[str, Any]]:
+        tell("reading")
+        yield {"item": item, "model": "", "begun": "", "agreement": "", "earlier": []}
+        raise StateMismatchError("the bundle is damaged")
+
+    site.draw = draw
+    with open_page(site.url) as page:
+        page.locator("#list .row").click()
+        expect(page.locator(".pictures .progress")).to_contain_text(
+            "What was expected cannot be told: the bundle is damaged"
+        )
+        expect(page.locator(".pictures .drawing")).to_have_attribute("data-state", "drawn")

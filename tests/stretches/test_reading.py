@@ -77,6 +77,18 @@ def test_it_is_what_the_worker_saw(watched: Watched):
         started = rows(np.array([parse_time(event.started_at)]))[0]
         assert rows(found.times_ns)[0] == started - 64
 
+        # What is known before the model is asked: the same samples, and of the scores what the event says.
+        glimpse = reader.glimpse(event)
+        assert glimpse is not None
+        together, mine, its = np.intersect1d(found.times_ns, glimpse.times_ns, return_indices=True)
+        assert len(together) >= len(found.times_ns) - 1
+        assert np.array_equal(found.seen[mine], glimpse.seen[its], equal_nan=True)
+        assert np.array_equal(found.offsets[mine], glimpse.offsets[its])
+        (known,) = np.flatnonzero(np.isfinite(glimpse.score))
+        assert (glimpse.times_ns[known], glimpse.score[known]) == (parse_time(event.peak_at), event.peak_score)
+        for detail in event.channels:
+            assert glimpse.expected[known, glimpse.channels.index(detail.channel)] == detail.expected
+
         # The same series some time before, to be laid beside it.
         course = reader.earlier(event, 60 * PERIOD_SECONDS, (int(found.times_ns[0]), int(found.times_ns[-1])))
         assert np.array_equal(rows(course.times_ns), np.arange(started - 124, rows(found.times_ns)[-1] - 59))
@@ -165,6 +177,7 @@ def test_what_is_gone(watched: Watched):
             StateMismatchError, source=structs.replace(source, last_offset=5000)
         )
         assert "has no sample around" in refused(StateMismatchError, series="pump-9")
+        assert reader.glimpse(structs.replace(event, series="pump-9")) is None
         admin = KafkaAdminClient(bootstrap_servers=watched.cluster.bootstrap)
         try:
             admin.delete_records({TopicPartition(watched.cluster.input, 0): source.opened_offset + 10})

@@ -51,6 +51,14 @@ class StretchReader:
         """
         return self._reading(event).stretch(event)
 
+    def glimpse(self, event: Event) -> Stretch | None:
+        """What was seen around the incident, without asking a model; None where the topic holds nothing of then.
+
+        Raises:
+            DetectorError: it cannot be told; the message says why, for people.
+        """
+        return self._reading(event).glimpse(event)
+
     def earlier(self, event: Event, shift_seconds: float, span_ns: tuple[int, int] | None = None) -> Course:
         """The same series some time before, such as a day or a week; empty where the topic holds nothing of then.
 

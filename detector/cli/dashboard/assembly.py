@@ -23,6 +23,7 @@ from detector.dashboard.parts import Parts
 from detector.dashboard.pictures import Artist, timeline_picture
 from detector.dashboard.pulse import Pulse
 from detector.dashboard.server import serve
+from detector.dashboard.warming import Warming
 from detector.errors import MissingTopicError
 from detector.kafka.client import consumer_config
 from detector.kafka.history import History
@@ -67,7 +68,14 @@ def run_dashboard(settings: Settings, config: str, since_ns: int, started: Calla
         since_ms = since_ns // 1_000_000
         # Without any verdict there is no feedback topic, which is no trouble.
         followers.append(Follower(topics.feedback, opened, board.take_feedback, None, clock, beat, needed=False))
-        followers.append(Follower(topics.events, opened, board.take_events, since_ms, clock, beat))
+        warming = Warming(board, studio)
+
+        def heard() -> None:
+            beat()
+            warming.look(events.link.read_once)
+
+        events = Follower(topics.events, opened, board.take_events, since_ms, clock, heard)
+        followers.append(events)
         for follower in followers:
             follower.start()
         return Parts(

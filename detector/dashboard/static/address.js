@@ -18,10 +18,19 @@ export function read() {
 export function href(query, incident = "") {
   const all = new URLSearchParams(query);
   if (incident) all.set("incident", incident);
-  const theme = new URLSearchParams(location.search).get("theme"); // theme.js keeps it there
-  if (theme) all.set("theme", theme);
+  const present = new URLSearchParams(location.search);
+  for (const name of ["reach", "theme"]) if (present.get(name)) all.set(name, present.get(name));
   const text = all.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   return text ? `/?${text}` : "/";
+}
+
+// How far the timeline goes back; "" stands for what is usual. theme.js keeps the theme in the same way.
+export const reach = () => new URLSearchParams(location.search).get("reach") ?? "";
+export function writeReach(value) {
+  const address = new URL(location.href);
+  if (value) address.searchParams.set("reach", value);
+  else address.searchParams.delete("reach");
+  history.replaceState(history.state, "", address);
 }
 
 export function write(query, incident, { replace = false } = {}) {

@@ -40,8 +40,12 @@ export const list = (query, offset, limit, signal) => {
   return ask(`/api/incidents?${all}`, { signal });
 };
 export const incident = (id, signal) => ask(`/api/incidents/${encodeURIComponent(id)}`, { signal });
-export const picture = (id, signal) => ask(`/api/incidents/${encodeURIComponent(id)}/picture`, { signal });
-export const timeline = (query) => ask(`/api/timeline?${new URLSearchParams(query)}`);
+export const picture = (id, seen, signal) => ask(`/api/incidents/${encodeURIComponent(id)}/picture${seen ? `?seen=${seen}` : ""}`, { signal });
+export const timeline = (query, reach) => {
+  const all = new URLSearchParams(query);
+  if (reach) all.set("reach", reach);
+  return ask(`/api/timeline?${all}`);
+};
 export const judge = (id, verdict, author, note) =>
   ask(`/api/incidents/${encodeURIComponent(id)}/feedback`, {
     method: "POST",

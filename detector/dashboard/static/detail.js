@@ -5,7 +5,7 @@ import { find, h, mark } from "./dom.js";
 import { clock, count, duration, kindName, lasted, ratio, reasonName, verdictName } from "./format.js";
 import * as sections from "./sections.js";
 
-const ASK_AGAIN_MS = [250, 400, 700, 1000];
+const ASK_AGAIN_MS = [100, 150, 200, 300, 400, 600];
 const AUTHOR = "reconstream.author";
 
 const remembered = {
@@ -202,31 +202,36 @@ export class Detail {
     const id = this.id;
     const drawing = find(".pictures .drawing", this.element);
     const progress = find(".pictures .progress", this.element);
-    const say = (...words) => progress.replaceChildren(...words);
-    let shown = "";
+    const say = (...words) => {
+      progress.classList.toggle("working", words.length > 1 && words[0].classList?.contains("spinner"));
+      progress.replaceChildren(...words);
+    };
+    let seen = "";
+    let picture = null;
     for (let tries = 0; ; tries += 1) {
       let answer;
       try {
-        answer = await api.picture(id, signal);
+        answer = await api.picture(id, seen, signal);
       } catch (error) {
         if (error.name === "AbortError" || this.id !== id) return;
         answer = { state: "failed", message: error.message, picture: null };
       }
       if (this.id !== id) return;
-      const text = answer.picture ? JSON.stringify(answer.picture).length + answer.state : "";
-      if (answer.picture && text !== shown) {
-        shown = text;
-        await window.reconstream.mount(drawing, answer.picture.item);
+      if (answer.picture) {
+        picture = answer.picture;
+        seen = `${answer.event_id}.${answer.step}`;
+        await window.reconstream.mount(drawing, picture.item);
         if (this.id !== id) return window.reconstream.unmount(drawing);
       }
       if (answer.state === "done") {
         this.drawn = answer.event_id;
-        const { agreement, begun, model } = answer.picture;
+        const { agreement, begun, model } = picture;
         const how = `Recomputed by model ${model}, ${begun}.`;
         return say(h("span", { class: "how" }, agreement ? `${how} ${agreement[0].toUpperCase()}${agreement.slice(1)}.` : how));
       }
       if (answer.state === "failed") {
-        return say(h("span", {}, `There is no picture: ${answer.message}`),
+        const what = picture ? "What was expected cannot be told" : "There is no picture";
+        return say(h("span", {}, `${what}: ${answer.message}`),
           h("button", { type: "button", onclick: () => { say(); this.draw(signal); } }, "Try again"));
       }
       const words = answer.state === "waiting"

@@ -32,6 +32,8 @@ export class Filters {
       if (choosing && !form.from.value && !form.to.value) return;
       chosen(this.read());
     });
+    // It stands above the list, outside of the form.
+    form.sort.addEventListener("change", () => chosen(this.read()));
     form.addEventListener("reset", (event) => {
       event.preventDefault();
       form.series.value = "";

@@ -15,7 +15,7 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const coarse = window.matchMedia("(pointer: coarse)");
   const KEY = "reconstream.theme";
-  const drawn = new Map(); // element -> document of Bokeh
+  const drawn = new Map(); // element -> { document: of Bokeh, sheet: what it is drawn in }
 
   // Storage is refused to pages that are opened from a file by some browsers, and where it is switched off.
   const stored = {
@@ -102,7 +102,7 @@
 
   function recolourAll() {
     const of = palette();
-    for (const document_ of drawn.values()) recolour(document_, of);
+    for (const picture of drawn.values()) recolour(picture.document, of);
   }
 
   function listen(document_, element) {
@@ -119,8 +119,8 @@
     }
   }
 
+  // A picture that takes the place of another is drawn behind it and shown once it is there, so that nothing flickers.
   async function mount(element, item) {
-    unmount(element);
     const { Document } = window.Bokeh.require("document");
     const document_ = Document.from_json(item.doc);
     // Before anything is drawn, so that no picture flashes up in the colours of the other theme.
@@ -129,20 +129,35 @@
       // A finger that drags scrolls the page, and must not be taken by a picture in its way.
       if (coarse.matches && "active_drag" in model.properties) model.active_drag = null;
     }
-    drawn.set(element, document_);
-    element.dataset.state = "drawing";
-    const roots = document_.roots().map(() => element);
-    await window.Bokeh.embed.add_document_standalone(document_, element, roots);
+    const before = drawn.get(element);
+    const sheet = document.createElement("div");
+    sheet.className = "sheet";
+    if (before !== undefined) sheet.classList.add("behind");
+    else element.replaceChildren();
+    element.append(sheet);
+    drawn.set(element, { document: document_, sheet });
+    if (before === undefined) element.dataset.state = "drawing";
+    const roots = document_.roots().map(() => sheet);
+    await window.Bokeh.embed.add_document_standalone(document_, sheet, roots);
+    if (drawn.get(element)?.sheet !== sheet) {
+      // Another picture, or none, was asked for meanwhile.
+      document_.clear();
+      sheet.remove();
+      return document_;
+    }
     listen(document_, element);
+    for (const other of [...element.children]) if (other !== sheet) other.remove();
+    before?.document.clear();
+    sheet.classList.remove("behind");
     element.dataset.state = "drawn";
     return document_;
   }
 
   function unmount(element) {
-    const document_ = drawn.get(element);
-    if (document_ !== undefined) {
+    const picture = drawn.get(element);
+    if (picture !== undefined) {
       drawn.delete(element);
-      document_.clear();
+      picture.document.clear();
     }
     element.replaceChildren();
     delete element.dataset.state;
