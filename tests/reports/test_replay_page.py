@@ -135,7 +135,7 @@ def test_pictures_and_lines_are_bounded_and_the_rest_is_said(records, monkeypatc
     assert f"{len(found.incidents) - 12:,} more are not listed" in text
     gravest = sorted(found.incidents, key=incident.rank, reverse=True)[:12]
     assert all(f'id="incident-{one.incident_id}"' in text for one in gravest)
-    monkeypatch.setattr(page, "MOST_PICTURE_BYTES", 100_000)
+    monkeypatch.setattr(page, "MOST_PICTURE_BYTES", 30_000)
     monkeypatch.setattr(page, "MOST_PICTURES", 200)
     assert 1 <= rendered(found).count('<script type="application/gzip"') - 3 < 6
 
