@@ -17,6 +17,7 @@ import structlog
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from detector.broker import LocalBroker
+from tests.support.commands import Command, Ended, status_of
 
 CreateTopic = Callable[..., None]
 
@@ -49,6 +50,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from models.backend import load_tensorflow
 
         load_tensorflow(threads=1)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """``command(argument, ...)``: how ``detector`` ended, and what it said."""
+
+    def run(*arguments: object) -> Ended:
+        capsys.readouterr()
+        return Ended(status_of(*arguments), *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope="session")

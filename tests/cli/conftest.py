@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.plugins.made_once import MadeOnce
+from tests.support.commands import Command, Ended
 
 CREATED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 CHANNELS = ("cpu", "memory")
@@ -29,6 +32,12 @@ def training_data() -> dict[str, tuple[Any, Any]]:
     random = np.random.default_rng(3)
     times_ns = np.arange(120) * 300_000_000_000
     return {"web-1": (times_ns, np.cumsum(random.normal(size=(120, len(CHANNELS))), axis=0))}
+
+
+@pytest.fixture
+def models(command: Command) -> Callable[..., Ended]:
+    """``models(argument, ...)``: how ``detector models`` ended."""
+    return partial(command, "models")
 
 
 @pytest.fixture(scope="session")

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from detector.cli import main
 from tests.cli.conftest import CHANNELS, WINDOW
-from tests.cli.test_models import Ended
 
 pytestmark = pytest.mark.keras
 ROWS = 60
-
-
-@pytest.fixture
-def detector(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    def run(*arguments: object) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        return Ended(ended.value.code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +31,12 @@ def data(values, tmp_path_factory):
     return path
 
 
-def test_the_highest_score_is_opened_up(detector, made, data, values, tmp_path):
+def test_the_highest_score_is_opened_up(command, made, data, values, tmp_path):
     written = [tmp_path / f"window.{kind}" for kind in ("png", "html", "json")]
-    ended = detector("inspect", data, "--model", made.path, *(part for path in written for part in ("--out", path)))
+    ended = command("inspect", data, "--model", made.path, *(part for path in written for part in ("--out", path)))
     assert ended.code == 0, ended.err
     scores = tmp_path / "scores.jsonl"
-    assert detector("replay", data, "--model", made.path, "--scores", scores).code == 0
+    assert command("replay", data, "--model", made.path, "--scores", scores).code == 0
     highest = max((json.loads(line) for line in scores.read_text().splitlines()), key=lambda row: row["score"])
 
     view = json.loads(written[-1].read_text())
@@ -81,19 +67,19 @@ def test_the_highest_score_is_opened_up(detector, made, data, values, tmp_path):
 
 
 @pytest.mark.parametrize(("at", "noted"), [("1970-01-01T02:30:00Z", False), ("1970-01-01T02:32:00Z", True)])
-def test_a_time_without_a_sample_is_noted(detector, made, data, at, noted):
-    ended = detector("inspect", data, "--model", made.path, "--at", at, "--json")
+def test_a_time_without_a_sample_is_noted(command, made, data, at, noted):
+    ended = command("inspect", data, "--model", made.path, "--at", at, "--json")
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["times"][-1] == "1970-01-01T02:30:00.000Z"
     assert ("no scored sample at 1970-01-01T02:32:00.000Z; this is the last one before" in ended.err) is noted
 
 
-def test_an_event_is_found_by_the_beginning_of_its_id(detector, made, data, tmp_path):
+def test_an_event_is_found_by_the_beginning_of_its_id(command, made, data, tmp_path):
     events = tmp_path / "events.jsonl"
-    assert detector("replay", data, "--model", made.path, "--threshold", "1.5", "--events", events).code == 0
+    assert command("replay", data, "--model", made.path, "--threshold", "1.5", "--events", events).code == 0
     event = json.loads(events.read_text().splitlines()[-1])
     for wanted in (event["event_id"], event["incident_id"][:12]):
-        ended = detector("inspect", data, "--model", made.path, "--events", events, "--event", wanted, "--json")
+        ended = command("inspect", data, "--model", made.path, "--events", events, "--event", wanted, "--json")
         assert ended.code == 0, ended.err
         view = json.loads(ended.out)
         assert view["times"][-1] == event["peak_at"]
@@ -112,16 +98,16 @@ def test_an_event_is_found_by_the_beginning_of_its_id(detector, made, data, tmp_
         ("frozen", "web with a frozen channel, at 1970-01-01T03:00:00.000Z", "kept one value for 12,000 samples"),
     ],
 )
-def test_an_event_that_is_no_finding_of_the_model_says_what_it_is(detector, made, data, tmp_path, kind, title, remark):
+def test_an_event_that_is_no_finding_of_the_model_says_what_it_is(command, made, data, tmp_path, kind, title, remark):
     events, page = tmp_path / "events.jsonl", tmp_path / "view.html"
-    assert detector("replay", data, "--model", made.path, "--threshold", "1.5", "--events", events).code == 0
+    assert command("replay", data, "--model", made.path, "--threshold", "1.5", "--events", events).code == 0
     event = json.loads(events.read_text().splitlines()[-1])
     event |= {"kind": kind, "peak_score": 12_000.0, "started_at": "1970-01-01T02:30:00.000Z"}
     # Of silence the peak lies where no sample is.
     event["peak_at"] = "1970-01-02T00:00:00.000Z" if kind == "silence" else "1970-01-01T03:00:00.000Z"
     events.write_text(json.dumps(event) + "\n")
     wanted = ("--events", events, "--event", event["event_id"], "--out", page)
-    ended = detector("inspect", data, "--model", made.path, *wanted)
+    ended = command("inspect", data, "--model", made.path, *wanted)
     assert ended.code == 0, ended.err
     assert title in ended.out
     assert f"{kind}: The event tells of" in ended.out
@@ -152,19 +138,19 @@ def test_an_event_that_is_no_finding_of_the_model_says_what_it_is(detector, made
         (["--topic", "t"], "files are read without a cluster"),
     ],
 )
-def test_what_cannot_be_done_is_said_with_a_remedy(detector, made, data, tmp_path, arguments, message):
+def test_what_cannot_be_done_is_said_with_a_remedy(command, made, data, tmp_path, arguments, message):
     places = {name: tmp_path / f"{name.lower()}.jsonl" for name in ("EMPTY", "BROKEN", "NOWHERE")}
     places["EMPTY"] = tmp_path / "events.jsonl"
     places["EMPTY"].write_text("\n")
     places["BROKEN"].write_text("{}\n")
-    ended = detector("inspect", data, "--model", made.path, *(places.get(argument, argument) for argument in arguments))
+    ended = command("inspect", data, "--model", made.path, *(places.get(argument, argument) for argument in arguments))
     assert ended.code == 2
     assert message in ended.err
 
 
-def test_a_series_that_fills_no_window_has_no_samples_to_name(detector, made, data, tmp_path):
+def test_a_series_that_fills_no_window_has_no_samples_to_name(command, made, data, tmp_path):
     (tmp_path / "web.csv").write_text("".join(data.read_text().splitlines(keepends=True)[:4]))
-    ended = detector("inspect", tmp_path / "web.csv", "--model", made.path, "--at", "1970-01-01T00:05:00Z")
+    ended = command("inspect", tmp_path / "web.csv", "--model", made.path, "--at", "1970-01-01T00:05:00Z")
     assert ended.code == 2
     assert "nor at any other time; look at the name of the series, and whether it fills a window" in ended.err
 
@@ -184,14 +170,14 @@ def test_an_id_that_several_begin_with_is_refused():
 
 
 def test_without_matplotlib_pictures_say_what_to_install(
-    detector, made, data, tmp_path, monkeypatch: pytest.MonkeyPatch
+    command, made, data, tmp_path, monkeypatch: pytest.MonkeyPatch
 ):
     import sys
 
     for name in [name for name in sys.modules if name.startswith("matplotlib") or name.endswith("inspection.picture")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    ended = detector("inspect", data, "--model", made.path, "--out", tmp_path / "window.png")
+    ended = command("inspect", data, "--model", made.path, "--out", tmp_path / "window.png")
     assert ended.code == 2
     assert "pip install 'reconstream[plot]'" in ended.err
     assert not Path(tmp_path / "window.png").exists()
@@ -199,9 +185,9 @@ def test_without_matplotlib_pictures_say_what_to_install(
 
 @pytest.mark.watch
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (380, "dark")])
-def test_the_page_opens_without_a_complaint(detector, made, data, tmp_path, open_page, screenshot, width, scheme):
+def test_the_page_opens_without_a_complaint(command, made, data, tmp_path, open_page, screenshot, width, scheme):
     path = tmp_path / "view.html"
-    assert detector("inspect", data, "--model", made.path, "--out", path).code == 0
+    assert command("inspect", data, "--model", made.path, "--out", path).code == 0
     with open_page(path, width=width, height=900, scheme=scheme) as page:
         assert page.locator("h1").inner_text().startswith("web at 1970-01-01T")
         picture = page.locator("svg").first

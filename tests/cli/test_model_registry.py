@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from detector.cli import main
 from detector.cli.common.bundles import BundleSource
 from detector.errors import RegistryUnavailableError
 from detector.model_address import RegistryReference, model_place, split_model
 from detector.settings import RegistrySettings
 from models.bundle import load_bundle
 from models.registry.stores import open_store
-from tests.cli.test_models import Ended, change_last_byte
+from tests.cli.test_models import change_last_byte
+from tests.support.commands import Ended
 
 pytestmark = pytest.mark.keras
-
-
-@pytest.fixture
-def models(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    def run(*arguments: object) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["models", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return Ended(ended.value.code, out, err)
-
-    return run
 
 
 def dated(made: Path, target: Path, day: int) -> Path:
@@ -146,15 +133,13 @@ def test_a_damaged_bundle_is_not_pushed(models, made, tmp_path):
     assert not (tmp_path / "registry").exists()
 
 
-def test_training_ends_in_the_registry(capsys, tmp_path):
+def test_training_ends_in_the_registry(command, tmp_path):
     rows = "".join(f"{t},{t % 7},{t % 5}\n" for t in range(0, 6_000, 60))
     (tmp_path / "telemetry.csv").write_text("timestamp,cpu,disk\n" + rows)
     common = ["train", str(tmp_path / "telemetry.csv"), "--architecture", "pca"]
 
     def run(*arguments: object) -> Ended:
-        with pytest.raises(SystemExit) as ended:
-            main([*common, *map(str, arguments)])
-        return Ended(ended.value.code, *capsys.readouterr())
+        return command(*common, *arguments)
 
     assert "say which with --push REGISTRY/NAME" in run("--out", tmp_path / "new", "--alias", "x").err
     assert "is not the name of a model" in run("--out", tmp_path / "new", "--push", f"{tmp_path}/r/.x").err

@@ -10,41 +10,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from detector.cli import main
 from models.architectures import ARCHITECTURES
 from models.bundle import Bundle, load_bundle
 from tests.cli.conftest import CHANNELS, Made, training_data
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int | str | None
-    out: str
-    err: str
+from tests.support.commands import Ended
 
 
 @pytest.fixture
 def bundle(made: Made, tmp_path: Path) -> Path:
     """A copy that a test may damage."""
     return Path(shutil.copytree(made.path, tmp_path / "bundles" / "telemetry"))
-
-
-@pytest.fixture
-def models(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    def run(*arguments: object) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["models", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return Ended(ended.value.code, out, err)
-
-    return run
 
 
 def change_last_byte(path: Path) -> None:
@@ -81,9 +60,9 @@ class TestWithoutBundles:
         assert (ended.code, ended.out) == (2, "")
         assert ended.err == f"error: there is no directory {tmp_path}/none; name the one that holds the bundles\n"
 
-    @pytest.mark.parametrize("command", ["show", "verify"])
-    def test_a_bundle_that_is_not_there(self, models, tmp_path, command):
-        ended = models(command, tmp_path / "none")
+    @pytest.mark.parametrize("shown_by", ["show", "verify"])
+    def test_a_bundle_that_is_not_there(self, models, tmp_path, shown_by):
+        ended = models(shown_by, tmp_path / "none")
         assert (ended.code, ended.out) == (4, "")
         assert f"{tmp_path}/none is not a bundle: there is no such directory" in ended.err
 

@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from detector.cli import main
 from detector.cli.replay.from_files import channels_of
 from detector.records.values import PlainRecord
 from models.bundle import load_bundle
-from tests.cli.test_models import Ended
 
 pytestmark = pytest.mark.keras
 
 
-@pytest.fixture
-def detector(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    def run(*arguments: object) -> Ended:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        return Ended(ended.value.code, *capsys.readouterr())
-
-    return run
-
-
-def test_where_two_models_differ(detector, made, tmp_path):
+def test_where_two_models_differ(command, made, tmp_path):
     values = np.cumsum(np.random.default_rng(8).normal(size=(60, 2)), axis=0)
     rows = [f"{300 * i},{cpu:.4f},{memory:.4f}\n" for i, (cpu, memory) in enumerate(values.tolist())]
     file = tmp_path / "web.csv"
     file.write_text("timestamp,cpu,memory\n" + "".join(rows))
     # The challenger is the same model, pulled from a registry; by threshold and windows they agree about everything.
-    assert detector("models", "push", made.path, tmp_path / "registry" / "web", "--alias", "challenger").code == 0
+    assert command("models", "push", made.path, tmp_path / "registry" / "web", "--alias", "challenger").code == 0
     reference = f"registry://{tmp_path}/registry/web@challenger"
-    ended = detector("replay", file, "--model", made.path, "--shadow", reference, "--json")
+    ended = command("replay", file, "--model", made.path, "--shadow", reference, "--json")
     assert ended.code == 0, ended.err
     shadow = json.loads(ended.out)["shadow"]
     assert shadow["challengers"][0]["version"] == load_bundle(made.path).version
     assert shadow["windows"]["neither"] + shadow["windows"]["both"] == json.loads(ended.out)["windows_scored"] == 53
     assert shadow["correlation"] == 1.0
-    assert "In the shadow: lstm-" in detector("replay", file, "--model", made.path, "--shadow", made.path).out
+    assert "In the shadow: lstm-" in command("replay", file, "--model", made.path, "--shadow", made.path).out
 
 
 @pytest.mark.parametrize(
@@ -53,12 +39,12 @@ def test_where_two_models_differ(detector, made, tmp_path):
         (["--registry", "r"], "--registry finds the bundles of another time; it belongs to --as-lived"),
     ],
 )
-def test_what_contradicts_itself(detector, tmp_path, arguments, message):
+def test_what_contradicts_itself(command, tmp_path, arguments, message):
     (tmp_path / "detector.yaml").write_text("streams: [{name: s, topic: t, model: m}]")
-    ended = detector("replay", "-c", tmp_path / "detector.yaml", *arguments)
+    ended = command("replay", "-c", tmp_path / "detector.yaml", *arguments)
     assert (ended.code, message in ended.err) == (2, True), ended.err
     (tmp_path / "two.yaml").write_text("streams: [{name: s, topic: t, model: m}, {name: u, topic: v, model: m}]")
-    two = detector("replay", "-c", tmp_path / "two.yaml", "--shadow", "m")
+    two = command("replay", "-c", tmp_path / "two.yaml", "--shadow", "m")
     assert "--shadow compares the models of one stream; say which with --stream" in two.err
 
 

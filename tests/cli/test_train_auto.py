@@ -8,17 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli import main
+from tests.support.commands import Command
 
 pytestmark = pytest.mark.keras
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +24,11 @@ def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_choice_within_a_budget_is_reported_and_kept(telemetry, tmp_path, capsys) -> None:
+def test_a_choice_within_a_budget_is_reported_and_kept(telemetry, tmp_path, command: Command) -> None:
     bundle = tmp_path / "bundle"
     automatic = ("train", str(telemetry), "--architecture", "auto", "--out", str(bundle))
     # No time for more than the first candidate, which is always tried.
-    code, out, err = run(capsys, *automatic, "--budget", "0s", "--period", "none", "--alerts-per-week", "2")
+    code, out, err = command(*automatic, "--budget", "0s", "--period", "none", "--alerts-per-week", "2")
     assert code == 0, err
     assert "trying autoregression for 2 epochs, seed 0" in err
     assert "chosen by trying: autoregression: reconstruction" in out
@@ -49,19 +41,19 @@ def test_a_choice_within_a_budget_is_reported_and_kept(telemetry, tmp_path, caps
     manifest = json.loads((bundle / "manifest.json").read_text())
     assert manifest["spec"]["architecture"] == selection["recipe"]["architecture"] == "autoregression"
     assert manifest["score"]["parts"][0]["kind"] == selection["recipe"]["score"]["kind"]
-    code, shown, _ = run(capsys, "models", "show", str(bundle))
+    code, shown, _ = command("models", "show", str(bundle))
     assert code == 0
     assert "chosen by trying: autoregression: reconstruction" in shown
 
 
-def test_what_is_chosen_cannot_be_given_as_well(telemetry, tmp_path, capsys) -> None:
+def test_what_is_chosen_cannot_be_given_as_well(telemetry, tmp_path, command: Command) -> None:
     bundle = tmp_path / "bundle"
     automatic = ("train", str(telemetry), "--architecture", "auto", "--out", str(bundle))
-    code, _, err = run(capsys, *automatic, "--window", "8", "--score", "robust")
+    code, _, err = command(*automatic, "--window", "8", "--score", "robust")
     assert code == 2
     said = "--architecture auto chooses --window, --score itself; leave it out, or name an architecture"
     assert said in " ".join(err.split())
-    code, _, err = run(capsys, *automatic, "--budget", "soon")
+    code, _, err = command(*automatic, "--budget", "soon")
     assert code == 2
     assert "--budget" in err
     assert not bundle.exists()

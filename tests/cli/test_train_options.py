@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from detector.cli import main
 from detector.cli.train.report import print_report
+from tests.support.commands import Command
 
 pytestmark = pytest.mark.keras
 
 
 @pytest.fixture
-def train(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def train(tmp_path: Path, command: Command):
     """Runs the command on a small file; gives exit code, stdout and stderr."""
     phase = np.arange(120) / 7
     rows = [f"{60 * step},{np.sin(at):.6f},{np.cos(at):.6f}" for step, at in enumerate(phase)]
     (tmp_path / "data.csv").write_text("\n".join(["time,cpu,memory", *rows]) + "\n")
 
-    def run(*arguments: str):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["train", str(tmp_path / "data.csv"), "--out", str(tmp_path / "bundle"), *arguments])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return run
+    return partial(command, "train", tmp_path / "data.csv", "--out", tmp_path / "bundle")
 
 
 def test_options_are_in_the_manifest_and_a_fit_without_epochs_is_reported(train, tmp_path):

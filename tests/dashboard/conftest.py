@@ -22,6 +22,7 @@ from detector.broker import LocalBroker
 from detector.feedback.verdicts import Verdict, encode_verdict
 from detector.settings import DashboardSettings
 from tests.end_to_end.conftest import SERIES, bundle_dir, records
+from tests.support.commands import status_of
 
 __all__ = ["bundle_dir"]
 
@@ -188,7 +189,6 @@ def topics(broker: LocalBroker) -> Iterator[Topics]:
 @pytest.fixture(scope="session")
 def replayed(topics: Topics, bundle_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration; the events of a real model on labelled telemetry, written as a worker writes them."""
-    from detector.cli import main
 
     for series in SERIES:
         for timestamp, value in records(series):
@@ -199,9 +199,7 @@ def replayed(topics: Topics, bundle_dir: Path, tmp_path_factory: pytest.TempPath
     topics.producer.flush()
     config = tmp_path_factory.mktemp("dashboard") / "detector.yaml"
     config.write_text(json.dumps(topics.settings(bundle_dir)))
-    with pytest.raises(SystemExit) as ended:
-        main(["replay", "-c", str(config), "--events-topic", topics.events, "--json"])
-    assert ended.value.code == 0
+    assert status_of("replay", "-c", config, "--events-topic", topics.events, "--json") == 0
     return config
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from detector.broker import LocalBroker
-from detector.cli import main
 from tests.dashboard.conftest import Topics, event, serve
+from tests.support.commands import Command
 
 
 def ask(url: str) -> Any:
@@ -21,13 +21,10 @@ def ask(url: str) -> Any:
         return json.loads(response.read())
 
 
-def refused(capsys: pytest.CaptureFixture[str], code: int, *arguments: object) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main(["dashboard", *map(str, arguments)])
-    said = capsys.readouterr().err
-    assert ended.value.code == code, said
-    return " ".join(said.split())
+def refused(command: Command, code: int, *arguments: object) -> str:
+    ended = command("dashboard", *arguments)
+    assert ended.code == code, ended.err
+    return ended.said
 
 
 def configuration(folder: Path, bootstrap: str, **dashboard: Any) -> Path:
@@ -41,15 +38,15 @@ def configuration(folder: Path, bootstrap: str, **dashboard: Any) -> Path:
     return path
 
 
-def test_what_is_wrong_is_said_at_the_start(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert "there is no such file" in refused(capsys, 2, "-c", tmp_path / "missing.yaml")
+def test_what_is_wrong_is_said_at_the_start(command: Command, tmp_path: Path) -> None:
+    assert "there is no such file" in refused(command, 2, "-c", tmp_path / "missing.yaml")
     path = configuration(tmp_path, "127.0.0.1:1")
-    assert "127.0.0.1:1" in refused(capsys, 3, "-c", path)
-    assert "--since: 'soon' is neither a time" in refused(capsys, 2, "-c", path, "--since", "soon")
+    assert "127.0.0.1:1" in refused(command, 3, "-c", path)
+    assert "--since: 'soon' is neither a time" in refused(command, 2, "-c", path, "--since", "soon")
     path = configuration(tmp_path, "127.0.0.1:1", max_incidents=3)
-    assert "dashboard.max_incidents" in refused(capsys, 2, "-c", path)
+    assert "dashboard.max_incidents" in refused(command, 2, "-c", path)
     path = configuration(tmp_path, "127.0.0.1:1", auth={"username": "jo", "password_file": str(tmp_path / "none")})
-    assert "dashboard.auth.password_file" in refused(capsys, 2, "-c", path)
+    assert "dashboard.auth.password_file" in refused(command, 2, "-c", path)
 
 
 @pytest.mark.kafka

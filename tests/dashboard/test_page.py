@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from detector.feedback.verdicts import decode_verdict
 from tests.dashboard.conftest import HOSTILE, HOUR_NS, Served, event
+from tests.support.commands import Command
 from tests.worker.support import Cluster
 
 expect.set_options(timeout=30_000)
@@ -218,9 +219,8 @@ def test_new_incidents_slide_in_without_taking_focus_or_scroll(served: Served, o
 
 
 def test_acknowledging_and_judging_reach_the_topic_and_everyone_who_looks(
-    served: Served, open_page: Any, screenshot: Any, capsys: pytest.CaptureFixture[str]
+    served: Served, open_page: Any, screenshot: Any, command: Command
 ) -> None:
-    from detector.cli import main
 
     one = fresh("judged-1")
     served.topics.tell(one)
@@ -250,17 +250,13 @@ def test_acknowledging_and_judging_reach_the_topic_and_everyone_who_looks(
     said = [decode_verdict(found.value) for found in cluster.read(served.topics.feedback)]
     mine = [(v.verdict, v.author, v.note) for v in said if v.subject_id == one.incident_id]
     assert mine == [("acknowledged", "jo", "<b>looking</b>"), ("false_alarm", "jo", "")]
-    capsys.readouterr()
-    with pytest.raises(SystemExit):
-        main(["feedback", "list", "-c", str(served.config), "--json"])
-    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    listed = [json.loads(line) for line in command("feedback", "list", "-c", served.config, "--json").out.splitlines()]
     assert [v["verdict"] for v in listed if v["subject_id"] == one.incident_id] == ["false_alarm"]
 
 
 def test_a_false_alarm_marked_in_the_page_recalibrates(
-    served: Served, open_page: Any, bundle_dir: Any, capsys: pytest.CaptureFixture[str]
+    served: Served, open_page: Any, bundle_dir: Any, command: Command
 ) -> None:
-    from detector.cli import main
 
     with open_page(f"{served.url}?stream=pumps&kind=reconstruction&sort=score") as page:
         ready(page)
@@ -269,12 +265,9 @@ def test_a_false_alarm_marked_in_the_page_recalibrates(
         page.get_by_role("button", name="False alarm").click()
         expect(page.locator(".judge .stands .badge")).to_have_text("false alarm")
         marked = page.locator("#list .row").last.get_attribute("data-incident")
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main(["recalibrate", str(bundle_dir), "-c", str(served.config), "--json"])
-    out, err = capsys.readouterr()
-    assert ended.value.code == 0, err
-    found = json.loads(out)
+    ended = command("recalibrate", bundle_dir, "-c", served.config, "--json")
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
     assert [(v["subject_id"], v["outcome"]) for v in found["verdicts"]] == [(marked, "mended")]
     assert found["threshold_after"] > found["threshold_before"]
 

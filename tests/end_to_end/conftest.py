@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.cli import main
 from models.bundle import write_bundle
 from models.calibration import CalibrationOptions
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
 from tests.plugins.made_once import MadeOnce
+from tests.support.commands import Command
 from tests.worker.support import Cluster, cluster
 
 __all__ = ["cluster"]
@@ -106,19 +106,13 @@ def detector(tmp_path: Path) -> Iterator[Detector]:
 
 
 @pytest.fixture
-def usage_error(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """``usage_error(argument, ...)``: what the command says, on one line, when it ends with status 2.
-
-    In this process: to start one takes longer than the command.
-    """
+def usage_error(command: Command) -> Callable[..., str]:
+    """``usage_error(argument, ...)``: what the command says, on one line, when it ends with status 2."""
 
     def run(*arguments: object) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr().err
-        assert ended.value.code == 2, (arguments, said)
-        return " ".join(said.split())
+        ended = command(*arguments)
+        assert ended.code == 2, (arguments, ended.err)
+        return ended.said
 
     return run
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from detector.alerting.events import Event, decode
-from detector.cli import main
 from detector.cli.common.assemble import open_bundle, stream_context
 from detector.cli.replay.from_topics import open_topics
 from detector.cli.replay.opened import Range
@@ -23,6 +22,7 @@ from detector.settings import Settings
 from models.architectures import names
 from tests.end_to_end.conftest import CHANNELS, START_NS, telemetry
 from tests.plugins.made_once import MadeOnce
+from tests.support.commands import Command
 from tests.worker.support import Cluster, RunningWorker, cluster, make_settings
 
 __all__ = ["cluster"]
@@ -101,15 +101,13 @@ def write_training(path: Path) -> None:
 
 
 @pytest.fixture
-def train(tmp_path: Path, made_once: MadeOnce, capsys: pytest.CaptureFixture[str]) -> Callable[[Case], Path]:
+def train(tmp_path: Path, made_once: MadeOnce, command: Command) -> Callable[[Case], Path]:
     """Trains by the command, in this process, and tells where the bundle is."""
 
     def run(case: Case) -> Path:
         data, bundle = made_once("every-architecture.csv", write_training), tmp_path / "bundle"
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["train", str(data), "--series-column", "series", "--out", str(bundle), *SMALL, *case.arguments])
-        assert ended.value.code == 0, capsys.readouterr().err
+        ended = command("train", data, "--series-column", "series", "--out", bundle, *SMALL, *case.arguments)
+        assert ended.code == 0, ended.err
         return bundle
 
     return run

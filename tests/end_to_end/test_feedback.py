@@ -11,26 +11,23 @@ from typing import Any
 
 import pytest
 
-from detector.cli import main
 from detector.feedback.verdicts import decode_verdict
 from models.bundle import load_bundle, write_recalibrated
 from tests.end_to_end.conftest import settings_document
+from tests.support.commands import Command
 from tests.worker.support import Cluster
 
 Detect = Callable[..., str]
 
 
 @pytest.fixture
-def detect(capsys: pytest.CaptureFixture[str]) -> Detect:
+def detect(command: Command) -> Detect:
     """``detect(argument, ...)``: what the command prints; it must end well."""
 
     def run(*arguments: object, code: int = 0) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert ended.value.code == code, err
-        return " ".join(err.split()) if code else out
+        ended = command(*arguments)
+        assert ended.code == code, ended.err
+        return ended.said if code else ended.out
 
     return run
 

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from detector.cli import main
 from detector.errors import ConfigError
 from detector.evaluation import RowScores
 from detector.evaluation import write_scores as write_row_scores
@@ -18,6 +17,7 @@ from detector.files import whole
 from detector.files.events import LineWriter
 from detector.files.scores import ScoreWriter
 from detector.files.whole import WholeFile
+from tests.support.commands import status_of
 
 
 def events(path: Path) -> None:
@@ -35,9 +35,7 @@ def row_scores(path: Path) -> None:
 
 
 def config(path: Path) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(["config", "init", str(path), "--force"])
-    assert left.value.code == 0
+    assert status_of("config", "init", path, "--force") == 0
 
 
 OUTPUTS = [
@@ -97,9 +95,7 @@ def test_fixed_names_beside_the_output_are_not_used(shared: Path, precious: Path
 
 def test_a_first_configuration_does_not_follow_a_dangling_link(shared: Path, tmp_path: Path) -> None:
     (shared / "detector.yaml").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SystemExit) as left:
-        main(["config", "init", str(shared / "detector.yaml")])
-    assert left.value.code == 2
+    assert status_of("config", "init", shared / "detector.yaml") == 2
     assert not (tmp_path / "elsewhere").exists()
 
 

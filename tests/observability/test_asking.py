@@ -13,25 +13,22 @@ import pytest
 import trustme
 from prometheus_client import CollectorRegistry
 
-from detector.cli import main
 from detector.observability.health import Health
 from detector.observability.http import HttpServer
 from detector.settings import HttpSettings
 from tests.observability.test_http_access import issue
+from tests.support.commands import Command
 
 Asked = Callable[..., tuple[Any, str, str]]
 
 
 @pytest.fixture
-def asked(capsys: pytest.CaptureFixture[str]) -> Asked:
+def asked(command: Command) -> Asked:
     """``asked(argument, ...)``: exit status, and what the command said."""
 
     def run(*arguments: object) -> tuple[Any, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["health", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return ended.value.code, " ".join(out.split()), " ".join(err.split())
+        ended = command("health", *arguments)
+        return ended.code, " ".join(ended.out.split()), ended.said
 
     return run
 

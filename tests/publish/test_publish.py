@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +20,21 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from detector.broker import LocalBroker
-from detector.cli import main
 from detector.kafka.topics import describe_topics
 from detector.settings import KafkaSettings
+from tests.support.commands import Command, Ended
 
 pytestmark = pytest.mark.kafka
 NS = 1_000_000_000
 YEAR_2000 = 946_684_800
 CreateTopic = Callable[..., None]
-Run = Callable[..., tuple[int, str, str]]
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process: exit code, standard output, standard error."""
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["publish", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return code if isinstance(code, int) else 0, out, err
-
-    return command
+def run(command: Command) -> Run:
+    """Runs the command: exit code, standard output, standard error."""
+    return partial(command, "publish")
 
 
 @pytest.fixture

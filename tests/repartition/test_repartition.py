@@ -14,27 +14,24 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError
 
 from detector.broker import LocalBroker
-from detector.cli import main
 from detector.kafka import copying, merging
+from tests.support.commands import Command, Ended
 from tests.worker.support import Cluster
 
 pytestmark = pytest.mark.kafka
 START_MS = 1_600_000_000_000
-Run = Callable[..., tuple[int, str, str]]
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], broker: LocalBroker, topic_name: str) -> Run:
+def run(command: Command, broker: LocalBroker, topic_name: str) -> Run:
     """Runs the command from the test's source to its target: exit code, standard output, standard error."""
 
-    def command(*arguments: object, source: str = "", target: str = "") -> tuple[int, str, str]:
+    def run_it(*arguments: object, source: str = "", target: str = "") -> Ended:
         names = [source or f"{topic_name}.input", target or f"{topic_name}.keyed"]
-        with pytest.raises(SystemExit) as ended:
-            main(["repartition", *names, *map(str, arguments), "--bootstrap-server", broker.bootstrap])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
+        return command("repartition", *names, *arguments, "--bootstrap-server", broker.bootstrap)
 
-    return command
+    return run_it
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.cli import main
 from models.bundle import load_bundle
 from models.bundle.recalibrated import write_recalibrated
 from tests.cli.conftest import CREATED, Made, made
+from tests.support.commands import Command, status_of
 
 __all__ = ["made"]
 
@@ -73,22 +73,18 @@ def replayed(telemetry: Path, model: Path, folder: Path, *arguments: object) -> 
     page = folder / "report.html"
     given = ["replay", telemetry, "--series-column", "host", "--model", model, "--report", page, "--json", *arguments]
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in given])
-    assert ended.value.code == 0
+    with contextlib.redirect_stdout(said):
+        assert status_of(*given) == 0
     return Replayed(page, json.loads(said.getvalue()))
 
 
 @pytest.fixture
-def usage(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def usage(command: Command) -> Callable[..., str]:
     """``usage(code, argument, ...)``: what the command says, on one line, when it ends with that status."""
 
     def run(code: int, *arguments: object) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr().err
-        assert ended.value.code == code, said
-        return " ".join(said.split())
+        ended = command(*arguments)
+        assert ended.code == code, ended.err
+        return ended.said
 
     return run

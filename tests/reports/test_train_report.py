@@ -10,20 +10,14 @@ import numpy as np
 import pytest
 from pictures_made import DRAW_ALL
 
-from detector.cli import main
 from detector.pages.blocks import Note, Table
 from detector.reports.train import Trained, train_report
 from models.habits import Habits
 from models.training.held_out_view import ChannelErrors, HeldOutView, SeriesScores
 from tests.plugins.made_once import MadeOnce
+from tests.support.commands import status_of
 
 pytestmark = pytest.mark.keras
-
-
-def detector(*arguments: object) -> object:
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    return ended.value.code
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +40,7 @@ def page_file(telemetry: Path, made_once: MadeOnce) -> Path:
         folder.mkdir()
         series = ("--series-column", "host", "--epochs", "3", "--units", "12", "--threads", "1")
         report = ("--report", folder / "training.html")
-        assert detector("train", telemetry, *series, "--out", folder / "bundle", *report) == 0
+        assert status_of("train", telemetry, *series, "--out", folder / "bundle", *report) == 0
 
     return made_once("training-report", make) / "training.html"
 
@@ -103,7 +97,7 @@ def test_the_page_is_drawn_light_and_dark_wide_and_narrow(open_page, screenshot,
 def test_a_choice_is_told_with_all_that_was_tried(telemetry, tmp_path):
     page = tmp_path / "auto.html"
     automatic = ("--architecture", "auto", "--budget", "0s", "--period", "none", "--threads", "1")
-    assert detector("train", telemetry, *automatic, "--out", tmp_path / "bundle", "--report", page) == 0
+    assert status_of("train", telemetry, *automatic, "--out", tmp_path / "bundle", "--report", page) == 0
     words = Words(page)
     assert words.names[:3] == ["summary", "recipe", "selection"]
     history = json.loads((tmp_path / "bundle" / "training.json").read_text())
@@ -116,7 +110,7 @@ def test_a_choice_is_told_with_all_that_was_tried(telemetry, tmp_path):
 def test_what_is_there_stays_if_the_page_cannot_be_written(telemetry, tmp_path, capsys):
     out = tmp_path / "bundle"
     for page, said in ((tmp_path, "is a directory"), (tmp_path / "no" / "a.html", "there is no directory")):
-        assert detector("train", telemetry, "--out", out, "--report", page) == 2
+        assert status_of("train", telemetry, "--out", out, "--report", page) == 2
         assert said in capsys.readouterr().err
     assert not out.exists()
 

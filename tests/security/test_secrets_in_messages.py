@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.cli import main
+from tests.support.commands import Command
 
 SECRET = "wonderland-7-hunter2"
 STREAM = "streams: [{name: s, topic: t, model: m}]\n"
@@ -53,7 +53,7 @@ Check = Callable[[str, dict[str, str]], str]
 
 
 @pytest.fixture
-def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Check:
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> Check:
     """All that ``detector config check`` prints about a configuration that it refuses."""
 
     def run(text: str, variables: dict[str, str]) -> str:
@@ -61,10 +61,9 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         path.write_text(text)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(SystemExit) as left:
-            main(["config", "check", str(path)])
-        assert left.value.code == 2
-        return "".join(capsys.readouterr())
+        ended = command("config", "check", path)
+        assert ended.code == 2
+        return ended.out + ended.err
 
     return run
 

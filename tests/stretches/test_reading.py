@@ -13,7 +13,6 @@ from kafka.admin import KafkaAdminClient
 from msgspec import structs
 
 from detector.alerting.timestamps import parse_time
-from detector.cli import main
 from detector.cli.common.assemble import open_bundle
 from detector.cli.common.stretch_reader import StretchReader
 from detector.cli.replay.from_topics import open_topics
@@ -23,6 +22,7 @@ from detector.stretches.recorder import Recorder
 from detector.stretches.stretch import Stretch
 from tests.end_to_end.conftest import FAULTS, PERIOD_SECONDS, START_NS, telemetry
 from tests.stretches.conftest import Watched
+from tests.support.commands import status_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.keras]
 PERIOD_NS = PERIOD_SECONDS * 1_000_000_000
@@ -201,9 +201,7 @@ def test_a_report_of_what_was_lived(watched: Watched, tmp_path):
     late = watched.of("pump-1")[-1]
     first = late.source.first_offset - 40
     given = ["replay", "-c", config, "--as-lived", "--from-offset", first, "--report", page]
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in given])
-    assert ended.value.code == 0
+    assert status_of(*given) == 0
     text = page.read_text()
     assert f'id="incident-{late.incident_id}"' in text
     assert f"{watched.cluster.input}/0" in text

@@ -25,11 +25,11 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from detector.broker import LocalBroker
 from detector.broker.ports import free_ports
-from detector.cli import main
 from models.bundle import load_bundle
 from models.registry import open_registry
 from tests.end_to_end.conftest import CHANNELS, PERIOD_SECONDS, bundle_dir, settings_document, telemetry
 from tests.end_to_end.test_hot_reload import put
+from tests.support.commands import status_of
 from tests.watch.servers import (
     Alertmanager,
     Prometheus,
@@ -200,10 +200,8 @@ def node_exporter(bundle_dir: Path, tmp_path_factory: pytest.TempPathFactory) ->
     ]
     (folder / "pumps.jsonl").write_text("\n".join(map(json.dumps, rows)))
     file = folder / "nightly.prom"
-    with pytest.raises(SystemExit) as ended:
-        main(["replay", str(folder / "pumps.jsonl"), "--model", str(bundle_dir), "--series-column", "pump",
-              "--metrics", str(file), "--json"])  # fmt: skip
-    assert ended.value.code == 0
+    given = ["replay", folder / "pumps.jsonl", "--model", bundle_dir, "--series-column", "pump", "--metrics", file]
+    assert status_of(*given, "--json") == 0
     with served(file.read_bytes) as target:
         yield target
 

@@ -16,8 +16,8 @@ import pytest
 
 from detector.alerting.events import Event, decode
 from detector.alerting.timestamps import parse_time
-from detector.cli import main
 from tests.cli.conftest import Made, made
+from tests.support.commands import status_of
 from tests.watch.promql import metric_names, operands
 from tests.watch.servers import Prometheus, running_prometheus
 from tests.watch.shipped import dashboard_expressions, dashboards
@@ -55,9 +55,7 @@ def telemetry(path: Path) -> None:
 
 
 def ran(*arguments: object) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert ended.value.code == 0
+    assert status_of(*arguments) == 0
 
 
 @pytest.fixture(scope="module")
