@@ -137,11 +137,16 @@ def check_target(path: Path, force: bool) -> None:
     Replacing removes the directory with all that is in it: a mistyped path must not cost anyone their files.
 
     Raises:
-        BundleError: something is there that is not replaced.
+        BundleError: something is there that is not replaced, or nothing can be written there.
     """
     if path.is_symlink():
         raise BundleError(f"{path} is a symbolic link and is not replaced; name the directory that it should lead to")
     if not path.exists():
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise BundleError(
+                f"{path} cannot be written: {above} is not a directory that this user may write to; name another place"
+            )
         return
     if not force:
         raise BundleError(f"{path} exists already; choose another name, or replace it on purpose with --force")

@@ -26,6 +26,20 @@ def train(tmp_path: Path, command: Command):
     return partial(command, "train", tmp_path / "data.csv", "--out", tmp_path / "bundle")
 
 
+@pytest.mark.parametrize("there", ["directory", "link"])
+def test_what_must_not_be_replaced_is_told_before_the_training(train, tmp_path, monkeypatch, there):
+    target = tmp_path / "bundle"
+    if there == "directory":
+        target.mkdir()
+        (target / "thesis.txt").write_text("years of work")
+    else:
+        target.symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr("models.training.train", lambda *_, **__: pytest.fail("it trained"))
+    code, _, err = train("--force")
+    assert code == 4
+    assert "is not replaced" in err
+
+
 def test_options_are_in_the_manifest_and_a_fit_without_epochs_is_reported(train, tmp_path):
     code, out, err = train("--architecture", "pca", "--option", "components=3")
     assert code == 0, err

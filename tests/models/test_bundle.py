@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from models.bundle import load_bundle, open_runtime, write_bundle
+from models.bundle import check_target, load_bundle, open_runtime, write_bundle
 from models.bundle.layout import GOLDEN_INPUT, GOLDEN_OUTPUT, KERAS, MANIFEST, MAX_BYTES, ONNX
 from models.errors import BundleError
 from models.scores import PartErrors, ScoreRule
@@ -252,6 +252,15 @@ def test_what_is_no_bundle_is_never_replaced(tmp_path, tiny_trained, kind):
     with pytest.raises(BundleError, match="holds other files than a bundle's and is not replaced; choose another name"):
         write_bundle(target, tiny_trained, NOW, force=True)
     assert (target / "thesis.txt" if kind == "directory" else target).read_text() == "years of work"
+
+
+@pytest.mark.parametrize("beneath", ["notes.txt", "notes.txt/models"])
+def test_a_place_beneath_a_file_is_none(tmp_path, beneath):
+    (tmp_path / "notes.txt").write_text("no directory")
+    with pytest.raises(
+        BundleError, match=r"cannot be written: .*/notes\.txt is not a directory that this user may write"
+    ):
+        check_target(tmp_path / beneath / "bundle", force=False)
 
 
 def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(copied, tiny_trained, monkeypatch):

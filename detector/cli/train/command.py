@@ -201,7 +201,7 @@ def train(
     from dataclasses import replace
     from datetime import UTC, datetime
 
-    from detector.cli.common.bundles import BundleSource
+    from detector.cli.common.bundles import BundleSource, model_errors
     from detector.cli.common.judgement import incident_counter, names_in, scales_in
     from detector.cli.common.series_data import between, from_files, from_topic
     from detector.cli.models.registry import push_bundle, registry_of
@@ -214,7 +214,7 @@ def train(
     from detector.training_data import median_period_seconds
     from models.architectures import find
     from models.architectures.options import parse as parse_options
-    from models.bundle import short_version, write_bundle
+    from models.bundle import check_target, short_version, write_bundle
     from models.calibration import CalibrationOptions
     from models.errors import BundleError as UnwritableBundleError
     from models.errors import ModelsError
@@ -232,6 +232,8 @@ def train(
         registry_of(source, push)  # a name that cannot be one is told before the training, not after it
     if out.exists() and not force:
         raise ConfigError(f"{out} exists already; choose another --out, or --force to replace it")
+    with model_errors():
+        check_target(out, force)  # what cannot be replaced or written is told before the training, too
     if report is not None:
         check_page(report)  # what is missing for it is told before the training, not after it
     automatic = architecture == AUTO
