@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ class UpdatesHandler(Handler):
 
     _closed = False
     _woken: asyncio.Event | None = None
+    _sent = float("-inf")
 
     async def get(self) -> None:
         """Send changes until somebody goes away."""
@@ -38,17 +40,18 @@ class UpdatesHandler(Handler):
         self.set_header("X-Accel-Buffering", "no")
         self.write("retry: 1000\n\n")
         told: dict[str, Any] = {}
-        due = True
+        now_seconds = asyncio.get_running_loop().time
         try:
             while not (parts.pulse.closed or self._closed):
                 woken.clear()
                 known = self._changes(query, known)
                 now = parts.status()
-                if due or {**now, "now": ""} != told:
+                # Not only after a silent time: what wakes a page may be nothing that it is told of.
+                if now_seconds() - self._sent >= _HEARTBEAT_SECONDS or {**now, "now": ""} != told:
                     self._send("status", now)
                     told = {**now, "now": ""}
                 await self.flush()
-                due = not await _woken_within(woken, _HEARTBEAT_SECONDS)
+                await _woken_within(woken, self._sent + _HEARTBEAT_SECONDS - now_seconds())
                 if not parts.pulse.closed:
                     await asyncio.sleep(_COALESCE_SECONDS)
         except StreamClosedError:
@@ -79,12 +82,10 @@ class UpdatesHandler(Handler):
 
     def _send(self, kind: str, document: object, name: str | None = None) -> None:
         head = "" if name is None else f"id: {name}\n"
+        self._sent = asyncio.get_running_loop().time()
         self.write(f"{head}event: {kind}\ndata: {json.dumps(document)}\n\n")
 
 
-async def _woken_within(woken: asyncio.Event, seconds: float) -> bool:
-    try:
+async def _woken_within(woken: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(woken.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True

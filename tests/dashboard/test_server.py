@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import ssl
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
@@ -291,6 +292,31 @@ def test_after_a_pause_a_stream_goes_on_where_it_was(site: Site) -> None:
         other = Stream(site, f"after={name}")
         assert other.next("reset") == {}
         other.close()
+
+
+def test_a_proxy_that_cuts_silent_streams_is_kept_awake_whatever_wakes_them(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdicts on incidents that are not on the board, say, are nothing that a page is told of."""
+    monkeypatch.setattr("detector.dashboard.updates._HEARTBEAT_SECONDS", 0.5)
+    monkeypatch.setattr("detector.dashboard.updates._COALESCE_SECONDS", 0.01)
+    stream = Stream(site)
+    stream.next("status")
+    ended = threading.Event()
+
+    def wake() -> None:
+        while not ended.wait(0.02):
+            site.board.take_feedback([said(OTHER, "confirmed")])
+
+    waking = threading.Thread(target=wake)
+    waking.start()
+    try:
+        for _ in range(3):
+            assert stream.next("status")["known"] == 0
+    finally:
+        ended.set()
+        waking.join()
+        stream.close()
 
 
 def test_many_changes_at_once_are_one_new_list(site: Site) -> None:
