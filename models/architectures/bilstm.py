@@ -1,4 +1,9 @@
-"""Autoencoder of windows that is read and written in both directions."""
+"""Autoencoder of windows that is read and written in both directions.
+
+Two LSTMs (see `models.architectures.lstm`), one of which reads from the end (Schuster and Paliwal, 1997). Of the
+encoder the last states of both stand side by side, float32[batch, 2 * units]; of the decoder those of every row,
+float32[batch, window, 2 * units]. So each row of the reconstruction knows what comes before it and after it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""GRU autoencoder of windows."""
+"""GRU autoencoder of windows.
+
+The cell of Cho et al. (2014), in the form that Keras has by default, whose reset gate acts after the product. Of a row
+``x`` and the state ``h`` before, it makes::
+
+    update, reset = sigmoid(W x + U h + b)              for each gate its own W, U and b
+    candidate = tanh(W_h x + b_h + reset * (U_h h + b'_h))
+    h' = update * h + (1 - update) * candidate
+
+One gate has both parts, what stays and what is written, and no cell stands beside the hidden state: three weight
+matrices of each kind where an LSTM has four.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""LSTM autoencoder of windows."""
+"""LSTM autoencoder of windows.
+
+The cell of Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000). Of a row
+``x`` and its state before, hidden ``h`` and cell ``c``, it makes::
+
+    input, forget, output = sigmoid(W x + U h + b)      for each gate its own W, U and b
+    c' = forget * c + input * tanh(W_c x + U_c h + b_c)
+    h' = output * tanh(c')
+
+From ``c`` to ``c'`` the way back through time passes the forget gate alone: where that is near 1, gradients neither
+fade nor grow. `models.inspection.cells` follows the gates of a trained model.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +35,8 @@ ARCHITECTURE = Architecture(
     choose="sound on most telemetry, long windows are no trouble; where each window is to stand for itself",
     papers=(
         'Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997',
+        'Gers, Schmidhuber and Cummins, "Learning to Forget: Continual Prediction with LSTM", Neural Computation'
+        " 12(10), 2000",
         'Srivastava et al., "Unsupervised Learning of Video Representations using LSTMs", ICML 2015',
     ),
     build=build,

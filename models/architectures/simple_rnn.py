@@ -1,4 +1,9 @@
-"""Autoencoder of windows with the simplest recurrent cell."""
+"""Autoencoder of windows with the simplest recurrent cell.
+
+Of a row ``x`` and the state ``h`` before, it makes ``h' = tanh(W x + U h + b)`` (Elman, 1990). Without a gate every
+step back in time multiplies the gradient by ``U`` and the slope of ``tanh``, so that it fades, or grows, exponentially
+with the distance (Bengio, Simard and Frasconi, 1994): short windows only.
+"""
 
 from __future__ import annotations
 
