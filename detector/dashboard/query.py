@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, get_args
 
 from detector.alerting import policy
 from detector.alerting.events import Kind
+from detector.alerting.summaries import IncidentSummary
 from detector.dashboard.board import Incident
 from detector.errors import ConfigError
 from detector.moments import parse_moment
@@ -108,23 +109,32 @@ class Query:
 
     def rank(self, incident: Incident) -> Rank:
         """Its place among others: the lesser comes first. Numbers and text stand at the same places for all."""
-        about = incident.summary
-        newest = (-about.started_ns / 1e6, about.incident_id)
-        gravity = SEVERITIES.index(about.severity)
-        ranks: dict[str, Rank] = {
-            "open": (0 if about.is_open else 1, *newest),
-            "newest": newest,
-            "oldest": (about.started_ns / 1e6, about.incident_id),
-            "severity": (gravity, 0 if about.is_open else 1, *newest),
-            "score": (-about.peak_ratio, *newest),
-            "duration": (-about.duration_seconds, *newest),
-            "series": (about.stream, about.series, *newest),
-        }
-        return ranks[self.sort]
+        return _RANKS[self.sort](incident.summary)
 
     def select(self, incidents: Iterable[Incident]) -> list[Incident]:
-        """All that are asked for, in order, whatever offset and limit say."""
-        return sorted(filter(self.matches, incidents), key=self.rank)
+        """All that are asked for, whatever offset and limit say; in order, unless only their number is wanted."""
+        found = filter(self.matches, incidents)
+        # Each page that is open asks for the number after every change.
+        return sorted(found, key=self.rank) if self.limit else list(found)
+
+
+def _newest(about: IncidentSummary) -> Rank:
+    return -about.started_ns / 1e6, about.incident_id
+
+
+def _over(about: IncidentSummary) -> int:
+    return 0 if about.is_open else 1
+
+
+_RANKS: Final[Mapping[str, Callable[[IncidentSummary], Rank]]] = {
+    "open": lambda about: (_over(about), *_newest(about)),
+    "newest": _newest,
+    "oldest": lambda about: (about.started_ns / 1e6, about.incident_id),
+    "severity": lambda about: (SEVERITIES.index(about.severity), _over(about), *_newest(about)),
+    "score": lambda about: (-about.peak_ratio, *_newest(about)),
+    "duration": lambda about: (-about.duration_seconds, *_newest(about)),
+    "series": lambda about: (about.stream, about.series, *_newest(about)),
+}
 
 
 def verdict_of(incident: Incident) -> str:
