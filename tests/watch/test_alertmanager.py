@@ -34,6 +34,7 @@ from tests.watch.servers import (
     wait_until,
 )
 from tests.watch.shipped import ALERTMANAGER, alert_names, rule_groups
+from tests.watch.test_rules import seconds
 
 pytestmark = pytest.mark.watch
 
@@ -78,6 +79,23 @@ def test_severity_decides_who_is_told(amtool: Path, labels: str, receiver: str) 
 def test_every_shipped_severity_has_a_receiver_of_its_own() -> None:
     document = yaml.safe_load(CONFIGURATION.read_text())
     assert {one["name"] for one in document["receivers"]} == {"critical", "warning", "info"}
+
+
+def test_what_happens_once_lasts_until_it_is_told() -> None:
+    """Alertmanager never tells of an alert that is over before it has gathered what is to be told together."""
+    routes = yaml.safe_load(CONFIGURATION.read_text())["route"]["routes"]
+    (gathers,) = [seconds(route["group_wait"]) for route in routes if "info" in str(route["matchers"])]
+    once = [
+        rule
+        for _, group in rule_groups()
+        for rule in group["rules"]
+        if rule.get("labels", {}).get("severity") == "info" and "increase(" in rule["expr"]
+    ]
+    assert len(once) == 2
+    for rule in once:
+        (window,) = set(re.findall(r"\[(\w+)\]", rule["expr"]))
+        # A minute for the scrapes at both ends of the window.
+        assert seconds(window) + seconds(rule.get("keep_firing_for", "0s")) - 60 > gathers, rule["alert"]
 
 
 @pytest.fixture(scope="module")
