@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import fields
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from detector.cli.common.series_data import from_topic
 from detector.cli.replay.outputs import Destinations
 from detector.cli.replay.running import run_replay
+from detector.cli.replay.summary import print_summary
 from detector.errors import ConfigError
 from tests.cli.conftest import Made
 from tests.cli.test_replay_asked import asked
@@ -41,6 +43,26 @@ def test_a_training_on_numbers_that_lie_deeper(cluster: Cluster) -> None:
     value = json.dumps({"asset": {"id": "pump-1"}, "data": {"flow": 1.5, "oil.temp": 40}}).encode()
     cluster.send("pump-1", [(BEGUN_MS, value)])
     assert refused(cluster, None).endswith("There are numbers below data: set record.channels_under to it")
+
+
+def test_a_training_on_records_that_are_all_invalid(cluster: Cluster) -> None:
+    cluster.send("pump-1", [(BEGUN_MS, b'{"flow": 1}'), (BEGUN_MS, b"{")])
+    with pytest.raises(ConfigError, match=r"all 2 .* invalid \(1 no_channels, 1 not_json\); look at --channels"):
+        from_topic(cluster.input, None, cluster.bootstrap, ("flwo",), None, None)
+
+
+@pytest.mark.keras
+def test_a_replay_of_records_that_are_all_invalid(
+    cluster: Cluster, made: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.send("pump-1", [(BEGUN_MS, b"{")])
+    wanted = asked(topic=cluster.input, model=str(made.path), bootstrap_server=cluster.bootstrap)
+    document = run_replay(wanted, Destinations(**{field.name: None for field in fields(Destinations)}), None)
+    print_summary(document, sys.stdout)
+    told = capsys.readouterr()
+    assert told.err == ""  # there is nothing wrong with the range
+    assert "every record is invalid; look at the stream's record settings" in told.out
+    assert "left out: 1 not_json" in told.out
 
 
 @pytest.mark.keras

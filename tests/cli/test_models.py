@@ -145,6 +145,7 @@ class TestShow:
             "  channels         cpu, memory",
             f"  libraries        {', '.join(f'{name} {version}' for name, version in opened.libraries.items())}",
         ]
+        assert "lstm on 2 channels (cpu, memory), windows of" in ended.out
         assert "trained 2 epochs" in ended.out
         assert re.search(
             r"  unexplained      reconstruction [0-9.]+% of the held-out variance \(the mean leaves 100%\)\n", ended.out

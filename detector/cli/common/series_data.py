@@ -158,6 +158,11 @@ def from_topic(
         history.close()
     if collected.rejected:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(collected.rejected.items()))
+        if collected.records == sum(collected.rejected.values()):
+            raise ConfigError(
+                f"all {collected.records:,} records that were read of {topic} are invalid ({reasons}); look at "
+                "--channels, and at the record section of the stream that reads this topic (-c)"
+            )
         typer.echo(f"note: left out of {collected.records:,} records: {reasons}", err=True)
     return collected.data, channels
 

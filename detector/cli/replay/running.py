@@ -64,7 +64,7 @@ def run_replay(asked: Asked, wanted: Destinations, report: Path | None) -> dict[
                 f"promtool tsdb create-blocks-from openmetrics {wanted.openmetrics} DIRECTORY",
                 err=True,
             )
-        if result.first_time_ns is None:
+        if result.first_time_ns is None and not (result.records and result.records == sum(result.rejected.values())):
             for held in opened.held():
                 typer.echo(f"note: {held}", err=True)
         document = as_document(result, opened.contexts, opened.started)

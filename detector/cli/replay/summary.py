@@ -109,7 +109,9 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
         "windows scored, "
         f"in {document['seconds']:.1f} s ({speed:,.0f} records/s)"
     )
-    if document["first_time"] is None:
+    if document["records"] and document["records"] == sum(document["rejected"].values()):
+        console.print("every record is invalid; look at the stream's record settings, and at the reasons below")
+    elif document["first_time"] is None:
         console.print("no record is in that range; look at --since and --until (event times), or the offsets")
     if document["first_time"]:
         console.print(f"event time {document['first_time']} to {document['last_time']}")
@@ -117,8 +119,8 @@ def print_summary(document: Mapping[str, Any], stream: TextIO) -> None:
         console.print(f"{begun['topic']}/{begun['partition']} started from: {begun['what']}")
     if doubtful := document["undetermined_incidents"]:
         console.print(
-            f"{doubtful} marked ? may be told otherwise by a worker, which knows what came before the first record "
-            "that was read here"
+            f"?: {doubtful} that a worker may tell otherwise, since it knows what came before the first record that "
+            "was read here"
         )
     unusual = {"late": document["late"], "duplicate": document["duplicate"], **document["rejected"]}
     if any(unusual.values()):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from models.training import TrainedModel
 
 _MISFITS_SHOWN = 10
+_NAMED = 3
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -88,7 +89,7 @@ def print_report(document: Mapping[str, Any], stream: TextIO, page: Path | None 
         print_selection(console, history["selection"])
     period = "samples" if spec["period_seconds"] is None else f"samples of {spec['period_seconds']:g} s"
     console.print(
-        f"[bold]{spec['architecture']}[/] on {len(spec['channels'])} channels, windows of {spec['window']} {period}, "
+        f"[bold]{spec['architecture']}[/] on {_channels(spec['channels'])}, windows of {spec['window']} {period}, "
         f"{history['parameters']:,} parameters"
     )
     trained = f"trained {len(epochs)} {'epoch' if len(epochs) == 1 else 'epochs'}" if epochs else "fitted"
@@ -230,3 +231,10 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(
         _BLOCKS[round((value - low) / span * (len(_BLOCKS) - 1))] if value == value else " " for value in values
     )
+
+
+def _channels(names: Sequence[str]) -> str:
+    """How many, and enough of the names to see whether they are those that were meant."""
+    shown = ", ".join(escape(printable(name)) for name in names[:_NAMED])
+    more = ", …" if len(names) > _NAMED else ""
+    return f"{len(names)} {'channel' if len(names) == 1 else 'channels'} ({shown}{more})"
