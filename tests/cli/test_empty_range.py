@@ -6,9 +6,10 @@ import json
 import sys
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
-from detector.cli.common.series_data import from_topic
+from detector.cli.common.series_data import between, from_topic
 from detector.cli.replay.outputs import Destinations
 from detector.cli.replay.running import run_replay
 from detector.cli.replay.summary import print_summary
@@ -49,6 +50,13 @@ def test_a_training_on_records_that_are_all_invalid(cluster: Cluster) -> None:
     cluster.send("pump-1", [(BEGUN_MS, b'{"flow": 1}'), (BEGUN_MS, b"{")])
     with pytest.raises(ConfigError, match=r"all 2 .* invalid \(1 no_channels, 1 not_json\); look at --channels"):
         from_topic(cluster.input, None, cluster.bootstrap, ("flwo",), None, None)
+
+
+def test_a_training_on_files_of_other_times() -> None:
+    data = {"pump-1": (np.array([BEGUN_MS * 10**6, (BEGUN_MS + 1) * 10**6]), np.zeros((2, 1)))}
+    assert between(data, BEGUN_MS * 10**6, None).keys() == {"pump-1"}
+    with pytest.raises(ConfigError, match=r"some from 2000-01-01T00:00:00.000Z to 2000-01-01T00:00:00.001Z; look"):
+        between(data, LATE_NS, None)
 
 
 @pytest.mark.keras

@@ -73,8 +73,15 @@ def from_files(
 
 
 def between(data: SeriesData, since_ns: int | None, until_ns: int | None) -> SeriesData:
-    """The samples from ``since_ns`` to before ``until_ns``."""
+    """The samples from ``since_ns`` to before ``until_ns``.
+
+    Raises:
+        ConfigError: there are samples, and all are at other times.
+    """
     import numpy as np
+
+    from detector.alerting.timestamps import format_time
+    from detector.errors import ConfigError
 
     kept: SeriesData = {}
     for name, (times, values) in data.items():
@@ -84,6 +91,13 @@ def between(data: SeriesData, since_ns: int | None, until_ns: int | None) -> Ser
         if until_ns is not None:
             inside &= times < until_ns
         kept[name] = (times[inside], values[inside])
+    there = [times for times, _ in data.values() if len(times)]
+    if there and not any(len(times) for times, _ in kept.values()):
+        first, last = min(int(times[0]) for times in there), max(int(times[-1]) for times in there)
+        raise ConfigError(
+            f"no sample is in that range: there are some from {format_time(first)} to {format_time(last)}; look at "
+            "--since and --until"
+        )
     return kept
 
 
