@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from detector.broker.java import start_supervised
+from tests.support.processes import is_alive
+from tests.support.waiting import until
 
 CHILD = """
 import os, signal, sys, time
@@ -37,28 +37,13 @@ time.sleep(60)
 """
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1]
-
-
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
     return [sys.executable, "-c", CHILD, str(tmp_path / "pid"), str(tmp_path / "ended")]
 
 
 def child_pid(tmp_path: Path) -> int:
-    wait_for((tmp_path / "pid").exists)
+    until((tmp_path / "pid").exists)
     return int((tmp_path / "pid").read_text())
 
 
@@ -87,7 +72,7 @@ def test_parent_that_was_killed(tmp_path: Path, command: list[str]) -> None:
     pid = child_pid(tmp_path)
     parent.kill()
     parent.wait()
-    wait_for(lambda: not is_alive(pid))
+    until(lambda: not is_alive(pid))
     assert (tmp_path / "ended").read_text() == "in order"
 
 
@@ -97,7 +82,7 @@ def test_supervisor_that_was_killed(tmp_path: Path, command: list[str]) -> None:
     pid = child_pid(tmp_path)
     process.kill()
     process.wait()
-    wait_for(lambda: not is_alive(pid))
+    until(lambda: not is_alive(pid))
 
 
 def test_lock_is_held_until_the_end(tmp_path: Path, command: list[str]) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from detector.cli.evaluate.workforce import workforce
+from tests.support.processes import is_alive
+from tests.support.waiting import until
 
-DEADLINE_SECONDS = 60
 PARENT = """
 import sys, tests.cli.test_workforce as these
 from detector.cli.evaluate.workforce import workforce
@@ -40,20 +41,6 @@ def fails() -> None:
     raise ValueError("it fails")
 
 
-def until(holds, what: str) -> None:
-    limit = time.monotonic() + DEADLINE_SECONDS
-    while not holds():
-        assert time.monotonic() < limit, what
-        time.sleep(0.02)
-
-
-def alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_and_clear_away_when_their_parent_is_killed(tmp_path, number):
     (tmp_path / "parent.py").write_text(PARENT)
@@ -67,7 +54,7 @@ def test_workers_end_and_clear_away_when_their_parent_is_killed(tmp_path, number
         told = [path.read_text().split() for path in tmp_path.glob("*.told")]
         # To the parent alone, as `kill` does; not to its group, as a terminal would.
         parent.send_signal(number)
-        until(lambda: not any(alive(int(process)) for process, _ in told), "workers end")
+        until(lambda: not any(is_alive(int(process)) for process, _ in told), "workers end")
         assert parent.wait(DEADLINE_SECONDS) != 0
         assert not [place for _, place in told if Path(place).exists()]
     finally:
@@ -85,12 +72,12 @@ def test_a_task_that_fails_ends_what_the_others_do(tmp_path):
     with pytest.raises(ValueError, match="it fails"):
         work()
     process, place = (tmp_path / "0.told").read_text().split()
-    until(lambda: not alive(int(process)), "the other worker ends")
+    until(lambda: not is_alive(int(process)), "the other worker ends")
     assert not Path(place).exists()
 
 
 def test_results_come_back_and_workers_are_done_with_the_block():
     with workforce(1) as pool:
         process = pool.submit(os.getpid).result()
-        assert alive(process)
-    assert not alive(process)
+        assert is_alive(process)
+    assert not is_alive(process)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from detector.broker import LocalBroker
 from tests.dashboard.conftest import Topics, event, serve
 from tests.support.commands import Command
+from tests.support.waiting import until
 
 
 def ask(url: str) -> Any:
@@ -87,10 +87,3 @@ def test_it_waits_for_topics_survives_an_outage_and_ends_at_once(broker: LocalBr
 def links(url: str) -> dict[str, str]:
     found = ask(f"{url}api/incidents")["status"]["links"]
     return {link["topic"].rpartition(".")[2]: link["state"] for link in found}
-
-
-def until(what: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

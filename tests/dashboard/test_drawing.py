@@ -13,6 +13,7 @@ from detector.alerting.events import Event
 from detector.dashboard.drawing import Drawing, Studio, Tell
 from detector.errors import StateMismatchError
 from tests.dashboard.conftest import event
+from tests.support.waiting import until
 
 
 class Hand:
@@ -54,13 +55,9 @@ def studio(hand: Hand, clock: list[float]) -> Iterator[Studio]:
         hand.go.release()
 
 
-def until(found: Callable[[], Drawing], state: str) -> Drawing:
-    for _ in range(2000):
-        drawing = found()
-        if drawing.state == state:
-            return drawing
-        threading.Event().wait(0.005)
-    raise AssertionError(drawing)
+def reached(found: Callable[[], Drawing], state: str) -> Drawing:
+    """The drawing, once it has come to a state."""
+    return until(lambda: drawing if (drawing := found()).state == state else None, state)
 
 
 def test_a_picture_comes_in_steps_and_is_kept(studio: Studio, hand: Hand) -> None:
@@ -69,7 +66,7 @@ def test_a_picture_comes_in_steps_and_is_kept(studio: Studio, hand: Hand) -> Non
     hand.begun.acquire()
     assert studio.ask(one) == Drawing("working", b'{"part": 1}', "reading", step=1)
     hand.go.release()
-    done = until(lambda: studio.ask(one), "done")
+    done = reached(lambda: studio.ask(one), "done")
     assert (json.loads(done.document or b""), done.step) == ({"part": 2}, 2)
     assert studio.ask(one) == done
     assert hand.drawn == ["aa"]
@@ -89,7 +86,7 @@ def test_the_latest_wish_comes_first_and_what_nobody_waits_for_is_dropped(
         hand.go.release()
         hand.begun.acquire()
     hand.go.release()
-    until(lambda: studio.ask(event("c1")), "done")
+    reached(lambda: studio.ask(event("c1")), "done")
     assert hand.drawn == ["aa", "c2", "c1"]
 
 
@@ -106,19 +103,19 @@ def test_a_picture_that_cannot_be_drawn_says_why_and_may_be_asked_for_again(
     one, hand.error = event("aa"), error
     studio.ask(one)
     hand.go.release()
-    failed = until(lambda: studio.ask(one), "failed")
+    failed = reached(lambda: studio.ask(one), "failed")
     assert (failed.message, failed.document) == (message, b'{"part": 1}')
     hand.error, clock[0] = None, 60.0
     assert studio.ask(one).state == "waiting"
     hand.go.release()
-    assert until(lambda: studio.ask(one), "done").document == b'{"part": 2}'
+    assert reached(lambda: studio.ask(one), "done").document == b'{"part": 2}'
 
 
 def test_few_pictures_are_kept(studio: Studio, hand: Hand) -> None:
     for name in ("a1", "a2", "a3"):
         studio.ask(event(name))
         hand.go.release()
-        until(lambda name=name: studio.ask(event(name)), "done")  # type: ignore[misc]
+        reached(lambda name=name: studio.ask(event(name)), "done")  # type: ignore[misc]
     assert studio.ask(event("a3")).state == studio.ask(event("a2")).state == "done"
     assert studio.ask(event("a1")).state == "waiting"
 

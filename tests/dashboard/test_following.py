@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from detector.kafka.history import History
 from detector.records.values import InputPartition, PlainRecord, Record
 from detector.settings import KafkaSettings
 from tests.dashboard.conftest import Topics, event
+from tests.support.waiting import until
 from tests.worker.support import (
     Cluster,
     RunningWorker,
@@ -96,13 +96,6 @@ class Taken:
         self.places += [(one.partition, one.offset) for one in records]
 
 
-def wait(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
-
-
 @pytest.fixture
 def log() -> Log:
     return Log()
@@ -138,18 +131,18 @@ def follow(log: Log, taken: Taken) -> Iterator[Callable[..., Follower]]:
 def test_all_is_read_and_then_what_comes(log: Log, taken: Taken, follow: Callable[..., Follower]) -> None:
     log.add(0, 1, 3)
     found = follow()
-    wait(lambda: found.link.state == "live")
+    until(lambda: found.link.state == "live")
     assert taken.places == [(0, 0), (0, 1), (0, 3)]
     assert found.link.read_once
     log.ends[0] = 6  # a transaction's marker
     log.add(7)
-    wait(lambda: len(taken.places) == 4)
-    wait(lambda: found.link.behind_records == 0)
+    until(lambda: len(taken.places) == 4)
+    until(lambda: found.link.behind_records == 0)
     log.ends[0] = 10  # another one, behind everything
     looks = log.looks
-    wait(lambda: log.looks > looks + 2)
+    until(lambda: log.looks > looks + 2)
     reads, looks = log.reads, log.looks
-    wait(lambda: log.looks > looks + 5)
+    until(lambda: log.looks > looks + 5)
     assert log.reads == reads  # what is no record is not asked for again and again
     found.stop()
     assert log.closed == log.opened == 1
@@ -158,11 +151,11 @@ def test_all_is_read_and_then_what_comes(log: Log, taken: Taken, follow: Callabl
 def test_only_what_is_written_from_a_time_on_counts(log: Log, taken: Taken, follow: Callable[..., Follower]) -> None:
     log.add(0, 1, 2, 3)
     found = follow(since_ms=2000)
-    wait(lambda: found.link.state == "live")
+    until(lambda: found.link.state == "live")
     assert taken.places == [(0, 2), (0, 3)]
     log.add(4)
     log.add(0, partition=1)  # a new partition is read from its start
-    wait(lambda: len(taken.places) == 4)
+    until(lambda: len(taken.places) == 4)
     assert sorted(taken.places[2:]) == [(0, 4), (1, 0)]
 
 
@@ -181,14 +174,14 @@ def test_an_outage_is_told_and_outlasted(
 ) -> None:
     log.add(0)
     found = follow()
-    wait(lambda: found.link.state == "live")
+    until(lambda: found.link.state == "live")
     log.trouble = trouble
-    wait(lambda: found.link.state == state)
+    until(lambda: found.link.state == state)
     assert detail in found.link.detail
     assert found.link.read_once
     log.add(1)
     log.trouble = None
-    wait(lambda: found.link.state == "live")
+    until(lambda: found.link.state == "live")
     assert taken.places == [(0, 0), (0, 1)]
 
 
@@ -198,9 +191,9 @@ def test_an_outage_after_a_good_time_is_tried_again_as_soon_as_the_first_one(
     monkeypatch.setattr("detector.dashboard.following._RETRY_SECONDS", (0.01, 3600.0))
     found = follow()
     for outages in range(1, 4):
-        wait(lambda: found.link.state == "live")
+        until(lambda: found.link.state == "live")
         log.hiccups = 1
-        wait(lambda: log.opened == outages + 1)  # noqa: B023 - it is called before the next round
+        until(lambda: log.opened == outages + 1)  # noqa: B023 - it is called before the next round
 
 
 def test_what_retention_took_is_counted_and_the_rest_read(
@@ -208,9 +201,9 @@ def test_what_retention_took_is_counted_and_the_rest_read(
 ) -> None:
     log.add(0)
     found = follow()
-    wait(lambda: found.link.state == "live")
+    until(lambda: found.link.state == "live")
     log.partitions_[0], log.ends[0] = [5, 6], 7
-    wait(lambda: found.link.state == "live" and len(taken.places) == 3)
+    until(lambda: found.link.state == "live" and len(taken.places) == 3)
     assert taken.places == [(0, 0), (0, 5), (0, 6)]
     assert found.link.lost_ranges == 1
 
@@ -220,9 +213,9 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(
 ) -> None:
     log.add(*range(5))
     found = follow()
-    wait(lambda: found.link.state == "live")
+    until(lambda: found.link.state == "live")
     log.partitions_[0], log.ends[0] = [0], 1
-    wait(lambda: len(taken.places) == 6 and found.link.state == "live")
+    until(lambda: len(taken.places) == 6 and found.link.state == "live")
     assert (taken.places[-1], found.link.lost_ranges) == ((0, 0), 1)
 
 
@@ -233,14 +226,14 @@ def test_a_real_topic_that_is_not_there_yet_is_waited_for(broker: LocalBroker, t
     found = Follower(topics.events, lambda: History(consumer_config(kafka)), taken, None, time.time_ns)
     found.start()
     try:
-        wait(lambda: found.link.state == "missing")
+        until(lambda: found.link.state == "missing")
         from kafka.admin import KafkaAdminClient, NewTopic
 
         admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
         admin.create_topics([NewTopic(topics.events, 2, 1)])
         admin.close()
         topics.tell(event("aa"), event("bb", series="web-2"))
-        wait(lambda: len(taken.places) == 2 and found.link.state == "live")
+        until(lambda: len(taken.places) == 2 and found.link.state == "live")
     finally:
         found.stop()
         topics.producer.close()
@@ -259,12 +252,12 @@ def test_a_live_workers_incident_is_on_the_board_once_it_is_committed(
     found.start()
     try:
         cluster.send("pump-1", series_with_faults(20, [(8, 40)]))
-        wait(lambda: [one.summary.is_open for one in board.view().incidents] == [True])
+        until(lambda: [one.summary.is_open for one in board.view().incidents] == [True])
         cluster.send("pump-1", [record(second, 0.1) for second in range(20, 30)])
-        wait(lambda: [one.summary.is_open for one in board.view().incidents] == [False])
+        until(lambda: [one.summary.is_open for one in board.view().incidents] == [False])
         worker.stop()
         (incident,) = board.view().incidents
         assert [told.event for told in incident.told] == cluster.events()
-        wait(lambda: found.link.state == "live" and found.link.behind_records == 0)
+        until(lambda: found.link.state == "live" and found.link.behind_records == 0)
     finally:
         found.stop()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,13 +14,6 @@ from detector.broker.ports import free_ports
 from tests.deploy.compose import ROOT, Machine
 
 TRAIN_ROWS, LIVE_ROWS = 300, 60
-
-
-def wait_until(reached: Callable[[], object], seconds: float = 90, told: Callable[[], str] = str) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, f"not reached in time: {told()}"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

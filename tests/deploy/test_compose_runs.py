@@ -11,8 +11,9 @@ import urllib.request
 import pytest
 
 from tests.deploy.compose import Machine, compose
-from tests.deploy.conftest import TRAIN_ROWS, wait_until
+from tests.deploy.conftest import TRAIN_ROWS
 from tests.deploy.dockerfile import stages
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.keras]
 SERVERS = 4
@@ -52,13 +53,13 @@ def a_model_is_made_once(machine: Machine) -> None:
 def a_service_becomes_healthy(machine: Machine, name: str) -> None:
     assert not machine.healthy(name), "nothing runs yet"
     machine.start(name)
-    wait_until(lambda: machine.healthy(name), told=lambda: machine.log(name))
+    until(lambda: machine.healthy(name), what=lambda: machine.log(name))
 
 
 def the_worker_goes_through_what_was_and_follows_what_is_streamed(machine: Machine) -> None:
-    wait_until(lambda: consumed(machine) >= HISTORY, told=lambda: machine.log("worker"))
+    until(lambda: consumed(machine) >= HISTORY, what=lambda: machine.log("worker"))
     publisher = machine.start("publisher")
-    wait_until(lambda: consumed(machine) > HISTORY + SERVERS, told=lambda: machine.log("publisher"))
+    until(lambda: consumed(machine) > HISTORY + SERVERS, what=lambda: machine.log("publisher"))
     assert metric(machine, "reconstream_records_rejected_total") == 0
     assert metric(machine, "reconstream_records_late_total") == 0
     publisher.send_signal(getattr(signal, compose()["services"]["publisher"]["stop_signal"]))

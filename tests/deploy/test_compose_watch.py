@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.compose import Machine, compose
-from tests.deploy.conftest import wait_until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.watch, pytest.mark.kafka]
 
@@ -34,12 +34,12 @@ def test_prometheus_takes_its_configuration_and_rules(machine: Machine, promethe
     address = machine.names["127.0.0.1:9090"]
     assert not machine.healthy("prometheus")
     machine.start("prometheus", f"--web.listen-address={address}")
-    wait_until(lambda: machine.healthy("prometheus"), told=lambda: machine.log("prometheus"))
+    until(lambda: machine.healthy("prometheus"), what=lambda: machine.log("prometheus"))
     with urllib.request.urlopen(f"http://{address}/api/v1/rules", timeout=60) as answer:
         groups = json.load(answer)["data"]["groups"]
     names = {rule["name"] for group in groups for rule in group["rules"]}
     assert {"ReconstreamAnomalyOpen", "ReconstreamWorkerAbsent"} <= names
-    wait_until(lambda: "http://worker:9464/metrics" in targets(address))
+    until(lambda: "http://worker:9464/metrics" in targets(address))
     assert list((machine.room / "prometheus-data").iterdir()), "it keeps nothing in its volume"
     ends_on_sigterm(machine, "prometheus")
 
@@ -49,7 +49,7 @@ def test_alertmanager_takes_its_configuration(machine: Machine, alertmanager: Pa
     address = machine.names["127.0.0.1:9093"]
     assert not machine.healthy("alertmanager")
     machine.start("alertmanager", f"--web.listen-address={address}")
-    wait_until(lambda: machine.healthy("alertmanager"), told=lambda: machine.log("alertmanager"))
+    until(lambda: machine.healthy("alertmanager"), what=lambda: machine.log("alertmanager"))
     with urllib.request.urlopen(f"http://{address}/api/v2/receivers", timeout=60) as answer:
         assert {receiver["name"] for receiver in json.load(answer)} >= {"critical", "warning", "info"}
     ends_on_sigterm(machine, "alertmanager")
@@ -58,7 +58,7 @@ def test_alertmanager_takes_its_configuration(machine: Machine, alertmanager: Pa
 def test_notifications_are_shown(machine: Machine) -> None:
     assert not machine.healthy("notifications")
     machine.start("notifications")
-    wait_until(lambda: machine.healthy("notifications"), told=lambda: machine.log("notifications"))
+    until(lambda: machine.healthy("notifications"), what=lambda: machine.log("notifications"))
     ends_on_sigterm(machine, "notifications")
 
 

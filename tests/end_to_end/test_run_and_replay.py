@@ -28,6 +28,7 @@ from tests.end_to_end.conftest import (
     settings_document,
     telemetry,
 )
+from tests.support.waiting import until
 from tests.worker.support import Cluster
 
 pytestmark = [pytest.mark.kafka, pytest.mark.keras]
@@ -61,13 +62,17 @@ def committed(cluster: Cluster) -> dict[int, int]:
 
 def wait_until(reached: Any, worker: subprocess.Popen[str] | None = None, seconds: float = 60) -> None:
     """Until something holds; a worker that ended, or that does not get there, shows what it logged."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        if worker is not None and (worker.poll() is not None or time.monotonic() > deadline):
-            worker.kill()
-            raise AssertionError(f"status {worker.returncode}: {worker.communicate()[1][-3000:]}")
-        assert time.monotonic() < deadline, "not reached in time"
-        time.sleep(0.05)
+
+    def told() -> str:
+        if worker is None:
+            return "what the worker was to do"
+        worker.kill()
+        return f"status {worker.wait()}: {worker.communicate()[1][-3000:]}"
+
+    def goes_on() -> None:
+        assert worker is None or worker.poll() is None, told()
+
+    until(reached, told, seconds=seconds, meanwhile=goes_on)
 
 
 def by_partition(events: list[Event]) -> list[Event]:

@@ -15,6 +15,7 @@ from detector.restoring.progress import Progress
 from detector.scoring.scores import Scores
 from detector.series.carried import States
 from detector.series.values import WindowBatch
+from tests.support.waiting import until
 from tests.worker.support import (
     Cluster,
     MagnitudeScorer,
@@ -49,15 +50,14 @@ class Flow:
         self.sent += count
 
     def until(self, what: Callable[[], bool], workers: list[RunningWorker], seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not what():
+        def go_on() -> None:
             for worker in workers:
-                if worker.error is not None:
-                    raise worker.error
-            assert time.monotonic() < deadline, "it did not come to that"
+                worker.check()
             if self.sent < len(RECORDS) - KEPT_BACK:  # else the machine is slow, and it takes patience alone
                 self.send()
-            time.sleep(0.1)
+                time.sleep(0.1)  # about so fast do records come
+
+        until(what, seconds=seconds, meanwhile=go_on)
 
 
 def owned(*workers: RunningWorker) -> list[int]:

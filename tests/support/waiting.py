@@ -13,7 +13,7 @@ def until(
     holds: Callable[[], T],
     what: str | Callable[[], str] = "it did not come to that",
     *,
-    seconds: float = 60.0,
+    seconds: float = 120.0,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> T:
     """What ``holds`` returns, once that is true.

@@ -30,6 +30,7 @@ from models.registry import open_registry
 from tests.end_to_end.conftest import CHANNELS, PERIOD_SECONDS, bundle_dir, settings_document, telemetry
 from tests.end_to_end.test_hot_reload import put
 from tests.support.commands import status_of
+from tests.support.waiting import until
 from tests.watch.servers import (
     Alertmanager,
     Prometheus,
@@ -38,7 +39,6 @@ from tests.watch.servers import (
     running_alertmanager,
     running_prometheus,
     served,
-    wait_until,
 )
 from tests.watch.shipped import ALERTMANAGER, PROMETHEUS
 from tests.worker.support import Cluster
@@ -171,7 +171,7 @@ def live_worker(
 
     try:
         with feeder:
-            wait_until(ready, "an open incident")
+            until(ready, "an open incident")
             yield worker
     finally:
         process.terminate()
@@ -341,10 +341,8 @@ def stack(
          "static_configs": [{"targets": [node_exporter]}]}
     )  # fmt: skip
     with running_prometheus(prometheus, folder, configuration) as server:
-        wait_until(
-            lambda: server.query("count_over_time(up{job='reconstream'}[1m]) >= 5"), "five scrapes of the worker"
-        )
-        wait_until(
+        until(lambda: server.query("count_over_time(up{job='reconstream'}[1m]) >= 5"), "five scrapes of the worker")
+        until(
             lambda: all(rule["lastEvaluation"] > "0001-01-02" for rule in server.rules()) and server.rules(),
             "an evaluation of every rule",
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,17 +18,7 @@ from typing import Any
 import yaml
 
 from detector.broker.ports import free_ports
-
-PATIENCE_SECONDS = 120.0
-
-
-def wait_until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
-    """What ``holds`` returns once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.1)
-    return found
+from tests.support.waiting import until
 
 
 def ask(url: str, document: Any = None) -> Any:
@@ -141,7 +130,7 @@ def _process(arguments: list[str], log: Path, ready: str) -> Iterator[None]:
             except OSError:
                 return False
 
-        wait_until(answers, f"{arguments[0]} to be ready")
+        until(answers, f"{arguments[0]} to be ready")
         yield
     finally:
         process.terminate()

@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from detector.broker.ports import free_ports
 from detector.observability.metrics import Metrics
+from tests.support.waiting import until
 from tests.watch.conftest import Alerting, Stack, alertmanager_configuration, shipped_configuration
 from tests.watch.promql import operands
 from tests.watch.servers import (
@@ -31,7 +32,6 @@ from tests.watch.servers import (
     running_alertmanager,
     running_prometheus,
     served,
-    wait_until,
 )
 from tests.watch.shipped import ALERTMANAGER, alert_names, rule_groups
 from tests.watch.test_rules import seconds
@@ -198,10 +198,10 @@ def test_what_mutes_what(
     # Nothing is muted before the cause is there.
     cause, muted, told = of_case(cause), [of_case(one) for one in muted], [of_case(one) for one in told]
     server.send(cause)
-    wait_until(lambda: webhook.alerts("firing", **cause["labels"]), "the cause to be told")
+    until(lambda: webhook.alerts("firing", **cause["labels"]), "the cause to be told")
     server.send(*muted, *told)
     for one in told:
-        wait_until(lambda labels=one["labels"]: webhook.alerts("firing", **labels), f"{one['labels']} to be told")
+        until(lambda labels=one["labels"]: webhook.alerts("firing", **labels), f"{one['labels']} to be told")
     states = {tuple(sorted(one["labels"].items())): one["status"] for one in server.alerts()}
     for one in muted:
         assert states[tuple(sorted(one["labels"].items()))]["inhibitedBy"], one["labels"]
@@ -216,7 +216,7 @@ def test_workers_of_a_stream_are_one_notification(alone: tuple[Alertmanager, Web
         alert(ANOMALY, "warning", job="reconstream together", instance=instance, stream="a") for instance in (W1, W2)
     ]
     server.send(*together)
-    wait_until(lambda: webhook.alerts("firing", job="reconstream together"), "to be told")
+    until(lambda: webhook.alerts("firing", job="reconstream together"), "to be told")
     groups = [one for one in webhook.told if one["commonLabels"].get("job") == "reconstream together"]
     assert [len(one["alerts"]) for one in groups] == [2]
     assert groups[0]["path"] == "/warning"
@@ -227,13 +227,13 @@ def test_workers_of_a_stream_are_one_notification(alone: tuple[Alertmanager, Web
 def test_an_anomaly_of_a_worker_is_told_and_over(stack: Stack, alerting: Alerting) -> None:
     webhook, feeder = alerting.webhook, stack.worker.feeder
     anomaly = {"alertname": ANOMALY, "stream": "pumps", "instance": stack.worker.target}
-    (told, *_) = wait_until(lambda: webhook.alerts("firing", **anomaly), "the anomaly to be told")
+    (told, *_) = until(lambda: webhook.alerts("firing", **anomaly), "the anomaly to be told")
     assert re.search("anomal(y is|ies are) open on pumps", told["annotations"]["summary"])
     assert told["annotations"]["runbook_url"].endswith(f"/{ANOMALY}.md")
     notification = next(one for one in webhook.told if told in one["alerts"])
     assert notification["path"] == f"/{told['labels']['severity']}"
     assert notification["groupLabels"] == {"alertname": ANOMALY, "job": "reconstream", "stream": "pumps"}
-    assert wait_until(lambda: webhook.alerts("firing", alertname="ReconstreamSeriesSilent", stream="pumps"), "silence")
+    assert until(lambda: webhook.alerts("firing", alertname="ReconstreamSeriesSilent", stream="pumps"), "silence")
 
     feeder.faulty = False
     try:
@@ -242,7 +242,7 @@ def test_an_anomaly_of_a_worker_is_told_and_over(stack: Stack, alerting: Alertin
             open_now = [one for one in stack.prometheus.alerts() if one["labels"]["alertname"] == ANOMALY]
             return not open_now and bool(webhook.alerts("resolved", **anomaly))
 
-        wait_until(over, "the end of the anomaly to be told")
+        until(over, "the end of the anomaly to be told")
     finally:
         feeder.faulty = True
 
@@ -259,7 +259,7 @@ def test_a_stalled_worker_is_told_instead_of_its_incidents(
     with served(lambda: generate_latest(registry)) as target:
         configuration = shipped_configuration(tmp_path / "rules", {"reconstream": target}, urlsplit(server.url).netloc)
         with running_prometheus(prometheus, tmp_path, configuration) as asked:
-            wait_until(lambda: webhook.alerts("firing", alertname=STALLED, instance=target), "the stall to be told")
+            until(lambda: webhook.alerts("firing", alertname=STALLED, instance=target), "the stall to be told")
             metrics.scores.incidents_open.labels("stalled", "reconstruction", "critical").set(2)
             anomaly = {"alertname": ANOMALY, "stream": "stalled", "instance": target}
 
@@ -267,10 +267,10 @@ def test_a_stalled_worker_is_told_instead_of_its_incidents(
                 found = [one for one in server.alerts() if anomaly.items() <= one["labels"].items()]
                 return bool(found and found[0]["status"]["inhibitedBy"])
 
-            wait_until(inhibited, "the anomaly to be muted")
+            until(inhibited, "the anomaly to be muted")
             assert not webhook.alerts("firing", **anomaly)
             metrics.delivery.loop_timestamp.set(time.time() + 3600)
-            assert wait_until(lambda: webhook.alerts("firing", **anomaly), "the anomaly to be told")
+            assert until(lambda: webhook.alerts("firing", **anomaly), "the anomaly to be told")
             assert asked.query("ALERTS{alertname='ReconstreamLoopStalled', alertstate='firing'}") == []
 
 

@@ -34,6 +34,7 @@ from detector.series.values import WindowBatch
 from detector.settings import Settings
 from detector.state import Checkpoint, Epoch, decode_checkpoint, decode_epoch, parse_epoch_key
 from detector.worker.loop import Worker
+from tests.support.waiting import until
 
 SECOND_NS = 1_000_000_000
 START_MS = 1_700_000_000_000
@@ -231,12 +232,12 @@ class RunningWorker:
         return self.registry.get_sample_value(f"reconstream_{name}", labels) or 0.0
 
     def wait_for(self, what: Callable[[], bool], seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not what():
-            if self.error is not None:
-                raise self.error
-            assert time.monotonic() < deadline, "the worker did not get there in time"
-            time.sleep(0.02)
+        until(what, "the worker did not get there", seconds=seconds, meanwhile=self.check)
+
+    def check(self) -> None:
+        """Raise what ended the worker, if anything did."""
+        if self.error is not None:
+            raise self.error
 
     def wait_committed(self, cluster: Cluster, offsets: dict[int, int], seconds: float = 60.0) -> None:
         """Until the worker has committed these offsets, by partition."""
