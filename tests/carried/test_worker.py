@@ -84,11 +84,9 @@ def test_a_model_that_is_swapped_while_the_worker_runs(cluster: Cluster, run_wor
         worker.wait_committed(cluster, {0: upto})
         done = upto
         if models:
-            old = worker.worker._contexts[cluster.input]
+            old = worker.contexts[cluster.input]
             new = context_of(settings.streams[0], settings, old.identity.cluster, models.pop(0), remembering)
-            waiting = [{cluster.input: new}]
-            worker.worker._reloaded = lambda waiting=waiting: waiting.pop() if waiting else {}
-            worker.wait_for(lambda new=new: worker.worker._contexts[cluster.input] is new)
+            worker.reload(cluster.input, new)
     worker.abandon()
     again = run_worker(settings, FIRST)
     cluster.send("pump-1", ROWS[170:])

@@ -55,7 +55,7 @@ def test_workers_end_and_clear_away_when_their_parent_is_killed(tmp_path, number
         # To the parent alone, as `kill` does; not to its group, as a terminal would.
         parent.send_signal(number)
         until(lambda: not any(is_alive(int(process)) for process, _ in told), "workers end")
-        assert parent.wait(DEADLINE_SECONDS) != 0
+        assert parent.wait(60) != 0
         assert not [place for _, place in told if Path(place).exists()]
     finally:
         parent.kill()

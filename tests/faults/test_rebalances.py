@@ -61,11 +61,11 @@ class Flow:
 
 
 def owned(*workers: RunningWorker) -> list[int]:
-    return [len(worker.worker._live) for worker in workers]
+    return [len(worker.live) for worker in workers]
 
 
 def committed(*workers: RunningWorker) -> dict[int, int]:
-    return {p.partition: live.committed for w in workers for p, live in list(w.worker._live.items())}
+    return {p.partition: live.committed for w in workers for p, live in w.live.items()}
 
 
 @pytest.mark.parametrize("cluster", [PARTITIONS], indirect=True)
@@ -80,12 +80,12 @@ def test_a_third_worker_joins_and_leaves_while_records_flow(cluster: Cluster, ru
     flow.until(lambda: owned(one, two) == [3, 3], [one, two])
     three = start("three")
     flow.until(lambda: owned(one, two, three) == [2, 2, 2], [one, two, three])
-    moved = set(three.worker._live)
+    moved = set(three.live)
     flow.until(lambda: all(at >= flow.sent - 20 for at in committed(three).values()), [one, two, three])
     three.stop()
     # A static member's partitions move only after its session has timed out.
     flow.until(lambda: owned(one, two) == [3, 3], [one, two])
-    assert moved <= set(one.worker._live) | set(two.worker._live)
+    assert moved <= set(one.live) | set(two.live)
     flow.send()
     ends = dict.fromkeys(range(PARTITIONS), flow.sent)
     one.wait_for(lambda: committed(one, two) == ends)
@@ -156,7 +156,7 @@ def test_a_slow_scorer_makes_polls_smaller(cluster: Cluster, run_worker: Start) 
             return super().score(batch, states)
 
     worker = run_worker(scorer=Slow())
-    worker.wait_for(lambda: len(worker.worker._live) == 2)
+    worker.wait_for(lambda: len(worker.live) == 2)
     # The loop's clock runs on while it scores: a fiftieth of a second for each window.
     worker.worker._monotonic = lambda: time.monotonic() + skew[0]
     cluster.send("pump-1", series_with_faults(2000, []))
@@ -196,7 +196,7 @@ def test_a_new_assignment_is_taken_while_a_long_restoration_goes_on(cluster: Clu
     worker.wait_for(lambda: not replaced)
     cluster.send("pump-1", series_with_faults(60, [(40, 45)])[30:])
     worker.wait_committed(cluster, {0: 60, 1: 0}, 60)
-    worker.wait_for(lambda: len(loop._live) == 2)
+    worker.wait_for(lambda: len(worker.live) == 2)
     # One for the request, and one or two for joining that ended between polls; not one a slice.
     assert len(set(generations)) <= 4
     assert cluster.events() == straight(cluster)

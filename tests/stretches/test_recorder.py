@@ -27,7 +27,7 @@ def records(series: str, levels: Sequence[float | None], first: int = 0) -> list
     """One a second; None: nothing comes."""
     return [
         PlainRecord(
-            PARTITION.topic, 0, first + index, START_MS + index * 1000, series.encode(),
+            PARTITION.topic, 0, first + index, START_MS + (first + index) * 1000, series.encode(),
             json.dumps({"a": level, "b": 0.0}).encode(),
         )
         for index, level in enumerate(levels)
@@ -127,12 +127,11 @@ def test_a_long_incident_is_thinned_and_says_so():
 
 
 def test_incidents_that_do_not_count_are_not_remembered():
-    recorder = Recorder(before=5, after=5)
-    result = run(
-        recorder, cut(records("a", LEVELS + LEVELS), 10), EventTimeRange(from_offsets={PARTITION: 170}),
-    )  # fmt: skip
-    assert len({event.incident_id for event in result.events}) == 1
-    assert len(recorder._kept) == 1
+    recorder, chunks = Recorder(before=5, after=5), cut(records("a", LEVELS + LEVELS), 10)
+    both = [event.incident_id for event in run(Recorder(), chunks).events if event.event == "opened"]
+    result = run(recorder, chunks, EventTimeRange(from_offsets={PARTITION: 170}))
+    assert {event.incident_id for event in result.events} == {both[1]}
+    assert [recorder.stretch(name, {}) is not None for name in both] == [False, True]
 
 
 def test_a_silent_series_is_shown_up_to_its_last_sample():
@@ -153,4 +152,11 @@ def test_what_is_read_silently_does_not_gather():
     pipeline = PartitionPipeline(context, 0)
     for start in range(0, 70_000, 7000):
         pipeline.process(records("a", [0.1] * 7000, start))
-    assert sum(waiting.count for waiting in recorder._waiting.values()) <= 1 << 15
+    # An incident of long ago finds what is left: what had gathered, and what is at hand of each series.
+    early = structs.replace(made(), started_at=format_time((START_MS + 100_000) * 1_000_000))
+    recorder.note(PARTITION, [early])
+    recorder.take(Taken(PARTITION, 1.0, [], [], []))
+    found = recorder.stretch(early.incident_id, {})
+    assert found is not None
+    assert found.offsets[0] >= 70_000 - (1 << 15) - 21
+    assert found.offsets[-1] == 69_999

@@ -33,6 +33,7 @@ from detector.series.spec import WindowSpec
 from detector.series.values import WindowBatch
 from detector.settings import Settings
 from detector.state import Checkpoint, Epoch, decode_checkpoint, decode_epoch, parse_epoch_key
+from detector.worker.live_partition import LivePartition
 from detector.worker.loop import Worker
 from tests.support.waiting import until
 
@@ -228,6 +229,22 @@ class RunningWorker:
         self.worker.commit = lambda membership: None  # type: ignore[assignment,method-assign]
         self.stop()
 
+    @property
+    def live(self) -> dict[InputPartition, LivePartition]:
+        """What it has taken up, by partition: the tests' own look inside; there is no public need for it."""
+        return dict(self.worker._live)
+
+    @property
+    def contexts(self) -> Mapping[str, StreamContext]:
+        """What is in force, by topic: another look inside."""
+        return self.worker._contexts
+
+    def reload(self, topic: str, context: StreamContext) -> None:
+        """Let it take over another model as if its bundle had changed, and wait until it has."""
+        waiting = [{topic: context}]
+        self.worker._reloaded = lambda: waiting.pop() if waiting else {}
+        self.wait_for(lambda: self.contexts[topic] is context)
+
     def value(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(f"reconstream_{name}", labels) or 0.0
 
@@ -241,10 +258,9 @@ class RunningWorker:
 
     def wait_committed(self, cluster: Cluster, offsets: dict[int, int], seconds: float = 60.0) -> None:
         """Until the worker has committed these offsets, by partition."""
-        live = self.worker._live  # the tests' own look inside; no public need for it
 
         def reached() -> bool:
-            at = {p.partition: state.committed or 0 for p, state in list(live.items())}
+            at = {p.partition: state.committed or 0 for p, state in self.live.items()}
             return all(at.get(partition, -1) >= offset for partition, offset in offsets.items())
 
         self.wait_for(reached, seconds)

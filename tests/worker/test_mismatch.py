@@ -144,7 +144,7 @@ def test_new_partitions_stop_the_worker_until_somebody_accepts_that_keys_moved(
     # 'latest' is for the group's first start; what came to a new partition since is no history to be skipped.
     settings = make_settings(cluster, auto_offset_reset="latest")
     worker = run_worker(settings)
-    worker.wait_for(lambda: len(worker.worker._live) == 2)
+    worker.wait_for(lambda: len(worker.live) == 2)
     worker.wait_committed(cluster, {0: 0, 1: 0})
     cluster.send("pump-1", series_with_faults(20, []))
     worker.wait_committed(cluster, {0: 20})
@@ -186,7 +186,7 @@ def test_another_model_takes_over_under_a_running_worker(
     worker = run_worker()
     worker.wait_committed(cluster, {0: 40})
     replaced: list[dict[str, StreamContext]] = []
-    now = worker.worker._contexts[cluster.input]
+    now = worker.contexts[cluster.input]
     replaced.append({cluster.input: other_model(now, length)})
     worker.worker._reloaded = lambda: replaced.pop() if replaced else {}
     with capture_logs() as logs:

@@ -199,14 +199,13 @@ def test_two_streams_share_a_worker_and_keep_apart(
         both, lambda cluster_id: {cluster.input: make_context(both, cluster_id), other: make_context(alone, cluster_id)}
     )
     try:
-        live = running.worker._live
         running.wait_for(
             lambda: (
-                {(p.topic, state.committed) for p, state in list(live.items()) if p.partition == 0}
+                {(p.topic, state.committed) for p, state in running.live.items() if p.partition == 0}
                 == {(cluster.input, 30), (other, 30)}
             )
         )
-        assert {InputPartition(other, 0), InputPartition(cluster.input, 1)} <= set(live)
+        assert {InputPartition(other, 0), InputPartition(cluster.input, 1)} <= set(running.live)
     finally:
         running.stop()
     opened = {event.stream: event.source.opened_offset for event in cluster.events() if event.event == "opened"}

@@ -169,14 +169,14 @@ def test_a_second_worker_takes_over_and_the_events_are_those_of_one(cluster: Clu
     first = run_worker(make_settings(cluster, instance="one"))
     first.wait_committed(cluster, {0: 40, 1: 40})
     second = run_worker(make_settings(cluster, instance="two"))
-    second.wait_for(lambda: len(second.worker._live) == 1 and len(first.worker._live) == 1)
+    second.wait_for(lambda: len(second.live) == len(first.live) == 1)
     for partition in (0, 1):
         cluster.send(f"pump-{partition}", records[40:70], partition)
     for worker in (first, second):
-        worker.wait_committed(cluster, {p.partition: 70 for p in worker.worker._live})
+        worker.wait_committed(cluster, {p.partition: 70 for p in worker.live})
     first.stop()
     # A static member's partitions move only after its session has timed out.
-    second.wait_for(lambda: len(second.worker._live) == 2, seconds=40)
+    second.wait_for(lambda: len(second.live) == 2, seconds=40)
     for partition in (0, 1):
         cluster.send(f"pump-{partition}", records[70:], partition)
     second.wait_committed(cluster, {0: 100, 1: 100})
@@ -198,7 +198,7 @@ def test_an_expired_member_that_tries_to_commit_is_refused(cluster: Cluster, run
 
     def hold(membership: Any) -> CommitResult:
         held.append(membership)
-        other.wait_for(lambda: other.worker._live.keys() >= {InputPartition(cluster.input, 0)}, seconds=40)
+        other.wait_for(lambda: other.live.keys() >= {InputPartition(cluster.input, 0)}, seconds=40)
         other.wait_committed(cluster, {0: 80}, seconds=40)
         result = real_commit(membership)
         held.append(result)
