@@ -52,7 +52,7 @@ class ChannelLines:
     @property
     def shape(self) -> Hashable:
         """See `detector.pictures.stencil`."""
-        return "channel", tuple(self.courses), self.dots, self.known
+        return "channel", tuple(self.courses), self.known
 
 
 def shift_of(name: str, stretch: Stretch, course: Course) -> int:
@@ -136,9 +136,9 @@ def draw_channel(
         names = [("expected", [line]), ("residual", [between]), *names]
         rows += [("expected", "@expected"), ("residual", "@residual"), ("contribution", "@contribution")]
     main = panel.line("time", "seen", source=source, line_width=1.5, tags=["role:seen"])
-    if lines.dots:
-        # A sample between two that are missing has no line that could show it.
-        panel.scatter("time", "seen", source=source, size=3.4, line_color=None, tags=["role:seen"])
+    # A sample between two that are missing has no line that could show it.
+    dots = panel.scatter("time", "seen", source=source, size=3.4, line_color=None, tags=["role:seen"])
+    places.bind(dots, "visible", lambda data: data.dots)
     names = [("seen", [main]), *names]
     formats = {"@time": "datetime", "@offset": "printf"}
     formats |= {f"@{name}": "printf" for name in ("seen", "expected", "residual", "contribution")}

@@ -27,7 +27,9 @@ def plain(item: dict[str, Any]) -> Any:
 
     def walk(node: Any) -> Any:
         if isinstance(node, dict):
-            return {key: renamed(child) if key == "id" else walk(child) for key, child in sorted(node.items())}
+            # What is as usual is left out where it is not bound.
+            told = {key: child for key, child in sorted(node.items()) if (key, child) != ("visible", True)}
+            return {key: renamed(child) if key == "id" else walk(child) for key, child in told.items()}
         return [walk(child) for child in node] if isinstance(node, list | tuple) else node
 
     def renamed(name: str) -> str:
