@@ -54,7 +54,6 @@ AXIS_HEIGHT = 24
 _SMALL = "11px"
 _LEGEND_ROW = 22
 _FEW_DECADES = 2.2
-_MOST_NAME = 18
 _LEFT = 58
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 _DATE = "%a %d %b %Y"
@@ -273,29 +272,6 @@ def log_range(panel_: figure, *columns: Float64, room: float = 1.25) -> None:
     fitted = log_axis(*columns, room=room)
     panel_.y_range = Range1d(fitted.low, fitted.high)
     put_ticks(panel_.yaxis[0], fitted.ticks)
-
-
-def short_names(names: Sequence[str]) -> dict[str, str]:
-    """What rows are called: names that are long with an ellipsis in their middle, each still unlike every other.
-
-    Long names would leave no room for what they name. The pointer tells them as a whole.
-    """
-    kept, found, taken = _MOST_NAME // 2, {}, set(names)
-    for name in names:
-        short = shortened(name, _MOST_NAME)
-        count = 1
-        while short != name and short in taken:
-            count += 1
-            short = f"{name[: kept - 2]}…{name[1 - kept :]} {count}"
-        taken.add(short)
-        found[name] = short
-    return found
-
-
-def shortened(name: str, most: int) -> str:
-    """The name, with an ellipsis in its middle where it is longer: both ends of long names tell them apart."""
-    kept = most // 2
-    return name if len(name) <= most else f"{name[:kept]}…{name[1 - kept :]}"
 
 
 def hold(panel_: figure) -> None:

@@ -12,8 +12,9 @@ from bokeh.plotting import figure
 from detector.alerting.events import Event
 from detector.alerting.timestamps import parse_time
 from detector.pictures.channel import channel_lines
-from detector.pictures.frame import MS_NS, panel, shortened, with_room
+from detector.pictures.frame import MS_NS, panel, with_room
 from detector.pictures.item import as_item
+from detector.pictures.names import shortened
 from detector.pictures.origin import cells
 from detector.pictures.panels import Mark, PanelData, PictureData, draw_panels
 from detector.pictures.score import score_lines
@@ -21,7 +22,7 @@ from detector.pictures.stencil import Places, Stencils
 from detector.pictures.words import duration, number
 from detector.stretches.stretch import Course, Stretch
 
-_LONGEST_NAME = 40  # beside it there must be room for numbers
+_LONGEST_NAME = 30  # beside it there must be room for numbers, on a phone too
 MOST_PANELS = 5
 """Channels that get a panel of their own; all are in the picture of what each of them adds."""
 LEAST_SHARE = 0.01

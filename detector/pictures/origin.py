@@ -11,7 +11,8 @@ import numpy as np
 from bokeh.models import ColumnDataSource, LinearColorMapper
 from bokeh.plotting import figure
 
-from detector.pictures.frame import AXIS_HEIGHT, MS_NS, hover, short_names
+from detector.pictures.frame import AXIS_HEIGHT, MS_NS, hover
+from detector.pictures.names import short_names
 from detector.pictures.stencil import Places
 from detector.stretches.stretch import Stretch
 

@@ -13,7 +13,8 @@ from bokeh.plotting import figure
 
 from detector.alerting.policy import SEVERITIES
 from detector.alerting.summaries import IncidentSummary
-from detector.pictures.frame import MS_NS, hover, legend, panel, short_names, span_of, stacked
+from detector.pictures.frame import MS_NS, hover, legend, panel, span_of, stacked
+from detector.pictures.names import short_names
 from detector.pictures.words import duration, number
 
 MARKERS = {"info": "circle", "warning": "triangle", "critical": "diamond"}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pictures_made import DAY_NS, START_NS, incident
 
 from detector.pictures import alerts_per_day, compared, timeline
-from detector.pictures.frame import MS_NS, short_names
+from detector.pictures.frame import MS_NS
+from detector.pictures.names import short_names
 from detector.pictures.timeline import MOST_ROWS
 
 HOUR_NS = 3600 * 10**9
@@ -114,10 +117,30 @@ def test_long_names_leave_room_for_the_bars():
 
 def test_names_that_are_cut_to_the_same_stay_apart():
     assert short_names(["x" * 40, "x" * 41, "short"]) == {
-        "x" * 40: "xxxxxxxxx…xxxxxxxx",
-        "x" * 41: "xxxxxxx…xxxxxxxx 2",
+        "x" * 40: "…xxxxxxxxxxxxxxxx",
+        "x" * 41: "xxxxxxxx…xxxxxxx 2",
         "short": "short",
     }
+
+
+def test_names_that_are_alike_at_both_ends_keep_what_they_differ_by():
+    groups = [f"sensor.group-{number}.temperature.celsius.mean" for number in (1, 11, 2)]
+    assert list(short_names(groups).values()) == ["sensor.group-1…", "sensor.group-11…", "sensor.group-2…"]
+    deep = [f"plant-of-the-north/line-{number}/temperature.celsius" for number in (1, 2)]
+    assert list(short_names(deep).values()) == ["…the-north/line-1…", "…the-north/line-2…"]
+
+
+def test_names_whose_difference_is_long_are_numbered():
+    names = [f"beginning-{letter * 30}-the-end" for letter in "ab"]
+    assert list(short_names(names).values()) == ["beginning…-the-end", "beginnin…the-end 2"]
+
+
+@given(st.lists(st.text("ab-.", max_size=40), unique=True, max_size=12))
+def test_no_two_rows_have_one_name(names):
+    found = short_names(names)
+    assert set(found) == set(names)
+    assert len(set(found.values())) == len(names)
+    assert all(len(short) <= 21 for short in found.values())
 
 
 def test_only_severities_that_there_are_stand_in_the_legend():
