@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -20,7 +22,7 @@ from models.calibration import CalibrationOptions
 from models.spec import ModelSpec
 from models.training import TrainOptions, train
 from tests.plugins.made_once import MadeOnce
-from tests.support.commands import Command
+from tests.support.commands import Command, status_of
 from tests.worker.support import Cluster, cluster
 
 __all__ = ["cluster"]
@@ -88,6 +90,22 @@ class Detector:
             [str(self.python), "-m", "detector", *map(str, arguments)],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
+
+    def here(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """What `run` gives, in this process: to start one takes longer than most commands, with Keras much longer.
+
+        An error that a command does not expect is the test's.
+        """
+        words = [*map(str, arguments)]
+        output, errors = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            status = status_of(*words)
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(words, status, output.getvalue(), errors.getvalue())
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         process = subprocess.Popen(

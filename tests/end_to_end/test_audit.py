@@ -52,24 +52,24 @@ def test_what_was_lived_under_two_settings(cluster: Cluster, detector: Detector,
     live = cluster.events()
     assert len(live) > 4
 
-    clean = detector.run("audit", "-c", configs[1], "--json")
+    clean = detector.here("audit", "-c", configs[1], "--json")
     assert clean.returncode == 0, clean.stdout + clean.stderr
     report = json.loads(clean.stdout)
     assert (report["result"], report["compared"]["records"], report["compared"]["events"]) == ("clean", 1200, len(live))
     assert [len(part["epochs"]) for part in report["partitions"]] == [2, 2]
 
-    lived = detector.run("replay", "-c", configs[1], "--as-lived", "--events", "lived.jsonl", "--json")
+    lived = detector.here("replay", "-c", configs[1], "--as-lived", "--events", "lived.jsonl", "--json")
     assert lived.returncode == 0, lived.stderr
     lines = (detector.folder / "lived.jsonl").read_bytes().splitlines()
     assert by_partition([decode(line) for line in lines]) == live
     assert len(json.loads(lived.stdout)["streams"]) == 2
 
     # What if the present settings had been in force all the time: other ids.
-    what_if = json.loads(detector.run("replay", "-c", configs[1], "--json").stdout)
+    what_if = json.loads(detector.here("replay", "-c", configs[1], "--json").stdout)
     assert {i["incident_id"] for i in what_if["incidents"]} != {event.incident_id for event in live}
 
     # From the middle of the second epoch on, the worker's own state is the beginning.
-    part = json.loads(detector.run("replay", "-c", configs[1], "--from-offset", "600", "--json").stdout)
+    part = json.loads(detector.here("replay", "-c", configs[1], "--from-offset", "600", "--json").stdout)
     begun = {place["partition"]: place["what"] for place in part["started_from"]}
     assert begun[0].startswith("checkpoint at offset ")
     assert part["undetermined_incidents"] == 0
@@ -79,7 +79,7 @@ def test_what_was_lived_under_two_settings(cluster: Cluster, detector: Detector,
     again = cluster.read(f"{cluster.name}.events")[0]
     cluster.producer.send(again.topic, key=again.key, value=again.value, partition=again.partition)
     cluster.producer.flush()
-    damaged = detector.run("audit", "-c", configs[1])
+    damaged = detector.here("audit", "-c", configs[1])
     assert damaged.returncode == 8, damaged.stdout + damaged.stderr
     assert "1 event repeated" in damaged.stdout
     assert f"event {live[0].event_id}" in damaged.stdout
@@ -87,15 +87,15 @@ def test_what_was_lived_under_two_settings(cluster: Cluster, detector: Detector,
     assert f"--stream pumps --as-lived --from-offset {offset} --to-offset {offset + 1}" in damaged.stdout
     assert "error: 1 difference found" in damaged.stderr
 
-    nothing = detector.run("audit", "-c", configs[1], "--since", "2100-01-01")
+    nothing = detector.here("audit", "-c", configs[1], "--since", "2100-01-01")
     assert nothing.returncode == 0, nothing.stdout + nothing.stderr
     assert "warning: no records were compared" in nothing.stdout
-    assert "no record is in that range" in detector.run("replay", "-c", configs[1], "--since", "2100-01-01").stdout
+    assert "no record is in that range" in detector.here("replay", "-c", configs[1], "--since", "2100-01-01").stdout
 
     admin = KafkaAdminClient(bootstrap_servers=cluster.bootstrap)
     admin.create_partitions({cluster.input: NewPartitions(5)})
     admin.close()
-    grown = detector.run("audit", "-c", configs[1])
+    grown = detector.here("audit", "-c", configs[1])
     assert grown.returncode == 2, grown.stdout + grown.stderr
     assert f"topic {cluster.input} has 5 partitions, more than " in grown.stderr
 
@@ -105,12 +105,12 @@ def test_a_look_back_says_what_it_leaves_open(published: Cluster, detector: Dete
     document = json.loads(config.read_text())
     document["worker"]["state"] = {"max_replay_records": 100}
     config.write_text(json.dumps(document))
-    result = json.loads(detector.run("replay", "-c", config, "--from-offset", "380", "--json").stdout)
+    result = json.loads(detector.here("replay", "-c", config, "--from-offset", "380", "--json").stdout)
     assert {"topic": published.input, "partition": 0, "what": "look-back from offset 280"} in result["started_from"]
     found = [i for i in result["incidents"] if (i["series"], i["kind"]) == ("pump-1", "reconstruction")]
     doubtful = [i["undetermined"] for i in sorted(found, key=lambda i: i["opened_at"])]
     assert doubtful == [True, False]
-    refused = detector.run("audit", "-c", config)
+    refused = detector.here("audit", "-c", config)
     assert refused.returncode in (2, 3)
 
 

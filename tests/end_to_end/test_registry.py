@@ -154,7 +154,7 @@ def test_a_challenger_scores_in_the_shadow_and_changes_nothing(
     assert worker.returncode == 0
 
     # What was in force is found in the registry by its digest; nobody has to keep it elsewhere.
-    lived = detector.run("replay", "-c", config, "--as-lived", "--events", "lived.jsonl", "--json")
+    lived = detector.here("replay", "-c", config, "--as-lived", "--events", "lived.jsonl", "--json")
     assert lived.returncode == 0, lived.stderr
     lines = (tmp_path / "lived.jsonl").read_bytes().splitlines()
     assert by_partition([decode(line) for line in lines]) == cluster.events()

@@ -19,7 +19,7 @@ LINE = re.compile(r"reconstream_replay_(\w+)\{(.*)\} (\S+) (\S+)")
 
 
 def test_a_topic(published: Cluster, detector: Detector, config: Path, tmp_path: Path) -> None:
-    ran = detector.run(
+    ran = detector.here(
         "replay", "-c", config, "--openmetrics", tmp_path / "pumps.om", "--openmetrics-step", "10s",
         "--events", tmp_path / "events.jsonl", "--scores", tmp_path / "scores.parquet",
     )  # fmt: skip

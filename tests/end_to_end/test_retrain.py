@@ -104,15 +104,15 @@ def test_a_better_model_takes_over_and_another_is_only_offered(
     assert in_force[:6] == [
         version for version in (good.version, dull_version.version, challenger.version) for _ in range(2)
     ]
-    audit = detector.run("audit", "-c", config)
+    audit = detector.here("audit", "-c", config)
     assert audit.returncode == 0, audit.stdout + audit.stderr
-    lived = detector.run("replay", "-c", config, "--as-lived", "--events", "lived.jsonl", "--json")
+    lived = detector.here("replay", "-c", config, "--as-lived", "--events", "lived.jsonl", "--json")
     assert lived.returncode == 0, lived.stderr
     events = [decode(line) for line in (tmp_path / "lived.jsonl").read_bytes().splitlines()]
     assert by_partition(events) == by_partition(cluster.events())
     assert any(event.model.digest == challenger.digest for event in events)
 
-    said = detector.run("feedback", "mark", "-c", config, cluster.events()[0].incident_id, "--verdict", "false-alarm")
+    said = detector.here("feedback", "mark", "-c", config, cluster.events()[0].incident_id, "--verdict", "false-alarm")
     assert said.returncode == 0, said.stderr
     # The threshold in force follows feedback, so that of the next model does, too.
     heard = replace(challenger.calibration, feedback={"verdicts": []})
@@ -122,7 +122,7 @@ def test_a_better_model_takes_over_and_another_is_only_offered(
     out = tmp_path / "candidate"
     report = tmp_path / "candidate.html"
     wanted = ("--since", "2h", "--epochs", "1", "--no-promote", "--out", out, "--report", report)
-    second = detector.run("retrain", "-c", config, *wanted)
+    second = detector.here("retrain", "-c", config, *wanted)
     assert second.returncode == 0, second.stderr
     assert "1 false alarms kept" in second.stdout
     assert "not promoted; the alias challenger names it" in second.stdout

@@ -135,7 +135,7 @@ def test_live_restarted_and_replayed_agree(cluster: Cluster, detector: Detector,
 def test_the_fault_is_blamed_on_its_channel_in_its_own_unit(
     published: Cluster, detector: Detector, config: Path
 ) -> None:
-    result = detector.run("replay", "-c", config, "--json")
+    result = detector.here("replay", "-c", config, "--json")
     incidents = json.loads(result.stdout)["incidents"]
     first = next(incident for incident in incidents if incident["series"] == "pump-1")
     assert first["channels"][0][0] == "flow"
@@ -152,7 +152,7 @@ def test_scores_have_the_same_bits_whatever_the_batches(
         path = tmp_path / f"batches-{number}.yaml"
         path.write_text(json.dumps(document))
         scores = tmp_path / f"scores-{number}.parquet"
-        result = detector.run("replay", "-c", path, "--scores", scores)
+        result = detector.here("replay", "-c", path, "--scores", scores)
         assert result.returncode == 0, result.stderr
         tables.append(pq.read_table(scores).sort_by([("partition", "ascending"), ("offset", "ascending")]))
     assert tables[0].num_rows == 1200 - 3 * 15
@@ -170,7 +170,7 @@ def test_a_topic_and_a_file_of_the_same_rows_score_alike(
     columns = {"timestamp": pa.array(times, pa.timestamp("ns")), **dict(zip(CHANNELS, values.T, strict=True))}
     pq.write_table(pa.table(columns), tmp_path / "pump-2.parquet")
     for arguments, name in (((tmp_path / "pump-2.parquet", "--model", bundle_dir), "file"), (("-c", config), "topic")):
-        result = detector.run("replay", *arguments, "--scores", tmp_path / f"{name}.parquet")
+        result = detector.here("replay", *arguments, "--scores", tmp_path / f"{name}.parquet")
         assert result.returncode == 0, result.stderr
     file = pq.read_table(tmp_path / "file.parquet")
     topic = pq.read_table(tmp_path / "topic.parquet", filters=[("series", "=", "pump-2")])
@@ -178,9 +178,9 @@ def test_a_topic_and_a_file_of_the_same_rows_score_alike(
 
 
 def test_a_time_range_gives_the_events_of_that_time(published: Cluster, detector: Detector, config: Path) -> None:
-    whole = json.loads(detector.run("replay", "-c", config, "--json").stdout)
+    whole = json.loads(detector.here("replay", "-c", config, "--json").stdout)
     since = "2023-11-14T22:53:20.000Z"  # row 240 of 400
-    part = json.loads(detector.run("replay", "-c", config, "--json", "--since", since, "--look-back", "2h").stdout)
+    part = json.loads(detector.here("replay", "-c", config, "--json", "--since", since, "--look-back", "2h").stdout)
     later = [i for i in whole["incidents"] if i["opened_at"] >= since]
     assert [i["incident_id"] for i in part["incidents"] if i["opened_at"] >= since] == [i["incident_id"] for i in later]
     assert later
@@ -190,9 +190,9 @@ def test_a_time_range_gives_the_events_of_that_time(published: Cluster, detector
 def test_an_offset_range_gives_the_events_of_these_records(
     published: Cluster, detector: Detector, config: Path
 ) -> None:
-    whole = json.loads(detector.run("replay", "-c", config, "--json").stdout)["incidents"]
+    whole = json.loads(detector.here("replay", "-c", config, "--json").stdout)["incidents"]
     part = json.loads(
-        detector.run("replay", "-c", config, "--json", "--from-offset", "450", "--to-offset", "700").stdout
+        detector.here("replay", "-c", config, "--json", "--from-offset", "450", "--to-offset", "700").stdout
     )
     # Incidents that touch the range keep the ids that the whole topic gives them.
     inside = {
@@ -238,7 +238,7 @@ def test_a_worker_without_tensorflow_scores_the_same(
     assert worker.returncode == 0, errors
     live = published.events()
     assert live
-    result = detector.run("replay", "-c", config, "--events", tmp_path / "events.jsonl")
+    result = detector.here("replay", "-c", config, "--events", tmp_path / "events.jsonl")
     assert result.returncode == 0, result.stderr
     assert by_partition([decode(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]) == live
 
@@ -246,7 +246,9 @@ def test_a_worker_without_tensorflow_scores_the_same(
 def test_keras_and_onnx_runtimes_agree(published: Cluster, detector: Detector, config: Path, tmp_path: Path) -> None:
     found = {}
     for runtime in ("onnx", "keras"):
-        result = detector.run("replay", "-c", config, "--runtime", runtime, "--scores", tmp_path / f"{runtime}.parquet")
+        result = detector.here(
+            "replay", "-c", config, "--runtime", runtime, "--scores", tmp_path / f"{runtime}.parquet"
+        )
         assert result.returncode == 0, result.stderr
         table = pq.read_table(tmp_path / f"{runtime}.parquet").sort_by(
             [("partition", "ascending"), ("offset", "ascending")]
@@ -271,7 +273,7 @@ def test_training_straight_from_a_topic_gives_a_bundle_that_runs(
     assert sorted(report["training_data"]["series"]) == ["pump-1", "pump-2", "pump-3"]
     epoch = report["history"]["epochs"][0]
     assert epoch["clipped_norm"]["max"] <= 1.0 + 1e-6 <= epoch["gradient_norm"]["max"] + 1
-    again = detector.run(
+    again = detector.here(
         "replay",
         "--topic",
         published.input,
@@ -289,13 +291,11 @@ def test_an_event_of_the_topic_is_opened_up(
     published: Cluster, detector: Detector, config: Path, tmp_path: Path
 ) -> None:
     events = f"{published.name}.events"
-    result = detector.run("replay", "-c", config, "--events", tmp_path / "e.jsonl", "--events-topic", events)
+    result = detector.here("replay", "-c", config, "--events", tmp_path / "e.jsonl", "--events-topic", events)
     assert result.returncode == 0, result.stderr
     found = [decode(line) for line in (tmp_path / "e.jsonl").read_bytes().splitlines()]
     event = next(event for event in found if event.sequence and event.kind == "reconstruction")
-    result = detector.run(
-        "inspect", "-c", config, "--event", event.event_id, "--json", "--out", tmp_path / "a.png", timeout=150
-    )
+    result = detector.here("inspect", "-c", config, "--event", event.event_id, "--json", "--out", tmp_path / "a.png")
     assert result.returncode == 0, result.stderr
     view = json.loads(result.stdout)
     assert (view["series"], view["times"][-1]) == (event.series, event.peak_at)

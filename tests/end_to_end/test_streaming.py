@@ -57,9 +57,9 @@ def test_killed_and_restarted_it_tells_what_an_uninterrupted_run_tells(
     live = cluster.events()
     assert {event.series for event in live} >= {series for series, faults in FAULTS.items() if faults}
 
-    result = detector.run("replay", "-c", config, "--events", tmp_path / "events.jsonl", "--json")
+    result = detector.here("replay", "-c", config, "--events", tmp_path / "events.jsonl", "--json")
     assert result.returncode == 0, result.stderr
     replayed = [decode(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
     assert by_partition(replayed) == live
-    audit = detector.run("audit", "-c", config, "--json")
+    audit = detector.here("audit", "-c", config, "--json")
     assert audit.returncode == 0, audit.stdout + audit.stderr
