@@ -60,6 +60,7 @@ OF_AN_EXTRA = {
     "detector.dashboard.pictures": "bokeh",
     "detector.dashboard.server": "tornado",
     "detector.dashboard.updates": "tornado",
+    "detector.inspection.page": "matplotlib",
     "detector.inspection.picture": "matplotlib",
     "detector.cli.replay.report": "jinja2",
     "detector.pages.render": "jinja2",

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-TELEMETRY = Path(__file__).parents[1] / "examples" / "telemetry"
+TELEMETRY = Path(__file__).parents[2] / "examples" / "telemetry"
 SERVERS = ["omi-1", "omi-2", "omi-3", "omi-4"]
 CHANNELS = [f"c{i:02}" for i in range(19)]
 

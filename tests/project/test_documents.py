@@ -21,7 +21,7 @@ from detector.records.reasons import REASONS
 from detector.settings_file.tree import leaves
 from tests.cli.test_examples import check, command_lines
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDERS = (".", "deploy", "docs", "examples", "tests/deploy/schemas")
 # Where the files of the project can be read by people who are told of a runbook.
 PUBLISHED = "https://github.com/reconstream/reconstream/blob/main/"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PLUGINS = Path(__file__).parent / "plugins"
+PLUGINS = Path(__file__).parent
 PLUGGED_IN = ("xdist", "what_did_not_run", "told_to_the_parent", "no:cacheprovider")
 CLEAN = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
