@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,3 +85,19 @@ def test_a_replay_without_records(cluster: Cluster, made: Made, capsys: pytest.C
     assert capsys.readouterr().err == (
         f"note: topic {cluster.input} holds records with timestamps from 2000-01-01T00:00:00Z to 2000-01-01T00:00:00Z\n"
     )
+
+
+@pytest.mark.keras
+def test_a_range_of_records_that_were_stamped_long_after_their_event_time(
+    cluster: Cluster, made: Made, tmp_path: Path
+) -> None:
+    minutes = [f"1999-01-01T{5 * step // 60:02}:{5 * step % 60:02}:00Z" for step in range(40)]
+    values = [json.dumps({"at": at, "cpu": 1.0, "memory": 2.0}).encode() for at in minutes]
+    cluster.send("web-1", [(BEGUN_MS, value) for value in values])
+    config = tmp_path / "detector.yaml"
+    stream = {"name": "web", "topic": cluster.input, "model": str(made.path), "record": {"time_field": "at"}}
+    config.write_text(json.dumps({"kafka": {"bootstrap_servers": [cluster.bootstrap]}, "streams": [stream]}))
+    wanted = asked(config=config, since="1999-01-01T01:00", until="1999-01-01T02:00")
+    document = run_replay(wanted, Destinations(**{field.name: None for field in fields(Destinations)}), None)
+    assert (document["first_time"], document["last_time"]) == ("1999-01-01T01:00:00.000Z", "1999-01-01T01:55:00.000Z")
+    assert document["windows_scored"] == 12

@@ -61,9 +61,10 @@ def open_topics(
     for item in settings.streams:
         partitions = history.partitions(item.topic)
         first = history.first_offsets(partitions)
-        bounds = bounds_of(history, partitions, wanted, 0.0)
+        in_field = item.record.time_field is not None
+        bounds = bounds_of(history, partitions, wanted, 0.0, stamped_later=in_field)
         seconds = max(look_back_seconds(bundle, wanted) for bundle in (bundles[item.name], other) if bundle is not None)
-        looking_back = bounds_of(history, partitions, wanted, seconds)
+        looking_back = bounds_of(history, partitions, wanted, seconds, stamped_later=in_field)
         for partition in partitions:
             begin, stop = bounds[partition]
             retained, context = first[partition], contexts[item.topic]
@@ -128,7 +129,9 @@ def open_lived(
     for item in settings.streams:
         partitions = history.partitions(item.topic)
         first = history.first_offsets(partitions)
-        for partition, (begin, stop) in bounds_of(history, partitions, wanted, 0.0).items():
+        in_field = item.record.time_field is not None
+        found = bounds_of(history, partitions, wanted, 0.0, stamped_later=in_field)
+        for partition, (begin, stop) in found.items():
             counted_from[partition] = begin
             lived.add(item, partition, begin, stop, first[partition])
     counted = EventTimeRange(wanted.since_ns, wanted.until_ns, counted_from)

@@ -35,16 +35,30 @@ def look_back_seconds(bundle: Bundle, wanted: Range) -> float:
 
 
 def bounds_of(
-    history: History, partitions: Sequence[InputPartition], wanted: Range, back_seconds: float
+    history: History,
+    partitions: Sequence[InputPartition],
+    wanted: Range,
+    back_seconds: float,
+    *,
+    stamped_later: bool,
 ) -> dict[InputPartition, tuple[int, int]]:
-    """First offset, and first one that is too late, of each partition; times widened by the margin."""
+    """First offset, and first one that is too late, of each partition; times widened by the margin.
+
+    Args:
+        history: Of the cluster.
+        partitions: Of one topic.
+        wanted: What was asked for.
+        back_seconds: To begin so much earlier.
+        stamped_later: Whether the event time is a field of the record. Then history that is loaded late, and what a
+            device kept while it was cut off, is stamped any time after it, so that only the end of the topic ends it.
+    """
     start, stop = history.first_offsets(partitions), history.end_offsets(partitions)
     end = dict(stop)
     if wanted.since_ns is not None:
         stamp = wanted.since_ns / NS_PER_SECOND - back_seconds - _TIMESTAMP_MARGIN_SECONDS
         found = history.offsets_at(partitions, max(0, int(stamp * 1000)))
         start = {p: end[p] if offset is None else offset for p, offset in found.items()}
-    if wanted.until_ns is not None:
+    if wanted.until_ns is not None and not stamped_later:
         stamp = wanted.until_ns / NS_PER_SECOND + _TIMESTAMP_MARGIN_SECONDS
         found = history.offsets_at(partitions, int(stamp * 1000))
         stop = {p: end[p] if offset is None else offset for p, offset in found.items()}
