@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from detector.errors import ConfigError, InvalidRecordError
 from detector.records.decoders import Decoder, Row
@@ -36,6 +36,8 @@ class RecordReader:
         self._series = SeriesName(settings.series_fields)
         self._time = EventTime(settings)
         self._channel_count = len(channels)
+        self.time_is_in_a_field: Final = settings.time_field is not None
+        """Whether a record may have been published at quite another time than its event time."""
         layout: type[_Wide | _Tall] = _Wide if settings.layout == "wide" else _Tall
         self._layout: Callable[[dict[str, Any], Record], Sample | None]
         self._layout = layout(settings, channels, self._series, self._time)

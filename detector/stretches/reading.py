@@ -146,8 +146,13 @@ class StretchReading:
         """The samples of the event's series from one event time to another, without scores."""
         partition = InputPartition(event.source.topic, event.source.partition)
         retained, end = self._bounds(partition)
+        behind_ns = self._behind_ns(partition, event) if context.reader.time_is_in_a_field else 0
         first = max(retained, self._at(partition, low_ns - _MARGIN_NS, end))
-        stop = min(end, self._at(partition, high_ns + _MARGIN_NS, end), first + MOST_RECORDS)
+        stop = min(end, self._at(partition, high_ns + behind_ns + _MARGIN_NS, end))
+        if stop - first > MOST_RECORDS:  # what is nearest to the incident
+            middle = min(event.source.opened_offset, stop - MOST_RECORDS // 2)
+            first = max(first, middle - MOST_RECORDS // 2)
+            stop = first + MOST_RECORDS
         parts: list[Samples] = []
         pipeline = PartitionPipeline(
             replace(
@@ -199,6 +204,17 @@ class StretchReading:
                 "made anew, or the event is from another cluster"
             )
         return retained, end
+
+    def _behind_ns(self, partition: InputPartition, event: Event) -> int:
+        """By how much records are stamped later than their event time, by the one that opened the incident.
+
+        History that is loaded late, and what a device kept while it was cut off, is stamped when it was published.
+        """
+        opened = event.source.opened_offset
+        for chunk in self._history.read({partition: (opened, opened + 1)}):
+            for record in () if chunk is None else chunk[1]:
+                return max(0, record.timestamp * 1_000_000 - parse_time(event.opened_at))
+        return 0
 
     def _at(self, partition: InputPartition, time_ns: int, end: int) -> int:
         """First offset whose record is stamped at or after a time."""

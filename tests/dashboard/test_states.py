@@ -19,6 +19,7 @@ from detector.pictures import as_item, timeline
 from tests.dashboard.conftest import event
 from tests.dashboard.site import NOW_NS, Site
 from tests.dashboard.test_board import record
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.watch
 
@@ -369,10 +370,10 @@ def test_how_far_the_timeline_goes_back_is_a_click_and_in_the_address(
     site.board.take_events(weeks)
 
     def titled(page: Any, words: str) -> None:
-        page.wait_for_function(
-            "words => Object.values(window.Bokeh.index).some((view) => view.model.title?.text?.text === words)",
-            arg=words,
+        title = (
+            "words => Object.values(window.Bokeh?.index ?? {}).some((view) => view.model.title?.text?.text === words)"
         )
+        until(lambda: page.evaluate(title, words), words)
 
     with open_page(site.url) as page:
         titled(page, "1 of 3 incidents, 1 series")

@@ -10,6 +10,7 @@ from bokeh.plotting import figure
 from detector.pages.blocks import Cell, Entry, Finder, Fold, Picture, Report, Section, Table, Text, Tile, Tiles
 from detector.pages.render import render_report
 from detector.pictures import as_item
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.watch
 
@@ -58,7 +59,7 @@ def test_pictures_are_drawn_when_they_are_near(open_page, page_file, screenshot)
         assert page.evaluate("window.reconstream.drawn()") == 1
         screenshot(page, "pages-shell-light")
         page.click("text=web-1")
-        page.wait_for_function("window.reconstream.drawn() === 2")
+        until(lambda: page.evaluate("window.reconstream.drawn() === 2"))
 
 
 def test_the_reader_changes_to_dark_and_pictures_follow(open_page, page_file, screenshot):
@@ -83,7 +84,7 @@ def test_the_theme_is_that_of_the_system_until_somebody_chooses(open_page, page_
     with open_page(page_file, scheme="dark") as page:
         assert page.evaluate("window.reconstream.theme()") == "dark"
         page.emulate_media(color_scheme="light")
-        page.wait_for_function("window.reconstream.theme() === 'light'")
+        until(lambda: page.evaluate("window.reconstream.theme() === 'light'"))
 
 
 def test_an_address_leads_into_a_fold(open_page, page_file):
@@ -126,7 +127,7 @@ def test_the_navigation_says_where_one_is(open_page, page_file):
         current = page.locator(".top nav a[aria-current]")
         assert current.inner_text() == "Summary"
         page.click(".top nav >> text=Filler 1")
-        page.wait_for_function("document.querySelector('.top nav a[aria-current]').textContent === 'Filler 1'")
+        until(lambda: page.evaluate("document.querySelector('.top nav a[aria-current]').textContent === 'Filler 1'"))
 
 
 @pytest.mark.parametrize("width", [360, 390, 820])
@@ -142,7 +143,7 @@ def test_on_paper_every_picture_is_there_and_light(open_page, page_file):
         page.wait_for_selector(".drawing[data-state=drawn]")
         page.click("button[data-folds=open]")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        page.wait_for_function("document.querySelectorAll('.drawing[data-state=drawn]').length === 2")
+        until(lambda: page.evaluate("document.querySelectorAll('.drawing[data-state=drawn]').length === 2"))
         assert page.evaluate("window.reconstream.theme()") == "light"
         page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         assert page.evaluate("window.reconstream.theme()") == "dark"

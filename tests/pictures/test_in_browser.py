@@ -14,6 +14,7 @@ from detector.pages.blocks import Fold, Picture, Report, Section, Text
 from detector.pages.render import render_report
 from detector.pictures import alerts_per_day, as_item, compared, incident_picture, score_histogram, timeline
 from detector.stretches.stretch import Course
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.watch
 
@@ -74,7 +75,11 @@ def test_every_picture_is_drawn_light_and_dark_wide_and_narrow(open_page, screen
         screenshot(page, "pictures-dark", full_page=True)
         page.click(".theme-toggle")
         page.set_viewport_size({"width": 380, "height": 800})
-        page.wait_for_function("document.querySelector('#incident .drawing > *').getBoundingClientRect().width < 380")
+        until(
+            lambda: page.evaluate(
+                "document.querySelector('#incident .drawing > *').getBoundingClientRect().width < 380"
+            )
+        )
         assert page.evaluate("document.documentElement.scrollWidth") <= 380
         screenshot(page, "pictures-phone", full_page=True)
 

@@ -16,6 +16,7 @@ from models.habits import Habits
 from models.training.held_out_view import ChannelErrors, HeldOutView, SeriesScores
 from tests.plugins.made_once import MadeOnce
 from tests.support.commands import status_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.keras
 
@@ -89,7 +90,7 @@ def test_the_page_is_drawn_light_and_dark_wide_and_narrow(open_page, screenshot,
         page.click(".theme-toggle")
         screenshot(page, "train-report-dark", full_page=True)
         page.set_viewport_size({"width": 380, "height": 800})
-        page.wait_for_function("document.querySelector('#loss .drawing > *').getBoundingClientRect().width < 380")
+        until(lambda: page.evaluate("document.querySelector('#loss .drawing > *').getBoundingClientRect().width < 380"))
         assert page.evaluate("document.documentElement.scrollWidth") <= 380
         screenshot(page, "train-report-phone", full_page=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,20 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from msgspec import structs
 
+from detector.alerting.events import decode
 from detector.alerting.timestamps import parse_time
 from detector.cli.common.assemble import open_bundle
 from detector.cli.common.stretch_reader import StretchReader
 from detector.cli.replay.from_topics import open_topics
 from detector.cli.replay.opened import Range, Watching
 from detector.errors import ConfigError, KafkaUnavailableError, StateMismatchError
+from detector.settings import Settings
 from detector.stretches.recorder import Recorder
 from detector.stretches.stretch import Stretch
-from tests.end_to_end.conftest import FAULTS, PERIOD_SECONDS, START_NS, telemetry
+from tests.end_to_end.conftest import FAULTS, PERIOD_SECONDS, START_NS, records, settings_document, telemetry
 from tests.stretches.conftest import Watched
 from tests.support.commands import status_of
+from tests.worker.support import Cluster
 
 pytestmark = [pytest.mark.kafka, pytest.mark.keras]
 PERIOD_NS = PERIOD_SECONDS * 1_000_000_000
@@ -189,6 +193,31 @@ def test_what_is_gone(watched: Watched):
         ) in refused(StateMismatchError)
         # What is left of the topic still tells of later incidents.
         assert reader.stretch(watched.of("pump-1")[-1]).agreement == TO_THE_LAST_BIT
+    finally:
+        reader.close()
+
+
+def test_what_was_published_long_after_its_time_is_seen(cluster: Cluster, bundle_dir: Path, tmp_path: Path):
+    """The event time is a field, and records are stamped with the time at which the history was loaded."""
+    for time_ms, value in records("pump-1"):
+        document = {**json.loads(value), "at": time_ms}
+        cluster.producer.send(cluster.input, key=b"pump-1", value=json.dumps(document).encode(), partition=0)
+    cluster.producer.flush()
+    document = settings_document(cluster, bundle_dir)
+    document["streams"][0]["record"] = {"time_field": "at", "time_unit": "ms"}
+    config, told = tmp_path / "detector.yaml", tmp_path / "events.jsonl"
+    config.write_text(json.dumps(document))
+    assert status_of("replay", "-c", str(config), "--events", str(told)) == 0
+    event = [decode(line) for line in told.read_bytes().splitlines()][-1]
+    reader = StretchReader(Settings.model_validate(document))
+    try:
+        glimpse = reader.glimpse(event)
+        assert glimpse is not None
+        opened = glimpse.offsets.tolist().index(event.source.opened_offset)
+        assert glimpse.times_ns[opened] == parse_time(event.opened_at)
+        course = reader.earlier(event, 60 * PERIOD_SECONDS)
+        assert len(course.times_ns)
+        assert course.times_ns[-1] < glimpse.times_ns[-1]
     finally:
         reader.close()
 

@@ -218,6 +218,8 @@ def worker_settings(cluster: Cluster, bundle: Path, folder: Path, port: int) -> 
     document["http"] = {"port": port}
     document["registry"] = {"check_interval_seconds": 0.5}
     document["worker"]["state"] = {"max_resident_series": 1000, "directory": str(folder)}
+    # It runs for as long as the tests do, beside others; twenty commits a second would cost a fifth of a processor.
+    document["worker"]["commit_interval_seconds"] = 0.5
     (stream,) = document["streams"]
     stream |= {
         "model": f"registry://{folder}/registry/pumps@champion",
